@@ -1,0 +1,383 @@
+"""The nouns that every package shares: frozen, slotted, standard library only.
+
+A client's text becomes a `Statement`; reading it gives an `Analysis`; policy turns that into a
+`Decision`; both together are the `Ruling` a session acts on. Nothing here holds a value out of a
+row: what a `Parameter` carries is what the client itself sent.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+
+class PrincipalKind(enum.StrEnum):
+    """Who is behind a login."""
+
+    AGENT = "agent"
+    HUMAN = "human"
+    SERVICE = "service"
+
+
+class Effect(enum.StrEnum):
+    """What a statement does to the world. A statement has a *set* of them."""
+
+    READ = "READ"
+    WRITE = "WRITE"
+    EXPORT = "EXPORT"
+    DDL = "DDL"
+    PRIVILEGE = "PRIVILEGE"
+    ADMIN = "ADMIN"
+    SESSION = "SESSION"
+    TRANSACTION = "TRANSACTION"
+    ROUTINE = "ROUTINE"
+    UNKNOWN = "UNKNOWN"
+
+
+class Use(enum.StrEnum):
+    """A use of a column other than as a bare output (THREATS R2 to R4)."""
+
+    EXPRESSION = "expression"
+    PREDICATE = "predicate"
+    ORDERING = "ordering"
+    WRITE = "write"
+    JOIN = "join"
+    NULL_TEST = "null_test"
+    COUNT = "count"
+    EQUALITY = "equality"
+    WRITTEN = "written"
+    """The column is the *target* of a write (INSERT, UPDATE SET, COPY FROM)."""
+
+
+class Outcome(enum.StrEnum):
+    """What policy says of a statement; `DENY` beats `HOLD` beats `ALLOW`."""
+
+    ALLOW = "allow"
+    HOLD = "hold"
+    DENY = "deny"
+
+
+class TransactionVerb(enum.StrEnum):
+    """What a transaction statement does to the block."""
+
+    BEGIN = "begin"
+    COMMIT = "commit"
+    ROLLBACK = "rollback"
+    SAVEPOINT = "savepoint"
+    """SAVEPOINT, RELEASE and ROLLBACK TO: the block stays open."""
+    PREPARED = "prepared"
+    """PREPARE TRANSACTION, COMMIT PREPARED, ROLLBACK PREPARED."""
+
+
+class NameVerb(enum.StrEnum):
+    """What a statement does in the session's one table of names."""
+
+    PREPARE = "prepare"
+    EXECUTE = "execute"
+    DEALLOCATE = "deallocate"
+    DECLARE = "declare"
+    FETCH = "fetch"
+    MOVE = "move"
+    CLOSE = "close"
+    DISCARD = "discard"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. `owner` is the person who answers for an agent, and never approves for it."""
+
+    name: str
+    kind: PrincipalKind
+    groups: frozenset[str] = frozenset()
+    owner: str | None = None
+    person: str | None = None
+    """The person whose database identity this login is, if any."""
+    authenticated_by: str = "scram-sha-256"
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RelationRef:
+    """A relation by its catalog name; `schema` is '' where the text's name did not resolve."""
+
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}" if self.schema else self.name
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ColumnRef:
+    """A column by its catalog name."""
+
+    schema: str
+    table: str
+    column: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.table}.{self.column}" if self.schema else f"{self.table}.{self.column}"
+
+    @property
+    def relation(self) -> RelationRef:
+        return RelationRef(self.schema, self.table)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """An output that is one of these columns, bare: no expression in between.
+
+    `pure` is False where another arm of a set operation feeds the same output with something
+    that is not a bare column, so that a keyed mask would be a code book (DESIGN 3b).
+    """
+
+    columns: frozenset[ColumnRef]
+    pure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """An output that no column flows into, bare or otherwise, except clean ones."""
+
+    columns: frozenset[ColumnRef] = frozenset()
+    """The (unlabelled) columns that an expression output is computed from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """An output whose origin could not be proven; never shown."""
+
+    reason: str
+
+
+ColumnOrigin: TypeAlias = Columns | Constant | Opaque
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnUse:
+    """A column used as something other than a bare output; `where` is for people ("WHERE", "ORDER BY")."""
+
+    column: ColumnRef
+    use: Use
+    where: str
+    target: ColumnRef | None = None
+    """For `Use.WRITE`: the column that the value is written to."""
+    parameter: bool = False
+    """For `Use.EQUALITY`: compared with a parameter (else with a literal)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A run-time setting a statement changes. `value` is None for RESET and DEFAULT, or when not a constant."""
+
+    name: str
+    value: str | None
+    local: bool = False
+    constant: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NameUse:
+    """A statement's place in the table of names; `name` None means ALL."""
+
+    verb: NameVerb
+    name: str | None
+    holdable: bool = False
+    portals: bool = True
+    statements: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CopyShape:
+    """A COPY that flows through the protocol."""
+
+    to_stdout: bool
+    text_format: bool
+    """Text format with the default delimiter, NULL and encoding: the only shape relayed so far."""
+    probe: str
+    """COPY TO: a SELECT with the same outputs, to be parsed under a reserved name and described."""
+    columns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What a statement's text says, before any server has seen it. Unknown is said, never guessed."""
+
+    kind: str
+    """The node type in PostgreSQL's grammar, e.g. `SelectStmt`; '' for an empty statement."""
+    effects: frozenset[Effect]
+    reads: frozenset[RelationRef] = frozenset()
+    writes: frozenset[RelationRef] = frozenset()
+    outputs: tuple[ColumnOrigin, ...] | None = ()
+    """By ordinal; None when even their number is unknown (SHOW, CALL, FETCH...)."""
+    uses: tuple[ColumnUse, ...] = ()
+    functions: frozenset[str] = frozenset()
+    """Every function named or implied, `schema.name` where known."""
+    canonical: str = ""
+    """PostgreSQL's own deparse of the statement."""
+    redacted: str = ""
+    """The text with every literal replaced by a placeholder and comments removed: fit for a log."""
+    inner: str | None = None
+    """The query inside a utility statement (DECLARE, EXPLAIN, PREPARE, COPY, CREATE TABLE AS)."""
+    names: NameUse | None = None
+    copy: CopyShape | None = None
+    settings: tuple[Setting, ...] = ()
+    transaction: TransactionVerb | None = None
+    without_where: bool = False
+    parameters: int = 0
+    opaque: str = ""
+    """Why the lineage gave up, if it did; every output is then Opaque."""
+    moves_names: bool = False
+    """Running this may change what a name means: SET, DDL, a routine, DISCARD, transaction control."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """How a column is shown. `label` is the strongest label's; `params` are the kind's, sorted."""
+
+    kind: str
+    label: str
+    params: tuple[tuple[str, str | int | bool], ...] = ()
+
+    def param(self, name: str, default: str | int | bool) -> str | int | bool:
+        """The parameter `name`, or `default`."""
+        for key, value in self.params:
+            if key == name:
+                return value
+        return default
+
+
+NULL_MASK: Final = Mask("null", "")
+"""What is shown where nothing is proven."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRef:
+    """Where in the policy files a decision comes from."""
+
+    id: str
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error the proxy itself answers with; becomes an ErrorResponse. SQLSTATEs as CONVENTIONS lists."""
+
+    sqlstate: str
+    message: str
+    detail: str = ""
+    hint: str = ""
+    position: int = 0
+    """1-based, in characters of the statement's own text; 0 for none."""
+    rule: RuleRef | None = None
+    schema: str = ""
+    table: str = ""
+    column: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    """What an agent can parse: the JSON object in DETAIL's last line."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalTerms:
+    """Who must agree, and by when. Several holds add up: every term must be met."""
+
+    rule: RuleRef
+    groups: tuple[str, ...]
+    quorum: int = 1
+    deadline: float = 900.0
+    """Seconds the statement may be held outside a transaction."""
+    in_transaction: float = 30.0
+    """Seconds it may be held while a transaction block is open."""
+    reason_required: bool = False
+    card: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What policy says of one statement for one principal."""
+
+    outcome: Outcome
+    rules: tuple[RuleRef, ...] = ()
+    reason: str = ""
+    refusal: Refusal | None = None
+    """Set exactly when `outcome` is DENY."""
+    masks: tuple[Mask | None, ...] | None = ()
+    """By output ordinal as the text says, None inside being clear. None for all where the text has no outputs of
+    its own (SHOW, EXPLAIN): then by the server's word alone."""
+    cleared: tuple[ColumnRef, ...] = ()
+    """Labelled columns this principal is cleared for and this statement shows."""
+    labels: tuple[str, ...] = ()
+    """Labels the statement touches."""
+    terms: tuple[ApprovalTerms, ...] = ()
+    scrub: bool = True
+    """Rebuild errors and drop notices: the statement touches a relation with labelled columns."""
+    policy_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a session asks to be judged."""
+
+    sql: str
+    database: str
+    role: str
+    search_path: tuple[str, ...]
+    """Effective, in order, pg_catalog included: what current_schemas(true) says."""
+    extended: bool = False
+    """From Parse: exactly one statement is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """One statement, read and decided. `sql` is the slice of the client's text it was read from."""
+
+    sql: str
+    offset: int
+    """Of `sql` in the client's text, in characters."""
+    analysis: Analysis
+    decision: Decision
+    epoch: int
+    """Of policy and catalog together; a later epoch means: judge again."""
+    search_path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Visibility:
+    """What the server's own column references mean for one principal, over the whole catalog.
+
+    `known` are the OIDs of every relation the catalog has; `masks` is keyed by (OID, column
+    number), column number 0 standing for a whole row. A relation not in `known` is masked.
+    """
+
+    known: frozenset[int]
+    masks: Mapping[tuple[int, int], Mask]
+    epoch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A bound parameter, decoded for people and for the digest an approval is bound to."""
+
+    number: int
+    type_oid: int
+    text: str | None
+    """None is SQL NULL."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """Something that happened, and to whom. Never a value out of a row, a literal or a parameter."""
+
+    kind: str
+    """`session.opened`, `statement.decided`, `approval.requested`... (see audit/events)."""
+    session: str = ""
+    statement: str = ""
+    request: str = ""
+    principal: str = ""
+    data: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+JsonValue: TypeAlias = "bool | int | str | list[JsonValue] | dict[str, JsonValue] | None"
