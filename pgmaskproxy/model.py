@@ -126,6 +126,14 @@ class ColumnRef:
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnLabels:
+    """The labels of one column. `derived` says that they came by the closure over the catalog, not by declaration."""
+
+    labels: frozenset[str]
+    derived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Columns:
     """An output that is one of these columns, bare: no expression in between.
 
