@@ -1,0 +1,37 @@
+"""/metrics, /healthz and /readyz: plain, without sign-in, on a listener of their own (loopback by default)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from pgmaskproxy.metrics import Metrics
+from pgmaskproxy.web.guard import Guard
+
+Ready: TypeAlias = Callable[[], Mapping[str, bool]]
+"""What the process needs, by name, and whether it has it: upstream, state, audit, policy..."""
+
+
+def create_health_app(metrics: Metrics, ready: Ready) -> Guard:
+    """The ASGI application of the metrics listener. `ready` is called per /readyz and must not block."""
+
+    async def exposition(request: Request) -> Response:
+        body, kind = metrics.exposition(request.headers.get("accept", ""))
+        return Response(body, media_type=None, headers={"Content-Type": kind})
+
+    async def alive(_request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def readiness(_request: Request) -> Response:
+        parts = dict(ready())
+        good = bool(parts) and all(parts.values())
+        return JSONResponse({"status": "ready" if good else "not ready", "parts": parts}, 200 if good else 503)
+
+    return Guard(
+        Starlette(routes=[Route("/metrics", exposition), Route("/healthz", alive), Route("/readyz", readiness)])
+    )

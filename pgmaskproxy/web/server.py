@@ -1,0 +1,64 @@
+"""uvicorn inside the program's own event loop: no signal handlers, no log of its own, no header that names it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from pgmaskproxy.errors import Unavailable
+
+GRACE_SECONDS = 5
+"""How long open requests may take to end after `should_exit` is set."""
+
+
+class EmbeddedServer(uvicorn.Server):
+    """A server that leaves signals to the composition root: set `should_exit` to end `serve()`."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Captures none."""
+        yield
+
+
+def embedded_server(app: ASGIApp, host: str, port: int) -> tuple[EmbeddedServer, socket.socket]:
+    """A server for `app` and its bound socket; run it with `await server.serve(sockets=[bound])`.
+
+    Binds at once, so that a taken port is known before anything is served. Raises `Unavailable`.
+    """
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,  # a client could claim any address and so escape the limit on failures
+        lifespan="off",
+        ws="none",
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        limit_concurrency=256,
+        h11_max_incomplete_event_size=32 * 1024,
+    )
+    return EmbeddedServer(config), bind(host, port)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A TCP socket bound to `host` and `port` (0: any), not yet listening. Raises `Unavailable` naming both."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise Unavailable(
+            f"cannot listen on {host}:{port}: {error.strerror}", hint="is another process using this port?"
+        ) from error
+    bound.setblocking(False)
+    return bound
