@@ -1,0 +1,190 @@
+"""What two witnesses say of a result's columns, bound to one result shape.
+
+The text's lineage gives masks by ordinal (DESIGN 3c); the portal's RowDescription names a relation
+and column by OID and number, or says nothing (3b). Both must clear an output before it is shown as
+it is. Every plan starts as `SEALED`, and only this module makes another (4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, final
+
+from mypy_extensions import i64
+
+from pgmaskproxy.mask import copytext
+from pgmaskproxy.mask.maskers import Masker, masker, strength
+from pgmaskproxy.model import NULL_MASK, Mask, Visibility
+from pgmaskproxy.wire.backend import Field
+
+TEXT_LIKE: Final = frozenset({19, 25, 705, 1042, 1043})
+"""name, text, unknown, character(n) and character varying: their binary format is their text (`textsend`), so
+any text may stand in either. Of a type with an OID of its own (citext, a domain) the server tells no more than the
+OID, and it is shown as NULL. OIDs: src/include/catalog/pg_type.dat."""
+
+CLEAR: Final = 0
+FIXED: Final = 1
+COMPUTED: Final = 2
+
+_NULL_CELL: Final = b"\xff\xff\xff\xff"
+
+
+@final
+class MaskPlan:
+    """A compiled program for the DataRows of one result shape: for the kernel, not to be changed.
+
+    `columns` every row must have; `masked` whether any of them is. Per column `steps` says CLEAR,
+    FIXED or COMPUTED, `cells` holds the whole cell of a FIXED one, length field included, and
+    `maskers` the masker of a COMPUTED one.
+    """
+
+    def __init__(self, maskers: Sequence[Masker | None], *, sealed: bool = False) -> None:
+        columns: i64 = len(maskers)
+        self.columns: Final[i64] = columns
+        self.sealed: Final = sealed
+        self.masked: Final = any(each is not None for each in maskers)
+        self.steps: Final = bytes([_step(each) for each in maskers])
+        self.cells: Final = [_cell(each) for each in maskers]
+        self.maskers: Final = [each if each is not None else Masker() for each in maskers]
+
+
+@final
+class CopyPlan:
+    """The same for COPY's text format, with what was bound as `BoundPlan` has it.
+
+    `fields` holds the whole escaped field of a FIXED column.
+    """
+
+    def __init__(self, maskers: Sequence[Masker | None], binding: Binding, *, sealed: bool = False) -> None:
+        columns: i64 = len(maskers)
+        self.columns: Final[i64] = columns
+        self.sealed: Final = sealed
+        self.masked: Final = any(each is not None for each in maskers)
+        self.steps: Final = bytes([_step(each) for each in maskers])
+        self.fields: Final = [copytext.encode(each.value) if each is not None else b"" for each in maskers]
+        self.maskers: Final = [each if each is not None else Masker() for each in maskers]
+        self.shown: Final = binding.shown
+        self.conflicts: Final = binding.conflicts
+        self.unknown: Final = binding.unknown
+
+
+@final
+class Binding:
+    """What the witnesses agreed on. `shown` is the mask of each column, None where it is clear."""
+
+    def __init__(self, shown: tuple[Mask | None, ...], conflicts: int, unknown: tuple[int, ...]) -> None:
+        self.shown: Final = shown
+        self.conflicts: Final = conflicts
+        self.unknown: Final = unknown
+
+
+@final
+class BoundPlan:
+    """A plan, and what it came from: for the audit log and for whoever watches the witnesses.
+
+    `shown` is each column's mask as it takes effect, None where it is clear. `conflicts` counts the
+    columns on which the witnesses contradict each other. `unknown` are OIDs of relations that the
+    catalog does not have, each once.
+    """
+
+    def __init__(self, plan: MaskPlan, binding: Binding) -> None:
+        self.plan: Final = plan
+        self.shown: Final = binding.shown
+        self.conflicts: Final = binding.conflicts
+        self.unknown: Final = binding.unknown
+
+
+def bind_plan(fields: Sequence[Field], masks: tuple[Mask | None, ...] | None, visibility: Visibility) -> BoundPlan:
+    """The plan for a portal described by `fields`, as its text (`masks`) and the server both allow.
+
+    `masks` None: the text has no outputs of its own, and a column passes only where the server
+    names a known column without a label. Another number of masks than fields: all NULL.
+    """
+    binding = _bind(fields, masks, visibility, formats=True)
+    return BoundPlan(MaskPlan(_maskers(binding.shown)), binding)
+
+
+def bind_copy(fields: Sequence[Field], masks: tuple[Mask | None, ...] | None, visibility: Visibility) -> CopyPlan:
+    """The plan for a COPY TO STDOUT in text format; `fields` describe a SELECT with the same outputs.
+
+    As `bind_plan`; the fields' formats do not count.
+    """
+    binding = _bind(fields, masks, visibility, formats=False)
+    return CopyPlan(_maskers(binding.shown), binding)
+
+
+def _bind(
+    fields: Sequence[Field], masks: tuple[Mask | None, ...] | None, visibility: Visibility, *, formats: bool
+) -> Binding:
+    if masks is not None and len(masks) != len(fields):
+        return Binding((NULL_MASK,) * len(fields), max(len(masks), len(fields)), _unknown(fields, visibility))
+    shown: list[Mask | None] = []
+    conflicts = 0
+    for ordinal, field in enumerate(fields):
+        if masks is None:
+            mask = _by_server_alone(field, visibility)
+        else:
+            mask, conflict = _by_both(masks[ordinal], field, visibility)
+            conflicts += conflict
+        shown.append(_representable(mask, field, formats=formats))
+    return Binding(tuple(shown), conflicts, _unknown(fields, visibility))
+
+
+def _unknown(fields: Sequence[Field], visibility: Visibility) -> tuple[int, ...]:
+    oids = (field.table_oid for field in fields)
+    return tuple(dict.fromkeys(oid for oid in oids if oid != 0 and oid not in visibility.known))
+
+
+def _by_server_alone(field: Field, visibility: Visibility) -> Mask | None:
+    if field.table_oid == 0 or field.table_oid not in visibility.known:
+        return NULL_MASK
+    return visibility.masks.get((field.table_oid, field.column_number))
+
+
+def _by_both(text: Mask | None, field: Field, visibility: Visibility) -> tuple[Mask | None, int]:
+    """The mask that both witnesses leave, and 1 if they contradict each other."""
+    if field.table_oid == 0:
+        return text, 0  # an expression: the server says nothing
+    if field.table_oid not in visibility.known:
+        return NULL_MASK, 0
+    server = visibility.masks.get((field.table_oid, field.column_number))
+    if text == server:
+        return text, 0
+    if text is not None and not text.label:
+        return text, 0  # the text proved nothing, which contradicts nothing
+    if text is None or server is None or text.label != server.label or strength(text.kind) == strength(server.kind):
+        # They name different columns: which one comes out is not known, so no mask made for either will do.
+        return NULL_MASK, 1
+    return (text if strength(text.kind) < strength(server.kind) else server), 1
+
+
+def _representable(mask: Mask | None, field: Field, *, formats: bool) -> Mask | None:
+    """`mask`, or NULL with its label where the column's type or format cannot carry what it shows."""
+    if mask is None or mask.kind == "null":
+        return mask
+    if field.type_oid in TEXT_LIKE and (not formats or field.format in {0, 1}):
+        return mask
+    return Mask("null", mask.label)
+
+
+def _maskers(shown: tuple[Mask | None, ...]) -> list[Masker | None]:
+    return [None if mask is None else masker(mask) for mask in shown]
+
+
+def _step(each: Masker | None) -> int:
+    if each is None:
+        return CLEAR
+    return FIXED if each.fixed else COMPUTED
+
+
+def _cell(each: Masker | None) -> bytes:
+    if each is None or each.value is None:
+        return _NULL_CELL
+    return len(each.value).to_bytes(4, "big") + each.value
+
+
+SEALED: Final = MaskPlan((), sealed=True)
+"""The plan before any decision: a DataRow under it is a SealedError."""
+
+SEALED_COPY: Final = CopyPlan((), Binding((), 0, ()), sealed=True)
+"""The same for CopyData."""
