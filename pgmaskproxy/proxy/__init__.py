@@ -1,0 +1,1 @@
+"""The asyncio shell around the pure packages: listener, connections, judge, catalog, cancel routing."""
