@@ -73,7 +73,7 @@ def runnable_bindir(bindir: Path | None, account: Account | None) -> Path:
         return chosen
     if bindir is not None:
         raise Unavailable(f"the account {account.name} cannot run {chosen / 'initdb'}")
-    return _copy(chosen.parent) / "bin"
+    return _copy(chosen)
 
 
 def _runs(bindir: Path, account: Account) -> bool:
@@ -87,20 +87,28 @@ def _runs(bindir: Path, account: Account) -> bool:
     return ended.returncode == 0
 
 
-def _copy(installation: Path) -> Path:
-    version = importlib.metadata.version(WHEEL)
-    target = COPIES / f"{WHEEL}-{version}"
-    if (target / "bin" / "postgres").is_file():
-        return target
-    COPIES.mkdir(mode=0o755, parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=".copying-", dir=COPIES))
-    try:
-        shutil.copytree(installation, unfinished / "it", symlinks=True)
+def _copy(bindir: Path) -> Path:
+    """Copy the wheel's programs and, in the same places beside them, the shared libraries they load."""
+    package = bindir.parents[1]
+    target = COPIES / f"{WHEEL}-{importlib.metadata.version(WHEEL)}"
+    copied = target / bindir.relative_to(package.parent)
+    if (copied / "postgres").is_file():
+        return copied
+    COPIES.mkdir(parents=True, exist_ok=True)
+    COPIES.chmod(0o755)
+    with tempfile.TemporaryDirectory(prefix=".copying-", dir=COPIES) as temporary:
+        unfinished = Path(temporary, "it")
+        installation = bindir.parent
+        shutil.copytree(installation, unfinished / installation.relative_to(package.parent), symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
+        for path in (unfinished, *unfinished.rglob("*")):
+            if not path.is_symlink():  # made under a umask that hid it, perhaps
+                path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or os.access(path, os.X_OK) else 0o444))
         try:
-            (unfinished / "it").rename(target)
+            unfinished.rename(target)
         except OSError:
-            if not (target / "bin" / "postgres").is_file():  # else another process has just finished the same copy
+            if not (copied / "postgres").is_file():  # else another process has just finished the same copy
                 raise
-    finally:
-        shutil.rmtree(unfinished)
-    return target
+    return copied
