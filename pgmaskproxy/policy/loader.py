@@ -1,0 +1,128 @@
+"""Policy files -> Policy. Every problem of every file at once, each with its place."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+from pgmaskproxy.errors import ConfigError
+from pgmaskproxy.model import ApprovalTerms, RuleRef
+from pgmaskproxy.policy import fields, yaml
+from pgmaskproxy.policy.fields import Fields, Problems, did_you_mean
+from pgmaskproxy.policy.read_labels import MaskKinds, read_labels
+from pgmaskproxy.policy.read_rules import RawRule, read_rules
+from pgmaskproxy.policy.rules import Label, Pattern, Policy, Rule
+
+FILE_KEYS = ("apiVersion", "kind", "name", "labels", "rules")
+
+_Json: TypeAlias = "bool | int | str | list[_Json] | dict[str, _Json] | None"
+
+
+def load_policies(files: Sequence[tuple[str, str]], mask_kinds: MaskKinds) -> Policy:
+    """The policy that `files`, pairs of (name, text), make together. ConfigError with every problem at once."""
+    problems = Problems()
+    labels: dict[str, Label] = {}
+    rules: dict[str, RawRule] = {}
+    names: list[str] = []
+    for file, content in files:
+        try:
+            node = yaml.compose(file, content)
+        except ConfigError as error:
+            problems.extend(error.problems)
+            continue
+        fields.header(node, "Policy", problems)
+        if not isinstance(node, yaml.Mapping):
+            continue
+        top = Fields(node, "the file", FILE_KEYS, problems)
+        name = top.read("name", fields.identifier)
+        if name is not None:
+            names.append(name)
+        for label in read_labels(top, mask_kinds):
+            if label.id in labels:
+                problems.add(
+                    top.get("labels") or node,
+                    f'label "{label.id}" twice, first at {_place(labels[label.id].ref)}',
+                )
+            labels.setdefault(label.id, label)
+        for raw in read_rules(top):
+            if raw.rule.id in rules:
+                first = rules[raw.rule.id].rule.ref
+                problems.add(raw.node, f'rule "{raw.rule.id}" twice, first at {_place(first)}')
+            rules.setdefault(raw.rule.id, raw)
+    resolved = [_resolve(raw, labels, problems) for _, raw in sorted(rules.items())]
+    if found := problems.all():
+        raise ConfigError(found)
+    ordered = {name: labels[name] for name in sorted(labels)}
+    return Policy(ordered, tuple(resolved), _version(ordered, resolved), tuple(sorted(names)))
+
+
+def _place(ref: RuleRef) -> str:
+    return f"{ref.file}:{ref.line}"
+
+
+def _resolve(raw: RawRule, labels: Mapping[str, Label], problems: Problems) -> Rule:
+    if raw.labels is None:
+        return raw.rule
+    found: set[str] = set()
+    for node, pattern in raw.labels:
+        matched = {label for label in labels if pattern.matches((label,))}
+        if not matched:
+            problems.add(node, f'no label is called "{pattern.text}"', did_you_mean(pattern.text, labels))
+        found |= matched
+    return dataclasses.replace(raw.rule, labels=frozenset(found))
+
+
+def _version(labels: Mapping[str, Label], rules: Iterable[Rule]) -> str:
+    canonical: _Json = {
+        "labels": {name: _label(label) for name, label in labels.items()},
+        "rules": {rule.id: _rule(rule) for rule in rules},
+    }
+    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _patterns(patterns: Iterable[Pattern] | None) -> _Json:
+    return None if patterns is None else [*sorted({pattern.text for pattern in patterns})]
+
+
+def _names(names: Iterable[object] | None) -> _Json:
+    return None if names is None else [*sorted({str(name) for name in names})]
+
+
+def _label(label: Label) -> _Json:
+    return {
+        "columns": _patterns(label.columns),
+        "mask": {"kind": label.mask.kind, "params": dict(label.mask.params)},
+        "clear_for": _names(label.clear_for),
+        "uses": _names(label.uses),
+    }
+
+
+def _rule(rule: Rule) -> _Json:
+    return {
+        "effects": _names(rule.effects),
+        "decide": str(rule.decide),
+        "who": _names(rule.who),
+        "database": _patterns(rule.databases),
+        "relations": _patterns(rule.relations),
+        "functions": _patterns(rule.functions),
+        "labels": _names(rule.labels),
+        "without_where": rule.without_where,
+        "message": rule.message,
+        "terms": [_term(term) for term in rule.terms],
+    }
+
+
+def _term(term: ApprovalTerms) -> _Json:
+    # Seconds as text: RFC 8785 and Python write a float differently.
+    return {
+        "groups": [*term.groups],
+        "quorum": term.quorum,
+        "deadline": str(term.deadline),
+        "in_transaction": str(term.in_transaction),
+        "reason_required": term.reason_required,
+        "card": term.card,
+    }

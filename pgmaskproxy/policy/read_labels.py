@@ -1,0 +1,120 @@
+"""The `labels:` of a policy file -> Label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from pgmaskproxy.model import Mask, RuleRef, Use
+from pgmaskproxy.policy import fields, yaml
+from pgmaskproxy.policy.fields import Fields, did_you_mean
+from pgmaskproxy.policy.rules import OPTIONAL_USES, STRENGTH, Label, ParamValue
+
+LABEL_KEYS: Final = ("columns", "mask", "clear_for", "uses")
+LATER_USES: Final = dict.fromkeys(
+    ("join", "expression", "write", "predicate", "ordering"), "refused so far, whatever a label says"
+)
+
+
+class ParamSpec(Protocol):
+    """What the loader needs to know of one parameter of a mask (see mask/maskers)."""
+
+    @property
+    def default(self) -> ParamValue:
+        """Its value where a policy says nothing."""
+
+    def problem(self, value: object) -> str:
+        """What is wrong with `value`, '' when nothing is."""
+
+
+MaskKinds = Mapping[str, Mapping[str, ParamSpec]]
+
+
+def read_labels(top: Fields, mask_kinds: MaskKinds) -> list[Label]:
+    """The labels of one file that could be read; what is wrong with the others goes to the problems of `top`."""
+    node = top.get("labels")
+    if node is None:
+        return []
+    if not isinstance(node, yaml.Mapping):
+        top.problems.add(node, '"labels" must be a mapping of label to what it is')
+        return []
+    found: list[Label] = []
+    for key, value in node.entries:
+        name = fields.identifier(key, "a label", top.problems)
+        own = Fields(value, f'label "{key.text}"', LABEL_KEYS, top.problems)
+        reader = fields.each(fields.pattern(3, "schema.table.column", ignore_case=True))
+        columns = own.read("columns", reader, required=True)
+        mask = _mask(own, key.text, mask_kinds)
+        clear_for = own.read("clear_for", fields.each(fields.who)) or ()
+        uses = _uses(own)
+        if name is not None and columns is not None and mask is not None:
+            found.append(Label(name, columns, mask, clear_for, uses, RuleRef(name, key.file, key.line)))
+    return found
+
+
+def _mask(own: Fields, label: str, mask_kinds: MaskKinds) -> Mask | None:
+    node = own.get("mask")
+    if node is None:
+        own.read("mask", fields.text, required=True)
+        return None
+    if not isinstance(node, yaml.Mapping):
+        own.problems.add(node, '"mask" must be a mapping, like {kind: redact}')
+        return None
+    kind_node = node.get("kind")
+    if kind_node is None:
+        own.problems.add(node, '"mask" needs "kind"')
+        return None
+    kind = fields.text(kind_node, '"kind"', own.problems)
+    if kind is None:
+        return None
+    if kind not in mask_kinds or kind not in STRENGTH:
+        known = [name for name in STRENGTH if name in mask_kinds]
+        own.problems.add(
+            kind_node, f'unknown kind of mask "{kind}"', did_you_mean(kind, known) or f"one of {', '.join(known)}"
+        )
+        return None
+    specs = mask_kinds[kind]
+    params = Fields(node, f"mask {kind}", ("kind", *specs), own.problems)
+    found: dict[str, ParamValue] = {}
+    for name, spec in sorted(specs.items()):
+        given = params.get(name)
+        if given is None:
+            continue
+        value = _param(given, spec)
+        wrong = spec.problem(value)
+        if wrong:
+            own.problems.add(given, f'"{name}" of mask {kind} {wrong}')
+        elif value is not None:
+            found[name] = value
+    return Mask(kind, label, tuple(sorted(found.items())))
+
+
+def _param(node: yaml.Node, spec: ParamSpec) -> ParamValue | None:
+    if not isinstance(node, yaml.Scalar):
+        return None
+    value = node.value
+    if isinstance(spec.default, str) and isinstance(value, int) and not isinstance(value, bool):
+        return node.text  # `fill: 0` is the character it shows
+    return value
+
+
+def _uses(own: Fields) -> frozenset[Use]:
+    node = own.get("uses")
+    if node is None:
+        return frozenset()
+    known = sorted(use.value for use in OPTIONAL_USES)
+    uses = Fields(node, '"uses"', known, own.problems, LATER_USES)
+    allowed: set[Use] = set()
+    for name in known:
+        value = uses.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, yaml.Scalar) or value.text not in {"allow", "refuse"}:
+            own.problems.add(
+                value,
+                f'"{name}" must be allow or refuse',
+                "budgets and holds for uses are not enforced by this version yet",
+            )
+        elif value.text == "allow":
+            allowed.add(Use(name))
+    return frozenset(allowed)

@@ -1,0 +1,216 @@
+"""Which run-time settings a client may touch, at start-up and by SET (DESIGN 3d).
+
+Planner settings turn an index into an ordering oracle, `role` changes who is judged, and
+`standard_conforming_strings` changes what the parser must see: so this is a list of what may be
+set, and everything else is refused. Manual: "Message Flow" (StartupMessage), "libpq: options",
+"Server Configuration".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from pgmaskproxy.model import Refusal, Setting
+
+STARTUP: Final[tuple[str, ...]] = (
+    "application_name",
+    "client_encoding",
+    "DateStyle",
+    "IntervalStyle",
+    "TimeZone",
+    "extra_float_digits",
+    "statement_timeout",
+    "lock_timeout",
+    "idle_in_transaction_session_timeout",
+    "search_path",
+)
+"""Settings a start-up packet may carry, besides user, database and `pgmaskproxy.reason`."""
+
+TRANSACTION: Final[tuple[str, ...]] = (
+    "transaction_isolation",
+    "transaction_read_only",
+    "transaction_deferrable",
+    "default_transaction_isolation",
+    "default_transaction_read_only",
+    "default_transaction_deferrable",
+)
+"""Transaction control in the shape of settings: SET TRANSACTION and SET SESSION CHARACTERISTICS."""
+
+VIRTUAL: Final[tuple[str, ...]] = ("client_min_messages",)
+"""Kept by the session and never sent upstream."""
+
+REASON: Final = "pgmaskproxy.reason"
+"""The one setting of ours a client may set: why it asks, shown to the approver."""
+
+_PREFIX: Final = "pgmaskproxy."
+_CANONICAL: Final = {name.lower(): name for name in (*STARTUP, *TRANSACTION, *VIRTUAL, REASON)}
+_STARTUP: Final = frozenset(name.lower() for name in STARTUP) | {REASON}
+_UTF8: Final = frozenset({"utf8", "unicode"})
+
+
+@dataclass(frozen=True, slots=True)
+class Startup:
+    """A start-up packet that may pass."""
+
+    user: str
+    database: str
+    parameters: tuple[tuple[str, str], ...]
+    """For upstream, besides the proxy's own: canonical names, each once, sorted; client_encoding is always there."""
+    application_name: str = ""
+    reason: str = ""
+    """`pgmaskproxy.reason`; not in `parameters`."""
+
+
+def check_startup(parameters: Iterable[tuple[bytes, bytes]]) -> Startup | Refusal:
+    """What of a StartupMessage's parameters goes upstream, or why it is refused.
+
+    Refusals: 22023 naming the key, 42704 for another `pgmaskproxy.*`, 22021 for text that is not
+    UTF-8, 28000 without a user name. Protocol extensions (`_pq_.*`) are the handshake's to negotiate and are skipped.
+    """
+    found: dict[str, str] = {}
+    given: dict[str, str] = {}
+    for raw_key, raw_value in parameters:
+        try:
+            key, value = raw_key.decode("utf-8"), raw_value.decode("utf-8")
+        except UnicodeDecodeError:
+            return Refusal("22021", 'invalid byte sequence for encoding "UTF8" in the start-up packet')
+        if key.startswith("_pq_."):
+            continue
+        if key in given and given[key] != value:
+            return _unacceptable(key, "it is given twice")
+        given[key] = value
+    user = given.pop("user", "")
+    if not user:
+        return Refusal("28000", "no PostgreSQL user name specified in startup packet")
+    database = given.pop("database", "") or user
+    switches = parse_options(given.pop("options", ""))
+    if isinstance(switches, Refusal):
+        return switches
+    # As in PostgreSQL (process_startup_options) a key of the packet beats the same name in `options`.
+    for key, value in (*switches, *given.items()):
+        refusal = _check(key, value, _STARTUP, "22023", "parameter")
+        if refusal is not None:
+            return refusal
+        found[_CANONICAL[key.lower()]] = value
+    found["client_encoding"] = "UTF8"
+    reason = found.pop(REASON, "")
+    return Startup(user, database, tuple(sorted(found.items())), found.get("application_name", ""), reason)
+
+
+def setting_allowed(setting: Setting) -> Refusal | None:
+    """None when SET, RESET or set_config may touch `setting`; else the refusal, naming the setting and the list."""
+    name = setting.name.lower()
+    if not setting.constant:
+        return Refusal(
+            "42501",
+            f'setting "{setting.name}" must be given a constant',
+            hint="Write the value as a literal: what a parameter or an expression would set cannot be judged.",
+        )
+    if setting.value is None and name in {"all", "*"}:
+        return None  # RESET ALL: back to the start-up values, and those are pinned
+    return _check(setting.name, setting.value, frozenset(_CANONICAL), "42501", "setting")
+
+
+def canonical_name(name: str) -> str:
+    """`name` as this module spells it; a name not on the list comes back as it is."""
+    return _CANONICAL.get(name.lower(), name)
+
+
+def parse_options(text: str) -> tuple[tuple[str, str], ...] | Refusal:
+    r"""The settings in a start-up packet's `options`: `-c name=value`, `-cname=value`, `--name=value`.
+
+    Split at white space, with `\` quoting the next character (pg_split_opts in postinit.c); any
+    other switch is refused with 22023. In a name after `--` a `-` means `_` (ParseLongOption in guc.c).
+    """
+    words = _split(text)
+    found: list[tuple[str, str]] = []
+    index = 0
+    while index < len(words):
+        word = words[index]
+        index += 1
+        if word.startswith("--") and word != "--":
+            assignment = word[2:]
+        elif word == "-c":
+            if index == len(words):
+                return _unacceptable("options", "-c needs name=value")
+            assignment = words[index]
+            index += 1
+        elif word.startswith("-c"):
+            assignment = word[2:]
+        else:
+            return _unacceptable("options", f'"{word}" is neither -c name=value nor --name=value')
+        name, equals, value = assignment.partition("=")
+        name = name.replace("-", "_")
+        if not equals or not name:
+            return _unacceptable("options", f'"{assignment}" is not name=value')
+        found.append((name, value))
+    return tuple(found)
+
+
+def _split(text: str) -> list[str]:
+    words: list[str] = []
+    current: list[str] | None = None
+    escaped = False
+    for char in text:
+        if escaped:
+            current = [*(current or []), char]
+            escaped = False
+        elif char == "\\":
+            current = current or []
+            escaped = True
+        elif char in " \t\n\v\f\r":
+            if current is not None:
+                words.append("".join(current))
+            current = None
+        else:
+            if current is None:
+                current = []
+            current.append(char)
+    if current is not None:
+        words.append("".join(current))
+    return words
+
+
+def _check(name: str, value: str | None, allowed: frozenset[str], sqlstate: str, noun: str) -> Refusal | None:
+    key = name.lower()
+    if key.startswith(_PREFIX) and key != REASON:
+        return Refusal(
+            "42704", f'unrecognized configuration parameter "{name}"', hint=f'The only one of ours is "{REASON}".'
+        )
+    if key not in allowed:
+        return _off_list(name, sqlstate, noun)
+    if value is None:
+        return None
+    if key == "client_encoding" and not is_utf8(value):
+        return Refusal(
+            "22023",
+            f'{noun} "client_encoding" must be UTF8, not "{value}"',
+            hint="Set the client's encoding to UTF8; another one would hide from the parser what the server sees.",
+        )
+    if key == "datestyle" and "iso" not in {part.strip().lower() for part in value.split(",")}:
+        return Refusal("22023", f'{noun} "DateStyle" must be ISO, not "{value}"', hint='Use "ISO, MDY" or "ISO, DMY".')
+    return None
+
+
+def is_utf8(encoding: str) -> bool:
+    """Whether `encoding` is a spelling of UTF8, as PostgreSQL compares them: letters and digits, case ignored."""
+    return "".join(char for char in encoding.lower() if char.isascii() and char.isalnum()) in _UTF8
+
+
+def _unacceptable(key: str, why: str) -> Refusal:
+    return Refusal("22023", f'unacceptable startup parameter "{key}": {why}', facts=(("parameter", key),))
+
+
+def _off_list(name: str, sqlstate: str, noun: str) -> Refusal:
+    listed = STARTUP if sqlstate == "22023" else (*STARTUP, *TRANSACTION, *VIRTUAL)
+    message = (
+        f'unacceptable startup parameter "{name}"' if sqlstate == "22023" else f'permission denied to set "{name}"'
+    )
+    return Refusal(
+        sqlstate,
+        message,
+        hint=f"A client may set {', '.join(listed)} and {REASON}.",
+        facts=((noun, name),),
+    )
