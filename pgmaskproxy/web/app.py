@@ -1,0 +1,97 @@
+"""The REST interface put together: `create_app(services)`, and its OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.middleware import Middleware
+
+from pgmaskproxy.web import requests, tokens
+from pgmaskproxy.web.guard import Guard
+from pgmaskproxy.web.idempotency import Answers
+from pgmaskproxy.web.identity import Identity, signed_in
+from pgmaskproxy.web.problems import MEDIA_TYPE, ProblemDetails, install
+from pgmaskproxy.web.services import Account, Services, services_of
+from pgmaskproxy.web.shapes import Whoami
+
+API_VERSION: Final = "1"
+"""Of the interface (/api/v1), not of the program."""
+
+DESCRIPTION: Final = """What waits for a person's decision, and the decision.
+
+Sign in as a *person*: a bearer token, or the person's id and password by HTTP Basic. A database login is never
+accepted, and nobody decides what their own login, or an agent they answer for, has asked. Every error is an
+application/problem+json document whose `reason` is a stable word."""
+
+PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"description": text, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}}
+    for status, text in {
+        400: "The request makes no sense",
+        401: "Nobody is signed in",
+        403: "You may not do this; `detail` says why",
+        404: "There is no such thing",
+        409: "It has been decided or has ended",
+        413: "The body is too long",
+        415: "The body is not JSON",
+        422: "The body is not of the right shape",
+        429: "Too many failed attempts to sign in",
+        503: "State or audit log cannot be reached; nothing was changed",
+    }.items()
+}
+
+router = APIRouter(prefix="/api/v1", tags=["you"])
+
+
+@router.get("/whoami", operation_id="whoami", summary="Who is signed in")
+async def whoami(
+    person: Annotated[Account, Depends(signed_in)], services: Annotated[Services, Depends(services_of)]
+) -> Whoami:
+    """The person behind the credential, their groups now, and the program's version."""
+    return Whoami(person=person.id, groups=sorted(person.groups), version=services.version)
+
+
+def create_app(services: Services) -> FastAPI:
+    """The application; serve it with `web.server.embedded_server`."""
+    app = FastAPI(
+        title="pgmaskproxy",
+        version=API_VERSION,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+        responses=PROBLEMS,
+        middleware=[Middleware(Guard)],
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    app.state.identity = Identity(services)
+    app.state.answers = Answers(services.clock)
+    for each in (router, requests.router, tokens.router):
+        app.include_router(each)
+    install(app)
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
+    return app
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    components = found.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    schemas["ProblemDetails"] = ProblemDetails.model_json_schema()
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    components["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer", "description": "A person's token"},
+        "password": {"type": "http", "scheme": "basic", "description": "A person's id and password"},
+    }
+    found["security"] = [{"token": []}, {"password": []}]
+    found["paths"]["/api/v1/tokens"]["post"]["security"] = [{"password": []}]
+    return found
