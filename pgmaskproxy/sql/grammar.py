@@ -18,8 +18,6 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from postgast.native import PgQueryProtobuf, lib
-
 from pgmaskproxy.errors import Unparsable
 from pgmaskproxy.sql.tree import Node, kind_of, mapping, without_locations
 
@@ -35,8 +33,12 @@ MAX_DEPTH: Final = 400
 MAX_EXPANSION: Final = 4096
 """`SET (a, b) = (SELECT ...)` repeats its source once for every target in the tree; nested, that multiplies."""
 
+_native: Final[Any] = importlib.import_module("postgast.native")
 _tokens: Final[Any] = importlib.import_module("postgast.pg_query_pb2")
-"""The scanner's tokens: flat messages, so that decoding them recurses nowhere. By import_module: its stub is not Python."""
+"""Both by import_module: postgast's stub of the second is not valid Python, and mypy reads it for either. Of the
+protobuf messages only the scanner's tokens are decoded; they are flat."""
+
+lib: Final[Any] = _native.lib
 
 _JSON_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _TO_BRACES: Final = bytes.maketrans(b"[]", b"{}")
@@ -178,7 +180,7 @@ def _deparse(data: bytes) -> str:
     try:
         if parsed.error:
             return ""
-        buffer = PgQueryProtobuf(len=parsed.parse_tree.len, data=parsed.parse_tree.data)
+        buffer = _native.PgQueryProtobuf(len=parsed.parse_tree.len, data=parsed.parse_tree.data)
         result = lib.pg_query_deparse_protobuf(buffer)
         try:
             if result.error or result.query is None:
@@ -214,17 +216,16 @@ def _raise_error(result: ctypes.Structure, data: bytes) -> None:
 
 
 def _check_depth(tree: bytes) -> None:
-    """Raise 54001 when the JSON text is nested deeper than `MAX_DEPTH`, without recursion.
-
-    Each pass takes the innermost pairs away; as many passes as the tree is deep, each at memcpy's speed.
-    """
+    """Raise 54001 when the JSON text is nested deeper than `MAX_DEPTH`, without recursion."""
     braces = _JSON_STRING.sub(b"", tree).translate(_TO_BRACES, _NOT_BRACKETS)
-    for _ in range(MAX_DEPTH):
-        if not braces:
-            return
+    leaves = 3
+    for _ in range(leaves):  # at memcpy's speed; most of a tree is leaves
         braces = braces.replace(b"{}", b"")
-    if braces:
-        raise Unparsable("statement is nested too deeply", sqlstate="54001")
+    depth = leaves if braces else 0
+    for mark in braces:
+        depth += 1 if mark == 0x7B else -1
+        if depth > MAX_DEPTH:
+            raise Unparsable("statement is nested too deeply", sqlstate="54001")
 
 
 def _check_expansion(sql: str) -> None:
