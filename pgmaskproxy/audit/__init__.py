@@ -1,0 +1,4 @@
+"""What happened, provable later with nothing but the file.
+
+`chain` and `events` are the pure core; `log` writes, `verify` checks offline, `tail` follows.
+"""

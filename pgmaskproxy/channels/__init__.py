@@ -1,0 +1,1 @@
+"""Telling people: one file a kind of channel, one Protocol, one outbox."""

@@ -1,0 +1,132 @@
+"""What a store does. A verdict is a compare-and-set; everything that returns has been made durable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pgmaskproxy.approval.notification import Notification
+from pgmaskproxy.approval.request import ApprovalRequest, State, Vote
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one step does to a request, all of it or nothing."""
+
+    state: State
+    vote: Vote | None = None
+    ended: float | None = None
+    """Unix seconds; None leaves it as it is."""
+    note: str = ""
+    notifications: tuple[tuple[str, Notification], ...] = ()
+    """(channel, what to send): put in the outbox in the same transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which requests to list; empty means any."""
+
+    states: frozenset[State] = frozenset()
+    principal: str = ""
+    owner: str = ""
+    database: str = ""
+    rule: str = ""
+    group: str = ""
+    """A group that is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Requests, newest first."""
+
+    requests: tuple[ApprovalRequest, ...]
+    next: str | None
+    """The cursor for the page after, or None at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A person's bearer token; only its hash is kept."""
+
+    id: str
+    person: str
+    hash: str
+    """SHA-256, hexadecimal, of the token: it is random, so it needs no salt."""
+    created: float
+    expires: float
+    note: str = ""
+    revoked: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxItem:
+    """A notification on its way to one channel."""
+
+    id: int
+    channel: str
+    notification: Notification
+    attempts: int
+    """Including this one."""
+
+
+class Store(Protocol):
+    """Raises Unavailable (08006) from every method when the state cannot be read or written."""
+
+    async def insert(
+        self,
+        request: ApprovalRequest,
+        writer: str,
+        notifications: Sequence[tuple[str, Notification]],
+        first: Callable[[], None],
+    ) -> None:
+        """Add a request that `writer` holds. `first` runs inside the transaction: what it raises undoes it."""
+
+    async def change(self, request_id: str, step: Callable[[ApprovalRequest], Change | None]) -> ApprovalRequest | None:
+        """Read a request, ask `step` what to do, do it, and return the request as it is then; None if there is none.
+
+        No other writer, in this process or another, can come between. `step` runs on the store's
+        thread; None changes nothing, and what it raises undoes everything and is raised here.
+        """
+
+    async def get(self, request_id: str) -> ApprovalRequest | None:
+        """One request with its votes."""
+
+    async def state(self, request_id: str) -> State | None:
+        """Just where it stands: cheap, for polling."""
+
+    async def list(self, which: Filter, limit: int, cursor: str | None = None) -> Page:
+        """Up to `limit` requests, newest first, after `cursor`."""
+
+    async def due(self, now: float) -> tuple[str, ...]:
+        """Ids of the open requests whose deadline is at or before `now`."""
+
+    async def held_by(self, writer: str) -> tuple[str, ...]:
+        """Ids of the open requests that `writer` holds."""
+
+    async def count(self, state: State) -> int:
+        """How many requests are in `state`."""
+
+    async def add_token(self, token: Token) -> None:
+        """Keep a new token."""
+
+    async def token(self, token_hash: str) -> Token | None:
+        """The token with this hash, revoked or expired ones too: the caller looks."""
+
+    async def tokens_of(self, person: str) -> tuple[Token, ...]:
+        """A person's tokens, newest first."""
+
+    async def revoke_token(self, token_id: str, person: str, at: float) -> bool:
+        """Revoke a person's own token; False when there is none such or it was revoked before."""
+
+    async def claim(self, now: float, lease: float, limit: int) -> tuple[OutboxItem, ...]:
+        """Take up to `limit` notifications that are due, oldest first; they come again after `lease` seconds."""
+
+    async def settle(self, item_id: int, *, done: bool, next_at: float, detail: str) -> None:
+        """Say how an attempt went: `done` for good (delivered or given up), else again at `next_at`."""
+
+    async def ready(self) -> None:
+        """Return if the state can be written; for readiness."""
+
+    async def close(self) -> None:
+        """Let go of everything. Idempotent."""
