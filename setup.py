@@ -1,0 +1,79 @@
+"""Compiles the data plane with mypyc where that is possible; everything else is in pyproject.toml.
+
+The same source runs interpreted, only slower: so a missing compiler, or a compile that fails, warns
+and installs without. `PGMASKPROXY_INTERPRETED=1` does not even try. `pgmaskproxy --version` says
+which it became.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import BaseError, CCompilerError
+
+# What runs per row or per message: a new line is all that another module takes. They become one library,
+# so they call each other directly; all of them are compiled, or none is.
+COMPILED = [
+    "pgmaskproxy/mask/copytext.py",
+    "pgmaskproxy/mask/kernel.py",
+    "pgmaskproxy/mask/maskers.py",
+    "pgmaskproxy/mask/plan.py",
+]
+
+# SystemExit is how mypyc reports an error, in the source or in itself.
+FAILURES = (BaseError, CCompilerError, ImportError, OSError, SystemExit)
+
+
+class BuildCompiled(build_ext):
+    """Replaces the placeholder extension by mypyc's: when it is built, not whenever it is asked about."""
+
+    def run(self) -> None:
+        # An editable install runs the source as it is edited: a compiled copy would hide every change.
+        if self.inplace or getattr(self, "editable_mode", False):
+            self.extensions = []
+            return
+        try:
+            self.distribution.ext_modules = compiled_extensions(self.build_temp)
+            self.distribution.reinitialize_command(self)
+            self.ensure_finalized()
+            super().run()
+        except FAILURES as error:
+            self.warn(f"installing interpreted, because the data plane could not be compiled: {error}")
+            self.remove_outputs()
+            self.extensions = []
+
+    def remove_outputs(self) -> None:
+        """Half a build is worse than none: a module whose library is missing cannot be imported."""
+        for extension in self.extensions:
+            Path(self.get_ext_fullpath(extension.name)).unlink(missing_ok=True)
+
+
+def compiled_extensions(directory: str) -> list[Extension]:
+    """mypyc's extensions for `COMPILED`, their C written below `directory`."""
+    from mypyc.build import mypycify  # noqa: PLC0415 - it may be missing
+
+    options = ["--config-file=", "--strict", "--follow-imports=silent", f"--cache-dir={directory}/mypy"]
+    return mypycify([*options, *COMPILED], target_dir=directory, group_name="pgmaskproxy")
+
+
+def main() -> None:
+    """Build in a directory that is thrown away: what an earlier build left there would be packaged with this one."""
+    base = tempfile.mkdtemp(prefix="pgmaskproxy-build-")
+    atexit.register(shutil.rmtree, base, ignore_errors=True)
+    wanted = os.environ.get("PGMASKPROXY_INTERPRETED", "") in {"", "0"} and sys.implementation.name == "cpython"
+    setup(
+        ext_modules=[Extension("pgmaskproxy.mask.kernel", COMPILED)] if wanted else [],
+        cmdclass={"build_ext": BuildCompiled},
+        options={"build": {"build_base": base}},
+    )
+
+
+if __name__ == "__main__":  # as it is for setuptools' build backend
+    main()
