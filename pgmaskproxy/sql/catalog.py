@@ -1,0 +1,230 @@
+"""What the server has, as one immutable value: relations, columns, functions, types, operators.
+
+Loaded by `proxy/catalog.py` on a connection of the proxy's own, or from the JSON snapshot that `policy test` uses.
+Functions, types and operators are those *outside* pg_catalog and information_schema: what ships with PostgreSQL is in
+`sql/data/builtins.json`. Relations are all of them, the system's own included.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Final
+
+from pgmaskproxy.model import ColumnRef, RelationRef
+
+SYSTEM_SCHEMAS: Final = frozenset({"pg_catalog", "information_schema", "pg_toast"})
+
+SYSTEM_COLUMNS: Final = frozenset({"ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"})
+"""Of every table (manual 5.6): they carry no value of a column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a relation. `generated` is pg_attribute.attgenerated: '' or s(tored) or v(irtual)."""
+
+    number: int
+    name: str
+    type_oid: int
+    generated: str = ""
+    expression: str = ""
+    """The generation expression, as pg_get_expr prints it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """Columns (by number) of a relation that reference columns of another, pairwise."""
+
+    columns: tuple[int, ...]
+    referenced: int
+    """The OID of the relation referenced."""
+    referenced_columns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A relation. `kind` is pg_class.relkind: r p v m f S t c."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    columns: tuple[Column, ...]
+    """In order of number, dropped ones left out: the order in which a star expands."""
+    owner: str = ""
+    definition: str = ""
+    """Of a view or materialized view outside the system's schemas: its query."""
+    parents: tuple[int, ...] = ()
+    """OIDs it inherits from or is a partition of."""
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    has_triggers: bool = False
+    has_rules: bool = False
+    """Rewrite rules other than a view's own."""
+
+    @property
+    def ref(self) -> RelationRef:
+        return RelationRef(self.schema, self.name)
+
+    def column_ref(self, column: Column) -> ColumnRef:
+        """The shared noun for one of its columns."""
+        return ColumnRef(self.schema, self.name, column.name)
+
+    def column(self, name: str) -> Column | None:
+        """The column of that name."""
+        return next((column for column in self.columns if column.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function outside the system's schemas. `kind` is pg_proc.prokind: f p a w."""
+
+    oid: int
+    schema: str
+    name: str
+    arguments: str
+    kind: str = "f"
+    language: str = ""
+    volatility: str = "v"
+
+
+@dataclass(frozen=True, slots=True)
+class TypeName:
+    """A type outside the system's schemas. `kind` is pg_type.typtype: b c d e p r m.
+
+    `checked` is True for a domain with a constraint or over a type that is not the system's own.
+    """
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    checked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """An operator outside the system's schemas; a type OID of 0 is no operand on that side."""
+
+    schema: str
+    name: str
+    left: int
+    right: int
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """A snapshot. `version` is server_version_num."""
+
+    relations: tuple[Relation, ...] = ()
+    functions: tuple[Function, ...] = ()
+    types: tuple[TypeName, ...] = ()
+    operators: tuple[Operator, ...] = ()
+    version: int = 0
+    database: str = ""
+    schemas: tuple[str, ...] = field(default=())
+
+    @cached_property
+    def by_oid(self) -> Mapping[int, Relation]:
+        return MappingProxyType({relation.oid: relation for relation in self.relations})
+
+    @cached_property
+    def by_name(self) -> Mapping[tuple[str, str], Relation]:
+        return MappingProxyType({(relation.schema, relation.name): relation for relation in self.relations})
+
+    @cached_property
+    def functions_by_name(self) -> Mapping[str, tuple[Function, ...]]:
+        return _grouped(self.functions)
+
+    @cached_property
+    def types_by_name(self) -> Mapping[str, tuple[TypeName, ...]]:
+        return _grouped(self.types)
+
+    @cached_property
+    def operators_by_name(self) -> Mapping[str, tuple[Operator, ...]]:
+        return _grouped(self.operators)
+
+    def resolve(self, search_path: Iterable[str], schema: str | None, name: str) -> Relation | None:
+        """The relation a name means: of `schema`, or the first on the (effective) search path."""
+        if schema is not None:
+            return self.by_name.get((schema, name))
+        for candidate in search_path:
+            found = self.by_name.get((candidate, name))
+            if found is not None:
+                return found
+        return None
+
+    def column_refs(self) -> Mapping[tuple[int, int], ColumnRef]:
+        """Every column by (relation's OID, column's number)."""
+        return {
+            (relation.oid, column.number): relation.column_ref(column)
+            for relation in self.relations
+            for column in relation.columns
+        }
+
+    def relation_oids(self) -> frozenset[int]:
+        """The OIDs of every relation in the snapshot."""
+        return frozenset(self.by_oid)
+
+    def to_json(self) -> str:
+        """A snapshot, one object a line, that `from_json` reads back."""
+        lines = [json.dumps({"version": self.version, "database": self.database, "schemas": self.schemas})]
+        for kind, values in (
+            ("relation", self.relations),
+            ("function", self.functions),
+            ("type", self.types),
+            ("operator", self.operators),
+        ):
+            lines.extend(json.dumps({kind: _plain(value)}, ensure_ascii=False) for value in values)
+        return "\n".join(lines) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Catalog:
+        """The catalog of a snapshot. Raises ValueError for what `to_json` did not write."""
+        lines = [json.loads(line) for line in text.splitlines() if line.strip()]
+        try:
+            head = lines[0]
+            return cls(
+                relations=tuple(_relation(line["relation"]) for line in lines if "relation" in line),
+                functions=tuple(Function(**line["function"]) for line in lines if "function" in line),
+                types=tuple(TypeName(**line["type"]) for line in lines if "type" in line),
+                operators=tuple(Operator(**line["operator"]) for line in lines if "operator" in line),
+                version=int(head["version"]),
+                database=str(head["database"]),
+                schemas=tuple(head["schemas"]),
+            )
+        except (KeyError, IndexError, TypeError) as error:
+            raise ValueError(f"not a catalog snapshot: {error}") from error
+
+
+def _grouped(values: Iterable[Any]) -> Mapping[str, tuple[Any, ...]]:
+    groups: dict[str, list[Any]] = {}
+    for value in values:
+        groups.setdefault(value.name, []).append(value)
+    return MappingProxyType({name: tuple(group) for name, group in groups.items()})
+
+
+def _plain(value: object) -> object:
+    """A dataclass as JSON, fields at their default left out."""
+    if isinstance(value, (Relation, Column, ForeignKey, Function, TypeName, Operator)):
+        return {
+            item.name: _plain(getattr(value, item.name))
+            for item in fields(value)
+            if getattr(value, item.name) != item.default
+        }
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _relation(data: dict[str, Any]) -> Relation:
+    rest = dict(data)
+    columns = tuple(Column(**column) for column in rest.pop("columns"))
+    keys = tuple(
+        ForeignKey(tuple(key["columns"]), key["referenced"], tuple(key["referenced_columns"]))
+        for key in rest.pop("foreign_keys", ())
+    )
+    parents = tuple(rest.pop("parents", ()))
+    return Relation(columns=columns, foreign_keys=keys, parents=parents, **rest)
