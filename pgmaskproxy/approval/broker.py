@@ -133,9 +133,9 @@ class Broker:
             vote = Vote(person.id, approve, reason, now, groups)
             records = [events.voted(request, person.id, groups, approve=approve, reason=reason)]
             if not approve:
-                return self._move(request, State.REJECTED, now, done, records, vote)
+                return self._move(request, State.REJECTED, now, done, before=records, vote=vote)
             if agreed(request, (*request.votes, vote)):
-                return self._move(request, State.APPROVED, now, done, records, vote)
+                return self._move(request, State.APPROVED, now, done, before=records, vote=vote)
             self._record(records, done)
             return Change(State.PENDING, vote)
 
@@ -230,7 +230,7 @@ class Broker:
             raise NoSuchRequest(request_id)
         return request
 
-    async def list(self, which: Filter, limit: int = 50, cursor: str | None = None) -> Page:
+    async def search(self, which: Filter, limit: int = 50, cursor: str | None = None) -> Page:
         """Requests, newest first. Raises Unavailable."""
         return await self._store.list(which, limit, cursor)
 
@@ -272,6 +272,7 @@ class Broker:
         state: State,
         now: float,
         done: list[str],
+        *,
         before: Sequence[AuditEvent] = (),
         vote: Vote | None = None,
         note: str = "",

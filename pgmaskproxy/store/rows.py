@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
+
+from sqlalchemy import RowMapping
 
 from pgmaskproxy.approval.notification import Notification
 from pgmaskproxy.approval.request import ApprovalRequest, State, Vote
 from pgmaskproxy.model import ApprovalTerms, Parameter, RuleRef
 from pgmaskproxy.store.protocol import OutboxItem, Token
 
-Row = Mapping[str, Any]
+Row: TypeAlias = Mapping[str, Any] | RowMapping
 """A database row by column name: the one place where types come from outside."""
 
 

@@ -127,7 +127,7 @@ class SqliteStore:
             if cursor is not None:
                 query = query.where(REQUESTS.c.id < cursor)
             with self._reader.begin() as connection:
-                ids = list(connection.scalars(query))
+                ids: list[str] = list(connection.scalars(query))
                 found = [_request(connection, each) for each in ids[:limit]]
             more = ids[limit - 1] if len(ids) > limit else None
             return Page(tuple(each for each in found if each is not None), more)
