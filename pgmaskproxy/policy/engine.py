@@ -1,0 +1,126 @@
+"""One statement, one principal, one policy: a Decision. Pure, and the same whatever the order of files and rules.
+
+The order of the reasons is fixed: a setting off the list, a relation that does not exist, a deny
+rule, an effect that no rule covers, a use that no label allows, EXPLAIN over labelled data, an
+output of unknown origin. Only a statement that none of them stops is held or allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from pgmaskproxy.model import (
+    Analysis,
+    ColumnLabels,
+    ColumnRef,
+    Decision,
+    Effect,
+    Outcome,
+    Principal,
+    Refusal,
+    RuleRef,
+    Statement,
+)
+from pgmaskproxy.policy import refusals
+from pgmaskproxy.policy.coverage import BUILTIN, Matches, match
+from pgmaskproxy.policy.facts import EXPLAIN, Touched, touched
+from pgmaskproxy.policy.outputs import judge_outputs, visibility
+from pgmaskproxy.policy.rules import Policy, declared_labels
+from pgmaskproxy.policy.settings import setting_allowed
+from pgmaskproxy.policy.uses import judge_uses
+
+__all__ = ["decide", "declared_labels", "visibility"]
+
+_BEYOND_ANALYSIS: Final = frozenset({Effect.DDL, Effect.PRIVILEGE, Effect.ADMIN, Effect.UNKNOWN})
+"""Effects that are about more than columns. A rule had to cover them, UNKNOWN only by a hold: then what is not known
+is masked instead of refused."""
+_QUIET: Final = frozenset({Effect.READ, Effect.SESSION, Effect.TRANSACTION})
+"""Effects that run nobody's triggers or functions, whose errors could quote a value."""
+
+
+def decide(
+    policy: Policy,
+    principal: Principal,
+    statement: Statement,
+    analysis: Analysis,
+    labelling: Mapping[ColumnRef, ColumnLabels],
+) -> Decision:
+    """What `policy` says of `statement`, read as `analysis`, asked by `principal`.
+
+    `labelling` is the labels of every labelled column after closure over the catalog. A DENY carries
+    its Refusal (42501, 42704, 22023, 42P01 or 0A000); a HOLD its terms, every one to be met.
+    """
+    facts = touched(policy, principal, analysis, labelling)
+    matches = match(policy.rules, facts, statement.database)
+    scrub = (
+        bool(facts.opaque)
+        or not facts.effects <= _QUIET
+        or any(relation in facts.labels_by_relation for relation in facts.relations)
+    )
+    refusal = _refusal(facts, matches)
+    if refusal is not None:
+        rules = tuple(rule.ref for rule in matches.denying) or ((refusal.rule,) if refusal.rule is not None else ())
+        return Decision(
+            outcome=Outcome.DENY,
+            rules=rules,
+            reason=refusal.message,
+            refusal=refusal,
+            labels=facts.all_labels(),
+            scrub=scrub,
+            policy_version=policy.version,
+        )
+    outputs = judge_outputs(facts)
+    deciding = matches.holding or matches.allowing
+    refs = tuple(rule.ref for rule in deciding)
+    if matches.builtin and not matches.holding:
+        refs = (*refs, BUILTIN)
+    return Decision(
+        outcome=Outcome.HOLD if matches.holding else Outcome.ALLOW,
+        rules=refs,
+        reason=_reason("held" if matches.holding else "allowed", refs),
+        masks=outputs.masks,
+        cleared=outputs.cleared,
+        labels=facts.all_labels(),
+        terms=tuple(term for rule in matches.holding for term in rule.terms),
+        scrub=scrub,
+        policy_version=policy.version,
+    )
+
+
+def _reason(verb: str, refs: tuple[RuleRef, ...]) -> str:
+    return f"{verb} by {', '.join(ref.id for ref in refs)}" if refs else "nothing to decide"
+
+
+def _refusal(facts: Touched, matches: Matches) -> Refusal | None:
+    for setting in facts.analysis.settings:
+        refusal = setting_allowed(setting)
+        if refusal is not None:
+            return refusal
+    for need in matches.uncovered:
+        if need.relation is not None and not need.relation.schema and need.effect in {Effect.READ, Effect.WRITE}:
+            return refusals.undefined(need.relation)
+    if matches.denying:
+        return refusals.denied_by(matches.denying[0], facts)
+    if matches.uncovered:
+        return refusals.not_covered(matches.uncovered[0], matches.uncovered)
+    for refusal in judge_uses(facts):
+        return refusal
+    if facts.analysis.kind == EXPLAIN:
+        for relation in sorted(facts.relations):
+            if facts.secret(relation):
+                return refusals.explain(facts, relation)
+    if facts.opaque and not _may_be_null(facts):
+        return refusals.opaque(facts)
+    return None
+
+
+def _may_be_null(facts: Touched) -> bool:
+    """Whether what is not known may run, its outputs shown as NULL: only where a rule spoke of it explicitly."""
+    if facts.effects & _BEYOND_ANALYSIS:
+        return True
+    return (
+        Effect.ROUTINE in facts.effects
+        and all(relation.schema for relation in facts.relations)
+        and not any(facts.secret(relation) for relation in facts.relations)
+    )

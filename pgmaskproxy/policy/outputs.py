@@ -1,0 +1,146 @@
+"""Which mask each output wears, by the text's word and by the server's (POLICY.md 3, DESIGN 3b)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pgmaskproxy.model import (
+    NULL_MASK,
+    ColumnLabels,
+    ColumnOrigin,
+    ColumnRef,
+    Columns,
+    Constant,
+    Mask,
+    Opaque,
+    Principal,
+    Use,
+    Visibility,
+)
+from pgmaskproxy.policy.facts import EXPLAIN, Labelling, Touched
+from pgmaskproxy.policy.rules import DETERMINISTIC, STRENGTH, Policy
+
+_NO_LIST: Final = frozenset({EXPLAIN, "VariableShowStmt"})
+"""Utility statements whose outputs are the server's own words and never a row's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """The masks of a statement's outputs, as `Decision` carries them."""
+
+    masks: tuple[Mask | None, ...] | None
+    cleared: tuple[ColumnRef, ...] = ()
+
+
+def judge_outputs(facts: Touched) -> Outputs:
+    """The mask of every output. Whether an opaque statement may run at all is the engine's to say."""
+    analysis = facts.analysis
+    if analysis.kind in _NO_LIST:
+        # SHOW ALL is the one with three columns: name, setting, description.
+        wide = analysis.kind != EXPLAIN and analysis.canonical.strip().rstrip(";").upper() == "SHOW ALL"
+        return Outputs((None,) * (3 if wide else 1))
+    if analysis.outputs is None:
+        return Outputs(None)
+    masks = tuple(_origin_mask(facts, origin) for origin in analysis.outputs)
+    cleared = {
+        column
+        for origin in analysis.outputs
+        if isinstance(origin, Columns | Constant)
+        for column in origin.columns
+        if (labels := facts.labels(column).labels) and facts.clears(labels)
+    }
+    return Outputs(masks, tuple(sorted(cleared)))
+
+
+def visibility(  # noqa: PLR0917
+    policy: Policy,
+    principal: Principal,
+    columns: Mapping[tuple[int, int], ColumnRef],
+    relations: frozenset[int],
+    labelling: Labelling,
+    epoch: int = 0,
+) -> Visibility:
+    """What the server's (OID, column number) means for `principal`.
+
+    `columns` is the catalog's, `relations` every OID it knows. Column number 0, a whole row, is
+    NULL wherever one column of the relation is masked.
+    """
+    masks: dict[tuple[int, int], Mask] = {}
+    for (oid, number), column in columns.items():
+        labels = labelling.get(column)
+        mask = None if labels is None else column_mask(policy, principal, labels)
+        if mask is not None:
+            masks[(oid, number)] = mask
+            masks[(oid, 0)] = NULL_MASK
+    return Visibility(relations, masks, epoch)
+
+
+def column_mask(policy: Policy, principal: Principal, labels: ColumnLabels) -> Mask | None:
+    """How a column with `labels` is shown to `principal`; None is as it is."""
+    if not labels.labels:
+        return None
+    known = [policy.labels[label] for label in sorted(labels.labels) if label in policy.labels]
+    if len(known) == len(labels.labels) and all(label.clears(principal) for label in known):
+        return None
+    strongest = strongest_mask(label.mask for label in known)
+    if strongest is None or len(known) < len(labels.labels):
+        return NULL_MASK
+    return _null(strongest) if labels.derived else strongest
+
+
+def strongest_mask(masks: Iterable[Mask]) -> Mask | None:
+    """The strongest of `masks`, by `STRENGTH`; null where several of that kind have different parameters."""
+    ranked = sorted(masks, key=lambda mask: (_rank(mask), mask.label))
+    if not ranked:
+        return None
+    best = [mask for mask in ranked if _rank(mask) == _rank(ranked[0])]
+    if best[0].kind not in STRENGTH or (
+        best[0].kind in DETERMINISTIC and any(mask.params != best[0].params for mask in best)
+    ):
+        return _null(best[0])
+    return best[0]
+
+
+def _rank(mask: Mask) -> int:
+    return STRENGTH.index(mask.kind) if mask.kind in STRENGTH else 0
+
+
+def _null(mask: Mask) -> Mask:
+    return Mask("null", mask.label)
+
+
+def _origin_mask(facts: Touched, origin: ColumnOrigin) -> Mask | None:
+    match origin:
+        case Opaque():
+            return NULL_MASK
+        case Constant(columns):
+            return NULL_MASK if any(_unexplained(facts, column) for column in columns) else None
+        case Columns(columns, pure):
+            return _columns_mask(facts, columns, pure=pure)
+
+
+def _unexplained(facts: Touched, column: ColumnRef) -> bool:
+    """Whether a labelled column flows into an expression without a use that was judged."""
+    if not column.schema:
+        return True
+    if facts.clears(facts.labels(column).labels):
+        return False
+    return not any(use.column == column and use.use is not Use.WRITTEN for use in facts.analysis.uses)
+
+
+def _columns_mask(facts: Touched, columns: frozenset[ColumnRef], *, pure: bool) -> Mask | None:
+    if not columns or any(not column.schema for column in columns):
+        return NULL_MASK
+    masks = [column_mask(facts.policy, facts.principal, facts.labels(column)) for column in sorted(columns)]
+    some = [mask for mask in masks if mask is not None]
+    if not some:
+        return None
+    shapes = {(mask.kind, mask.params) if mask is not None else None for mask in masks}
+    if len(shapes) > 1:
+        return NULL_MASK
+    # A mask that depends on the value is a code book where the client put values in itself (DESIGN 3b).
+    if some[0].kind in DETERMINISTIC and (not pure or columns & facts.written()):
+        return _null(some[0])
+    return min(some, key=lambda mask: mask.label)

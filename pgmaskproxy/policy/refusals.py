@@ -1,0 +1,207 @@
+"""What a refused client is told: what, where, why, and what would work instead.
+
+Every refusal carries its facts for DETAIL's last line, a JSON object that an agent can parse. Its
+first fact is always ("pgmaskproxy", "policy").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from pgmaskproxy.model import ColumnRef, ColumnUse, Effect, Refusal, RelationRef, RuleRef
+from pgmaskproxy.policy.coverage import Need
+from pgmaskproxy.policy.facts import Touched
+from pgmaskproxy.policy.rules import OPTIONAL_USES, Rule
+
+DENIED: Final = "permission denied by policy"
+INSUFFICIENT_PRIVILEGE: Final = "42501"
+FEATURE_NOT_SUPPORTED: Final = "0A000"
+UNDEFINED_TABLE: Final = "42P01"
+
+
+def facts_of(**facts: str) -> tuple[tuple[str, str], ...]:
+    """The facts of a refusal, empty ones left out."""
+    return (("pgmaskproxy", "policy"), ("decision", "deny"), *((key, value) for key, value in facts.items() if value))
+
+
+def denied_by(rule: Rule, facts: Touched) -> Refusal:
+    """A deny rule matched."""
+    relations = sorted(facts.relations)
+    relation = relations[0] if len(relations) == 1 else RelationRef("", "")
+    effects = ", ".join(sorted(facts.effects & rule.effects))
+    return Refusal(
+        INSUFFICIENT_PRIVILEGE,
+        f"{DENIED}: {rule.message or f'{effects} is refused'}",
+        detail=f'Rule "{rule.id}" ({_place(rule.ref)}) denies {effects}.',
+        hint="" if rule.message else "Ask for what you need with another statement, or ask a person to run it.",
+        rule=rule.ref,
+        schema=relation.schema,
+        table=relation.name,
+        facts=facts_of(rule=rule.id, effect=effects, relation=str(relation) if relation.name else ""),
+    )
+
+
+def not_covered(need: Need, others: Iterable[Need]) -> Refusal:
+    """No rule covers part of the statement."""
+    if need.effect is Effect.UNKNOWN:
+        return Refusal(
+            FEATURE_NOT_SUPPORTED,
+            "this statement cannot be analysed, so it is refused",
+            detail="No rule holds UNKNOWN statements for a person to read.",
+            hint="Say it in plain SQL: one simple statement over named tables and columns.",
+            facts=facts_of(effect="UNKNOWN"),
+        )
+    more = [str(other) for other in others if other != need]
+    relation = need.relation or RelationRef("", "")
+    return Refusal(
+        INSUFFICIENT_PRIVILEGE,
+        f"{DENIED}: no rule allows {need}",
+        detail="What no rule allows or holds is denied." + (f" Nor is covered: {', '.join(more)}." if more else ""),
+        hint="Ask the operator for a rule that allows or holds it.",
+        schema=relation.schema,
+        table=relation.name,
+        facts=facts_of(
+            effect=str(need.effect),
+            relation=str(need.relation or ""),
+            function=".".join(part for part in need.function or () if part),
+        ),
+    )
+
+
+def undefined(relation: RelationRef) -> Refusal:
+    """A relation that the catalog does not have: what PostgreSQL itself would most likely say."""
+    return Refusal(
+        UNDEFINED_TABLE,
+        f'relation "{relation}" does not exist',
+        detail="It is not in the catalog as this session's search_path sees it.",
+        hint="Name it with its schema. One made a moment ago is known as soon as the catalog is read again; "
+        "temporary tables are not known at all.",
+        facts=facts_of(relation=str(relation)),
+    )
+
+
+def use_refused(facts: Touched, use: ColumnUse) -> Refusal:
+    """A labelled column is used in a way its labels do not allow."""
+    labels = sorted(facts.labels(use.column).labels)
+    allowed = sorted(
+        item.value
+        for item in OPTIONAL_USES
+        if all(label in facts.policy.labels and item in facts.policy.labels[label].uses for label in labels)
+    )
+    words = {"null_test": "IS [NOT] NULL", "count": "count(column)", "equality": "one column = value"}
+    beyond = f" Allowed besides: {', '.join(words[item] for item in allowed)}." if allowed else ""
+    explain = (
+        " EXPLAIN shows estimates, so nothing more is allowed in it." if facts.analysis.kind == "ExplainStmt" else ""
+    )
+    return _about_column(
+        facts,
+        use.column,
+        f"column {use.column} ({', '.join(labels)}) may not be used in {use.where or use.use.value}",
+        f"The use is {use.use.value}, which a label of the column does not allow to you.",
+        f"Select the column by itself: it comes back masked.{beyond}{explain}",
+        use=use.use.value,
+        where=use.where,
+        allowed=",".join(["output", *allowed]),
+    )
+
+
+def compared_twice(facts: Touched, use: ColumnUse) -> Refusal:
+    """More than one comparison of the same labelled column in a statement."""
+    return _about_column(
+        facts,
+        use.column,
+        f"column {use.column} may be compared only once in a statement",
+        "Many comparisons in one statement are a search, not a look-up.",
+        "Compare the column with one value, in a statement of its own.",
+        use=use.use.value,
+        where=use.where,
+        allowed="output,equality",
+    )
+
+
+def laundering(facts: Touched, use: ColumnUse) -> Refusal:
+    """A labelled value would be written where its labels do not follow."""
+    labels = ", ".join(sorted(facts.labels(use.column).labels))
+    target = f"column {use.target}" if use.target is not None else "a column that is not known"
+    return _about_column(
+        facts,
+        use.column,
+        f"column {use.column} ({labels}) may not be written to {target}",
+        "The value would be stored where nothing masks it: whoever reads it there would see it as it is.",
+        f"Write it to a column labelled {labels} too, or ask the operator to label the target first.",
+        use=use.use.value,
+        where=use.where,
+        target=str(use.target or ""),
+        allowed="output",
+    )
+
+
+def unresolved_use(use: ColumnUse) -> Refusal:
+    """A column is used whose relation could not be found."""
+    return Refusal(
+        FEATURE_NOT_SUPPORTED,
+        f'cannot tell which relation column "{use.column.column}" in {use.where or use.use.value} belongs to',
+        detail="What is not known is taken for labelled.",
+        hint="Write the column with its table's name or alias.",
+        facts=facts_of(column=str(use.column), use=use.use.value, where=use.where),
+    )
+
+
+def explain(facts: Touched, relation: RelationRef) -> Refusal:
+    """EXPLAIN over labelled data: its estimates come from the values' own statistics."""
+    labels = sorted(facts.labels_by_relation.get(relation, ()))
+    return Refusal(
+        INSUFFICIENT_PRIVILEGE,
+        f"{DENIED}: EXPLAIN of a statement over {relation}, which has labelled columns",
+        detail=f"A plan's estimates tell how values are distributed. Labels: {', '.join(labels)}.",
+        hint="Run the statement itself, or EXPLAIN one over tables without labelled columns.",
+        rule=_label_ref(facts, labels),
+        schema=relation.schema,
+        table=relation.name,
+        facts=facts_of(relation=str(relation), use="explain"),
+    )
+
+
+def opaque(facts: Touched) -> Refusal:
+    """Where an output comes from could not be proven."""
+    secret = sorted(relation for relation in facts.relations if facts.secret(relation))
+    relation = secret[0] if secret else RelationRef("", "")
+    return Refusal(
+        INSUFFICIENT_PRIVILEGE if secret else FEATURE_NOT_SUPPORTED,
+        (f"{DENIED}: " if secret else "") + f"cannot prove what this statement shows: {facts.opaque}",
+        detail=f"It reads {relation}, which has labelled columns." if secret else "What is not proven is not shown.",
+        hint="Select plain columns by name; leave out whole rows, functions of your own and unusual constructs.",
+        rule=_label_ref(facts, sorted(facts.labels_by_relation.get(relation, ()))) if secret else None,
+        schema=relation.schema,
+        table=relation.name,
+        facts=facts_of(relation=str(relation) if secret else "", use="output", reason=facts.opaque),
+    )
+
+
+def _about_column(facts: Touched, column: ColumnRef, message: str, detail: str, hint: str, **more: str) -> Refusal:
+    labels = sorted(facts.labels(column).labels)
+    ref = _label_ref(facts, labels)
+    return Refusal(
+        INSUFFICIENT_PRIVILEGE,
+        f"{DENIED}: {message}",
+        detail=detail + (f' Label "{ref.id}" ({_place(ref)}).' if ref is not None else ""),
+        hint=hint,
+        rule=ref,
+        schema=column.schema,
+        table=column.table,
+        column=column.column,
+        facts=facts_of(rule=ref.id if ref is not None else "", column=str(column), **more),
+    )
+
+
+def _label_ref(facts: Touched, labels: Iterable[str]) -> RuleRef | None:
+    for label in labels:
+        known = facts.policy.labels.get(label)
+        if known is not None and not known.clears(facts.principal):
+            return known.ref
+    return None
+
+
+def _place(ref: RuleRef) -> str:
+    return f"{ref.file}:{ref.line}" if ref.file else "built in"
