@@ -1,0 +1,65 @@
+# Two commands matter: `make demo` and `make test`. Everything they make is in .venv and build/.
+
+VENV   := .venv
+PYTHON := $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+              command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && { echo $$p; break; }; done)
+PIP     = $(VENV)/bin/python -m pip --quiet --disable-pip-version-check
+SOURCES := $(shell find pgmaskproxy policies -type f ! -name '*.py[co]' 2>/dev/null) pyproject.toml setup.py
+
+export PIP_ROOT_USER_ACTION := ignore
+
+.PHONY: help demo tour test test-compiled test-interpreted lint format bench docs system clean
+
+help: ## What can be made.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.demo ## A real PostgreSQL 18 behind the proxy, ready for psql. ARGS=--tour for a guided tour.
+	@$(VENV)/bin/pgmaskproxy demo $(ARGS)
+
+tour: $(VENV)/.demo ## The tour, which decides for itself as the second person: what CI runs.
+	@$(VENV)/bin/pgmaskproxy demo --tour --yes
+
+test: test-interpreted test-compiled ## Every test, against the sources and against the compiled install.
+
+# The sources first on the path: nothing compiled, coverage and tracebacks as they are written.
+test-interpreted: system $(VENV)/.test ## Every test against the sources. ARGS='-k name' picks some.
+	PGMASKPROXY_EXPECT=interpreted PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m pytest $(ARGS)
+
+# What is installed, before the sources: with the compiled data plane, and the package data as users get them.
+test-compiled: system $(VENV)/.test ## Every test against the installed, compiled package.
+	PGMASKPROXY_EXPECT=compiled PYTHONPATH= PYTHONSAFEPATH=1 $(VENV)/bin/python -m pytest --import-mode=append $(ARGS)
+
+lint: $(VENV)/.test ## ruff and mypy, strict, over code and tests.
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: $(VENV)/.test ## Format the code.
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+bench: $(VENV)/.test ## How fast the data plane is.
+	PYTHONSAFEPATH=1 $(VENV)/bin/python bench/run.py $(ARGS)
+
+docs: $(VENV)/.test ## Write the reference pages that are made from the code.
+	PYTHONPATH=$(CURDIR) $(VENV)/bin/python docs/generate.py
+
+system: ## What the tests need from the system's package manager, where it can be installed.
+	@PYTHON=$(PYTHON) bash .ci/prepare
+
+clean: ## Remove everything that was made.
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+
+$(VENV)/bin/pip:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed (Debian: apt-get install python3 python3-venv)" >&2; exit 1; }
+	@PYTHON=$(PYTHON) bash .ci/prepare venv
+	$(PYTHON) -m venv --clear $(VENV)
+
+# Compiled by mypyc where there is a C compiler, interpreted where there is none.
+$(VENV)/.demo: $(VENV)/bin/pip $(SOURCES)
+	$(PIP) install '.[demo]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/bin/pip $(SOURCES)
+	$(PIP) install '.[test]'
+	@touch $@ $(VENV)/.demo
