@@ -1,0 +1,1 @@
+"""The mask package: maskers, plans and the row kernel."""
