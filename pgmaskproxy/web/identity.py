@@ -17,6 +17,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from fastapi import Request
 
+from pgmaskproxy.audit.events import person_refused, person_signed_in
 from pgmaskproxy.logs import get_logger
 from pgmaskproxy.web.problems import Rejected, unauthenticated
 from pgmaskproxy.web.services import Account, Services
@@ -72,11 +73,12 @@ class Identity:
         now = self._services.clock()
         person = None
         if found is not None and found.revoked is None and now < found.expires:
-            person = self._services.people().person(found.person)
+            person = self._services.directory().person(found.person)
         if person is None:
             # counted after the look-up: nobody finds 256 bits by trying, and a good token must not suffer from others
             self._refuse_if_limited("bearer", "", address, now)
-            raise self._failed("bearer", address, "the token is unknown, expired or revoked")
+            claimed = found.person if found is not None else ""
+            raise await self._failed("bearer", claimed, address, "the token is unknown, expired or revoked")
         self._count("bearer", "ok")
         return person
 
@@ -84,13 +86,14 @@ class Identity:
         name, password = _decode_basic(credential)
         now = self._services.clock()
         self._refuse_if_limited("basic", name, address, now)
-        person = self._services.people().person(name)
+        person = self._services.directory().person(name)
         stored = person.password_hash if person is not None else None
         async with self._checks:
             good = await asyncio.to_thread(self._verify, stored or self._decoy, password)
         if person is None or not stored or not good:
-            raise self._failed("basic", address, "the id or the password is wrong")
+            raise await self._failed("basic", name, address, "the id or the password is wrong")
         self._throttle.succeeded(name, address, now)
+        await self._services.record(person_signed_in(person.id, address, "password"), durable=False)
         self._count("basic", "ok")
         return person
 
@@ -114,7 +117,9 @@ class Identity:
                 headers={"Retry-After": str(seconds)},
             )
 
-    def _failed(self, method: str, address: str, detail: str) -> Rejected:
+    async def _failed(self, method: str, claimed: str, address: str, detail: str) -> Rejected:
+        claimed = claimed[:64].encode("utf-8", "replace").decode()
+        await self._services.record(person_refused(claimed, address, detail), durable=False)
         self._count(method, "failed")
         get_logger("web").warning("web_login_failed", method=method, client_addr=address)
         return unauthenticated(detail)

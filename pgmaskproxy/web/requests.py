@@ -48,13 +48,12 @@ async def list_requests(
     """Requests that ask one of your groups, that you asked for, or that a login you answer for did. A page may be
     shorter than `limit`: only a `next` of null is the end."""
     which = Filter(states=frozenset(state or ()), principal=principal, database=database)
+    if cursor is not None and not is_id(cursor, "apr"):
+        raise Rejected(400, "bad_cursor", "the cursor is not one that this interface gave")
     now = services.clock()
     found: list[RequestSummary] = []
     for _ in range(LOOK_AHEAD):
-        try:
-            page = await services.store.list(which, limit - len(found), cursor)
-        except ValueError:
-            raise Rejected(400, "bad_cursor", "the cursor is not one that this interface gave") from None
+        page = await services.store.list(which, limit - len(found), cursor)
         found += [RequestSummary.of(each, person, now) for each in page.requests if may_see(person, each)]
         cursor = page.next
         if cursor is None or len(found) >= limit:
@@ -84,7 +83,7 @@ async def approve(
     async def work() -> bytes:
         if body.digest is not None and (await _visible(request_id, person, services)).digest != body.digest:
             raise Rejected(409, "other_digest", "this is not what was looked at", hint="read the request again")
-        return await _decide(services, request_id, person, True, body.reason)
+        return await _decide(services, request_id, person, approve=True, reason=body.reason)
 
     return _json(await _answers(request).once(person.id, idempotency_key, what, work))
 
@@ -103,7 +102,7 @@ async def reject(
     what = f"reject {request_id} {body.model_dump_json()}"
 
     async def work() -> bytes:
-        return await _decide(services, request_id, person, False, body.reason)
+        return await _decide(services, request_id, person, approve=False, reason=body.reason)
 
     return _json(await _answers(request).once(person.id, idempotency_key, what, work))
 
@@ -130,11 +129,11 @@ def _unknown() -> Rejected:
     return Rejected(404, "no_such_request", "there is no such request", hint="`pgmaskproxy approvals list` shows them")
 
 
-async def _decide(services: Services, request_id: str, person: Person, approve: bool, reason: str) -> bytes:
+async def _decide(services: Services, request_id: str, person: Person, *, approve: bool, reason: str) -> bytes:
     if not is_id(request_id, "apr"):
         raise _unknown()
     try:
-        decided = await services.broker.decide(request_id, person, approve, reason)
+        decided = await services.broker.decide(request_id, person, approve=approve, reason=reason)
     except NoSuchRequest:
         raise _unknown() from None
     except NotAllowed as refused:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from fastapi import Request
 from pgmaskproxy.approval.duty import Person
 from pgmaskproxy.approval.request import ApprovalRequest
 from pgmaskproxy.metrics import Metrics
+from pgmaskproxy.model import AuditEvent
 from pgmaskproxy.store.protocol import Store
 
 
@@ -38,22 +40,34 @@ class People(Protocol):
 class Decides(Protocol):
     """The broker's side that people use."""
 
-    async def decide(self, request_id: str, person: Person, approve: bool, reason: str) -> ApprovalRequest:
+    async def decide(self, request_id: str, person: Person, *, approve: bool, reason: str = "") -> ApprovalRequest:
         """Casts a vote. Raises NoSuchRequest, NotAllowed, NotPending, AuditFailed, Unavailable."""
+
+
+class Recorder(Protocol):
+    """The audit log's side that is used here."""
+
+    def write_all(self, events: Sequence[AuditEvent], durable: bool) -> None:
+        """Appends all or none, blocking; AuditFailed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything behind the interface. `people` is asked per request: a reload takes effect at once."""
+    """Everything behind the interface. `directory` is asked per request: a reload takes effect at once."""
 
     broker: Decides
     store: Store
-    people: Callable[[], People]
+    directory: Callable[[], People]
+    audit: Recorder
     metrics: Metrics
     version: str
     clock: Callable[[], float] = time.time
     """Unix seconds."""
     randbytes: Callable[[int], bytes] = secrets.token_bytes
+
+    async def record(self, event: AuditEvent, *, durable: bool) -> None:
+        """Writes `event` before what it tells of happens. Raises AuditFailed."""
+        await asyncio.to_thread(self.audit.write_all, (event,), durable)
 
 
 def services_of(request: Request) -> Services:

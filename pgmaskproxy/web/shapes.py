@@ -264,7 +264,7 @@ def _summary(request: ApprovalRequest, person: Person, now: float) -> dict[str, 
     elif now >= request.deadline:
         why_not = "its deadline has passed"
     elif any(vote.person == person.id for vote in request.votes):
-        why_not = f"{person.id} has voted"
+        why_not = f"{person.id} has approved, and may still reject"
     else:
         try:
             may_decide(person, request)

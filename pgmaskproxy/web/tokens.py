@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
+from pgmaskproxy.audit.events import token_created, token_revoked
 from pgmaskproxy.ids import new_id
 from pgmaskproxy.logs import get_logger
 from pgmaskproxy.store.protocol import Token
@@ -43,6 +44,7 @@ async def create_token(wish: TokenWish, person: SignedByPassword, services: Serv
         expires=now + wish.expires_in,
         note=wish.note,
     )
+    await services.record(token_created(person.id, token.id, token.expires), durable=True)
     await services.store.add_token(token)
     get_logger("web").info("token_created", person=person.id)
     return NewToken(id=token.id, person=token.person, token=secret, expires=moment(token.expires))
@@ -57,7 +59,15 @@ async def list_tokens(person: Signed, services: Serving) -> TokenList:
 @router.delete("/{token_id}", operation_id="revokeToken", summary="Revoke one of your tokens", status_code=204)
 async def revoke_token(token_id: str, person: Signed, services: Serving) -> Response:
     """It stops working at once; another person's is 404."""
+    own = next((each for each in await services.store.tokens_of(person.id) if each.id == token_id), None)
+    if own is None or own.revoked is not None:
+        raise _unknown(person)
+    await services.record(token_revoked(person.id, token_id), durable=True)
     if not await services.store.revoke_token(token_id, person.id, services.clock()):
-        raise Rejected(404, "no_such_token", f"{person.id} has no such valid token")
+        raise _unknown(person)
     get_logger("web").info("token_revoked", person=person.id)
     return Response(status_code=204)
+
+
+def _unknown(person: Account) -> Rejected:
+    return Rejected(404, "no_such_token", f"{person.id} has no such valid token")
