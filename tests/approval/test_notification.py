@@ -1,0 +1,24 @@
+"""What channels are told: never a parameter or a literal, nor a digest to test guesses with."""
+
+from __future__ import annotations
+
+import json
+
+from pgmaskproxy.approval.notification import notification_data
+from tests.approval.making import CANARY, make_request
+
+
+def test_it_says_who_what_and_where_but_no_value() -> None:
+    request = make_request()
+    data = notification_data(request, "https://approvals.example.com/x")
+    text = json.dumps(data)
+    assert CANARY not in text
+    assert request.digest not in text
+    assert request.salt not in text
+    assert data["principal"] == "sales-agent"
+    assert data["rules"] == ["exports"]
+    assert data["card"] == "Data leaves the database"
+    assert data["labels"] == ["pii.ssn"]
+    assert data["sql"] == request.redacted
+    assert data["parameters"] == 2
+    assert data["link"] == "https://approvals.example.com/x"
