@@ -172,7 +172,8 @@ def _matches(rule: Rule, need: Need, facts: Touched) -> bool:
 def _allows(rule: Rule, need: Need) -> bool:
     if need.relation is not None and not _named(rule.relations, need.effect, need.relation):
         return False
-    if need.relation is None and need.function is None and rule.relations is not None:
+    # SELECT 1 reads no relation: who may read any may read that. Another effect alone is on something not named.
+    if need.relation is None and need.effect not in {Effect.READ, Effect.ROUTINE} and rule.relations is not None:
         return False
     if need.effect is Effect.ROUTINE and rule.functions is not None:
         function = need.function

@@ -1,0 +1,436 @@
+"""Typed settings: pgmaskproxy.yaml, the environment and flags -> Config.
+
+Flag beats environment beats file beats default. The environment is `PGMASKPROXY_` and the path with
+`__` (`PGMASKPROXY_UPSTREAM__HOST`), or the same with `_FILE` for a file that holds the value. In the
+file `${env:NAME}` and `${file:/path}` stand for a value kept elsewhere. Of libpq's environment
+PGHOST, PGPORT, PGUSER and PGPASSWORD are honoured, for `upstream` only, where nothing else says so.
+Every problem is reported at once, with its place.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import ValidationInfo
+
+from pgmaskproxy.errors import ConfigError, Problem
+from pgmaskproxy.policy import yaml
+from pgmaskproxy.policy.fields import Problems, did_you_mean, header, parse_duration
+
+PREFIX: Final = "PGMASKPROXY_"
+LIBPQ: Final = {
+    "PGHOST": ("upstream", "host"),
+    "PGPORT": ("upstream", "port"),
+    "PGUSER": ("upstream", "user"),
+    "PGPASSWORD": ("upstream", "password"),
+}
+LATER: Final = {
+    ("listen", "tls"): "clients connect without TLS so far",
+    ("upstream", "accept_trees_in_server_log"): "there is no attestation so far",
+    ("trust",): "extensions and functions cannot be trusted by name so far: allow ROUTINE by a rule",
+    ("audit", "checkpoint"): "the log is chained, and not signed so far",
+    ("notify",): "no notice about masks is sent so far",
+}
+"""Documented settings that nothing enforces yet: an error, never ignored."""
+
+_SIZE: Final = re.compile(r"([0-9]{1,12}) ?(B|KiB|MiB|GiB)?")
+_UNITS: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+_REFERENCE: Final = re.compile(r"\$\{(file|env):([^}]*)\}")
+
+Path_ = tuple[str | int, ...]
+
+
+def _size(value: object) -> object:
+    if isinstance(value, str):
+        match = _SIZE.fullmatch(value)
+        if match is None:
+            raise PydanticCustomError("size", "must be a size like 65536, 256KiB or 64MiB")
+        return int(match[1]) * _UNITS[match[2] or "B"]
+    return value
+
+
+def _seconds(value: object) -> object:
+    if isinstance(value, str) and not value.isdecimal():
+        found = parse_duration(value)
+        if found is None:
+            raise PydanticCustomError("duration", "must be a time like 30s, 15m or 2h")
+        return found
+    return value
+
+
+def _beside(value: Path, info: ValidationInfo) -> Path:
+    base = info.context["base"] if info.context else Path()
+    return Path(base, value)
+
+
+def _databases(value: object) -> object:
+    if isinstance(value, str):
+        value = value.split(",")
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return {name.strip(): name.strip() for name in value}
+    return value
+
+
+def _names(value: object) -> object:
+    return value.split(",") if isinstance(value, str) else value
+
+
+Size = Annotated[int, BeforeValidator(_size), Field(ge=1)]
+"""Bytes."""
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=30 * 86400)]
+FilePath = Annotated[Path, AfterValidator(_beside)]
+"""Relative to the directory of the configuration file."""
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+
+
+class Listen(_Section):
+    """Where clients connect."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.", min_length=1)
+    port: Port = Field(default=6432, description="Port to listen on; 0 takes a free one.")
+
+
+class Upstream(_Section):
+    """The PostgreSQL behind the proxy."""
+
+    host: str = Field(
+        default="127.0.0.1", description="Its address, or the directory of its Unix socket.", min_length=1
+    )
+    port: Annotated[int, Field(ge=1, le=65535)] = Field(default=5432, description="Its port.")
+    user: str = Field(description="The role the proxy logs in as; never a superuser.", min_length=1)
+    password: SecretStr | None = Field(
+        default=None, description="Its password, best as ${file:/run/secrets/upstream}; none for trust and peer."
+    )
+    sslmode: Literal["disable"] = Field(default="disable", description="TLS to the server: not yet.")
+    attestation: Literal["off"] = Field(default="off", description="Proof by the server's own tree: not yet.")
+    databases: Annotated[dict[str, str], BeforeValidator(_databases), Field(min_length=1)] = Field(
+        description="Databases that clients may ask for: a list, or a mapping of the client's name to the server's."
+    )
+
+
+class Audit(_Section):
+    """The hash-chained log."""
+
+    directory: FilePath = Field(description="Where the log is written.")
+
+
+class Keys(_Section):
+    """The proxy's own keys."""
+
+    directory: FilePath = Field(description="Where they are kept.")
+
+
+class Web(_Section):
+    """The REST interface where people decide."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.", min_length=1)
+    port: Port = Field(default=8432, description="Port to listen on; 0 takes a free one.")
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = Field(
+        default=None, description="How people reach it: the links in notices and channels start with it."
+    )
+
+
+class Metrics(_Section):
+    """Metrics and health, for machines."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.", min_length=1)
+    port: Port = Field(default=9432, description="Port to listen on; 0 takes a free one.")
+
+
+class Channel(_Section):
+    """Where approvers are told of requests."""
+
+    kind: Literal["webhook"] = Field(description="webhook: a POST signed as Standard Webhooks says.")
+    url: SecretStr = Field(description="The address; https, or http to this machine.", min_length=1)
+    secret: SecretStr = Field(description="The signing key: whsec_ and the base64 of 24 to 64 bytes.", min_length=1)
+    groups: Annotated[tuple[str, ...], BeforeValidator(_names), Field(min_length=1)] = Field(
+        description="Told of requests that ask one of these groups."
+    )
+
+
+class Limits(_Section):
+    """Bounds; what is beyond them is refused."""
+
+    connections: Annotated[int, Field(ge=1)] = Field(default=500, description="Client connections at once (53300).")
+    statement_bytes: Size = Field(default=256 << 10, description="The longest statement (54000).")
+    row_bytes: Size = Field(default=64 << 20, description="The longest row that is masked (54000).")
+    held_bytes: Size = Field(default=1 << 20, description="What a client may send while its statement is held (53400).")
+    held_requests: Annotated[int, Field(ge=1)] = Field(
+        default=5, description="Requests one principal may have open (53400)."
+    )
+    names: Annotated[int, Field(ge=1)] = Field(default=1000, description="Statements and portals of a session (53400).")
+    login_seconds: Seconds = Field(default=10.0, description="Time to log in, and to reach the server.")
+
+
+class Hold(_Section):
+    """What a client sees while its statement is held."""
+
+    heartbeat: Seconds = Field(default=15.0, description="Time between notices.")
+
+
+class Config(_Section):
+    """Everything. Paths are absolute or relative to the file they were read from."""
+
+    listen: Listen = Field(default_factory=Listen, description="Where clients connect.")
+    upstream: Upstream = Field(description="The PostgreSQL behind the proxy.")
+    policies: Annotated[tuple[FilePath, ...], BeforeValidator(_names), Field(min_length=1)] = Field(
+        default=(Path("policies"),),
+        description="Policy files, or directories of them (*.yaml without *.test.yaml, in order).",
+    )
+    principals: FilePath = Field(default=Path("principals.yaml"), description="The file of people and users.")
+    state: Annotated[str, Field(pattern=r"^sqlite:///.+")] = Field(
+        description="Where requests are kept: sqlite:/// and a path."
+    )
+    audit: Audit = Field(description="The hash-chained log.")
+    keys: Keys = Field(description="The proxy's own keys.")
+    web: Web = Field(default_factory=Web, description="The REST interface.")
+    metrics: Metrics = Field(default_factory=Metrics, description="Metrics and health.")
+    channels: dict[str, Channel] = Field(default_factory=dict, description="Where approvers are told of requests.")
+    limits: Limits = Field(default_factory=Limits, description="Bounds.")
+    hold: Hold = Field(default_factory=Hold, description="While a statement is held.")
+
+
+def find_config(environ: Mapping[str, str]) -> Path | None:
+    """Where the configuration file is when no flag says so; None when there is none."""
+    if PREFIX + "CONFIG" in environ:
+        return Path(environ[PREFIX + "CONFIG"])
+    home = Path(environ.get("HOME", "/"))
+    user = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+    for path in (Path("pgmaskproxy.yaml"), user / "pgmaskproxy/config.yaml", Path("/etc/pgmaskproxy/config.yaml")):
+        if path.is_file():
+            return path
+    return None
+
+
+def state_directory(environ: Mapping[str, str]) -> Path:
+    """Where state is kept by default: systemd's, root's or the user's own."""
+    if given := environ.get("STATE_DIRECTORY", "").split(":")[0]:
+        return Path(given)
+    if os.geteuid() == 0:
+        return Path("/var/lib/pgmaskproxy")
+    home = Path(environ.get("HOME", "/"))
+    return Path(environ.get("XDG_STATE_HOME") or home / ".local/state") / "pgmaskproxy"
+
+
+def load_config(
+    path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, str | int | bool] | None = None
+) -> Config:
+    """The configuration in `path`, or where `find_config` finds it, or of environment and flags alone.
+
+    `overrides` are flags by dotted path (`listen.port`). Raises ConfigError with every problem.
+    """
+    found = path or find_config(environ)
+    return _Loading(found, environ).load(overrides or {})
+
+
+class _Loading:
+    """One run of `load_config`: the values so far, and where each came from."""
+
+    def __init__(self, path: Path | None, environ: Mapping[str, str]) -> None:
+        self.file = str(path) if path is not None else ""
+        self.base = path.absolute().parent if path is not None else Path.cwd()
+        self.environ = environ
+        self.problems = Problems()
+        self.root: yaml.Node = yaml.Mapping((), self.file, 0)
+        self.origins: dict[Path_, str] = {}
+        """Paths whose value is not the file's -> the variable or flag it is from."""
+
+    def load(self, overrides: Mapping[str, str | int | bool]) -> Config:
+        values = self._read_file() if self.file else {}
+        self._environment(values)
+        for dotted, value in overrides.items():
+            self._put(values, tuple(dotted.split(".")), value, f"--{dotted.replace('.', '-').replace('_', '-')}")
+        self._defaults(values)
+        config: Config | None = None
+        try:
+            config = Config.model_validate(values, context={"base": self.base})
+        except ValidationError as error:
+            for item in error.errors(include_url=False, include_input=False, include_context=True):
+                self._report(item["loc"], item["type"], item["msg"])
+        problems = self.problems.all()
+        if problems or config is None:
+            raise ConfigError(problems)
+        return config
+
+    def _read_file(self) -> dict[str, Any]:
+        self.root = yaml.compose(self.file, read_text(Path(self.file)))
+        header(self.root, "Config", self.problems)
+        if not isinstance(self.root, yaml.Mapping):
+            return {}
+        values = {key.text: self._resolve(node) for key, node in self.root.entries}
+        return {key: value for key, value in values.items() if key not in {"apiVersion", "kind"}}
+
+    def _resolve(self, node: yaml.Node) -> Any:
+        match node:
+            case yaml.Sequence():
+                return [self._resolve(item) for item in node.items]
+            case yaml.Mapping():
+                return {key.text: self._resolve(value) for key, value in node.entries}
+            case yaml.Scalar():
+                value = node.value
+                if not isinstance(value, str):
+                    return value
+                return _REFERENCE.sub(lambda match: self._refer(node, match[1], match[2]), value)
+
+    def _refer(self, node: yaml.Node, kind: str, name: str) -> str:
+        if kind == "env":
+            if name not in self.environ:
+                self.problems.add(node, f"the environment has no {name}")
+            return self.environ.get(name, "")
+        try:
+            return read_secret(self.base / name)
+        except ConfigError as error:
+            for problem in error.problems:
+                self.problems.add(node, f"{problem.file}: {problem.message}", problem.hint)
+            return ""
+
+    def _environment(self, values: dict[str, Any]) -> None:
+        for variable, path in LIBPQ.items():
+            section = values.get(path[0])
+            if self.environ.get(variable) and not (isinstance(section, dict) and path[1] in section):
+                self._put(values, path, self.environ[variable], variable)
+        for variable in sorted(name for name in self.environ if name.startswith(PREFIX)):
+            parts = variable[len(PREFIX) :].lower().split("__")
+            # One word may be a flag of the command line: only what is a setting here is one.
+            if len(parts) == 1 and parts[0].removesuffix("_file") not in {"policies", "principals", "state"}:
+                continue
+            value: str = self.environ[variable]
+            if parts[-1].endswith("_file"):
+                parts[-1] = parts[-1].removesuffix("_file")
+                try:
+                    value = read_secret(Path(value))
+                except ConfigError as error:
+                    self.problems.extend(
+                        Problem(f"{variable}: {problem.message}", problem.file, hint=problem.hint)
+                        for problem in error.problems
+                    )
+                    continue
+            self._put(values, self._spelled(values, parts), value, variable)
+
+    @staticmethod
+    def _spelled(values: Mapping[str, Any], parts: Sequence[str]) -> Path_:
+        """`parts` with a channel's name as the file spells it: a variable's name has no `-`."""
+        if parts[0] != "channels" or len(parts) < 2:
+            return tuple(parts)
+        channels = values.get("channels")
+        for name in channels if isinstance(channels, dict) else ():
+            if str(name).lower().replace("-", "_") == parts[1]:
+                return ("channels", name, *parts[2:])
+        return tuple(parts)
+
+    def _put(self, values: dict[str, Any], path: Path_, value: str | int | bool, origin: str) -> None:
+        at = values
+        for step in path[:-1]:
+            inner = at.setdefault(str(step), {})
+            if not isinstance(inner, dict):
+                return  # the file has something else there, which validation reports
+            at = inner
+        at[str(path[-1])] = value
+        self.origins[path] = origin
+
+    def _defaults(self, values: dict[str, Any]) -> None:
+        directory = state_directory(self.environ)
+        values.setdefault("state", f"sqlite:///{directory}/state.db")
+        values.setdefault("audit", {"directory": str(directory / "audit")})
+        values.setdefault("keys", {"directory": str(directory / "keys")})
+
+    def _report(self, loc: Path_, kind: str, message: str) -> None:
+        names = tuple(step for step in loc if step != "[key]")
+        dotted = ".".join(str(step) for step in names)
+        hint = ""
+        if kind == "extra_forbidden":
+            later = LATER.get(tuple(str(step) for step in names))
+            if later is not None:
+                message, hint = f'"{dotted}" is not enforced by this version yet', later
+            else:
+                message, hint = f'unknown setting "{dotted}"', did_you_mean(str(names[-1]), _known(names[:-1]))
+        elif kind == "missing":
+            message = f'"{dotted}" is missing'
+        elif kind == "literal_error" and names[-1] in {"sslmode", "attestation", "kind"}:
+            message, hint = f'"{dotted}": {_lower(message)}', "the others are not enforced by this version yet"
+        else:
+            message = f'"{dotted}": {_lower(message)}'
+        origin = next(
+            (self.origins[names[:end]] for end in range(len(names), 0, -1) if names[:end] in self.origins), ""
+        )
+        if origin:
+            self.problems.extend([Problem(f"{origin}: {message}", hint=hint)])
+        else:
+            self.problems.extend([Problem(message, self.file, self._line(names), hint)])
+
+    def _line(self, names: Path_) -> int:
+        """The line of the key at `names`, or of the nearest thing above it."""
+        parent = yaml.locate(self.root, names[:-1])
+        if isinstance(parent, yaml.Mapping):
+            for key, _ in parent.entries:
+                if key.text == names[-1]:
+                    return key.line
+        return yaml.locate(self.root, names).line
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
+def _known(path: Path_) -> Iterable[str]:
+    """The settings in the section at `path`."""
+    model: type[BaseModel] = Config
+    for step in path:
+        annotation = model.model_fields[str(step)].annotation if str(step) in model.model_fields else None
+        if step == "channels":
+            annotation = Channel
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+    return model.model_fields
+
+
+def read_text(path: Path) -> str:
+    """The text of a file the operator edits. ConfigError when it cannot be read or is not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError([Problem(f"cannot be read: {error.strerror}", str(path))]) from None
+    except UnicodeDecodeError:
+        raise ConfigError([Problem("is not UTF-8", str(path))]) from None
+
+
+def read_secret(path: Path) -> str:
+    """The secret in a file, one line end at its end left out. As in libpq, a file that everybody can read is an error."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise ConfigError([Problem(f"cannot be read: {error.strerror}", str(path))]) from None
+    if stat.S_ISREG(mode) and mode & stat.S_IRWXO:
+        raise ConfigError([Problem("is a secret and everybody may read or write it", str(path), hint="chmod o-rwx")])
+    return read_text(path).removesuffix("\n").removesuffix("\r")
+
+
+def policy_files(config: Config) -> tuple[tuple[str, str], ...]:
+    """The policies' (name, text), for `policy.loader`. ConfigError when one cannot be read or there is none."""
+    found: list[tuple[str, str]] = []
+    problems: list[Problem] = []
+    for path in config.policies:
+        files = [path]
+        if path.is_dir():
+            files = sorted(file for file in path.glob("*.yaml") if not file.name.endswith(".test.yaml"))
+            if not files:
+                problems.append(Problem("has no policy files (*.yaml)", str(path)))
+        for file in files:
+            try:
+                found.append((str(file), read_text(file)))
+            except ConfigError as error:
+                problems.extend(error.problems)
+    if problems:
+        raise ConfigError(problems)
+    return tuple(found)
