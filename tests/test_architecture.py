@@ -6,6 +6,7 @@ Nothing is imported here, so a module that cannot be imported is checked all the
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -299,6 +300,17 @@ def test_no_text_names_a_registrys_host_or_a_path_of_one_machine() -> None:
             if pattern.search(line):
                 found.append(f"{path.relative_to(ROOT)}:{number}")
     assert found == []
+
+
+def test_every_setting_is_documented_as_it_is() -> None:
+    ended = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, f"docs/configuration.md is out of date: `make docs` writes it. {ended.stderr}"
 
 
 @pytest.mark.parametrize("document", ["README.md", "CHANGELOG.md", "LICENSE", "docs/dependencies.md"])

@@ -4,8 +4,8 @@ import asyncpg
 import psycopg
 import pytest
 
+from pgmaskproxy.demo.tap import ByteTap
 from tests.harness.servers import PASSWORD, Database
-from tests.harness.tap import ByteTap
 
 
 def test_it_keeps_what_a_blocking_driver_was_sent(shop18: Database) -> None:
