@@ -350,6 +350,8 @@ class Ruling:
     epoch: int
     """Of policy and catalog together; a later epoch means: judge again."""
     search_path: tuple[str, ...] = ()
+    runs: str = ""
+    """For EXECUTE and FETCH: the text of what the name stands for. What is approved is both."""
 
 
 @dataclass(frozen=True, slots=True)

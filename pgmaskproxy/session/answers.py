@@ -1,0 +1,94 @@
+"""What the proxy itself says to a client: errors, the notice while held, in PostgreSQL's own fields.
+
+Codes and fields as the manual's "Error and Notice Message Fields"; texts as CONVENTIONS lists them.
+"""
+
+from __future__ import annotations
+
+import json
+
+from pgmaskproxy.model import Refusal, Ruling
+from pgmaskproxy.wire.backend import ErrorResponse, NoticeResponse
+
+
+def error_fields(refusal: Refusal, severity: str, offset: int) -> dict[bytes, bytes]:
+    """A refusal as the fields of an ErrorResponse; DETAIL's last line is JSON an agent can parse."""
+    fields = {
+        b"S": severity.encode(),
+        b"V": severity.encode(),
+        b"C": refusal.sqlstate.encode(),
+        b"M": _text(refusal.message),
+    }
+    detail = refusal.detail
+    if refusal.facts:
+        detail = f"{detail}\n{json.dumps(dict(refusal.facts), ensure_ascii=False)}".lstrip("\n")
+    if detail:
+        fields[b"D"] = _text(detail)
+    if refusal.hint:
+        fields[b"H"] = _text(refusal.hint)
+    if refusal.position:
+        fields[b"P"] = str(refusal.position + offset).encode()
+    for code, value in ((b"s", refusal.schema), (b"t", refusal.table), (b"c", refusal.column)):
+        if value:
+            fields[code] = _text(value)
+    if refusal.rule is not None:
+        if refusal.rule.file:
+            fields[b"F"] = _text(refusal.rule.file)
+            fields[b"L"] = str(refusal.rule.line).encode()
+        fields[b"R"] = _text(refusal.rule.id)
+    return fields
+
+
+def error_response(refusal: Refusal, *, severity: str = "ERROR", offset: int = 0) -> bytes:
+    """The frame. `offset` is where the statement stands in the client's text, in characters."""
+    return ErrorResponse(error_fields(refusal, severity, offset)).encode()
+
+
+def held_notice(ruling: Ruling, request: str, elapsed: int, link: str) -> bytes:
+    """The NOTICE of a held statement: at once, and every heartbeat."""
+    terms = ruling.decision.terms
+    groups = ", ".join(sorted({group for term in terms for group in term.groups}))
+    rules = ", ".join(term.rule.id for term in terms)
+    where = f"Approve or reject at {link}. " if link else ""
+    return NoticeResponse(
+        {
+            b"S": b"NOTICE",
+            b"V": b"NOTICE",
+            b"C": b"00000",
+            b"M": _text(f"statement is held for approval (request {request}, {elapsed}s elapsed)"),
+            b"D": _text(f"Rule {rules} asks {groups} to decide."),
+            b"H": _text(f"{where}Cancel with Ctrl-C."),
+            b"R": _text(rules),
+        }
+    ).encode()
+
+
+def _text(text: str) -> bytes:
+    # A NUL would end the field early and let what follows pose as another field.
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", errors="replace")
+
+
+def no_such_statement(name: bytes) -> Refusal:
+    """26000, in the server's own words."""
+    if not name:
+        return Refusal("26000", "unnamed prepared statement does not exist")
+    return Refusal("26000", f'prepared statement "{name.decode(errors="replace")}" does not exist')
+
+
+def no_such_portal(name: bytes) -> Refusal:
+    """34000, in the server's own words."""
+    return Refusal("34000", f'portal "{name.decode(errors="replace")}" does not exist')
+
+
+def name_taken(name: bytes) -> Refusal:
+    """42939: the name is the proxy's own."""
+    return Refusal("42939", f'the name "{name.decode(errors="replace")}" is reserved')
+
+
+def too_many_names() -> Refusal:
+    """53400: a session's table of names is full."""
+    return Refusal(
+        "53400",
+        "too many prepared statements and portals in this session",
+        hint="Close or DEALLOCATE some, or raise limits.names.",
+    )

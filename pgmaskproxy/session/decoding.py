@@ -1,0 +1,74 @@
+"""Bound parameters in words, for the person who approves and for the digest an approval is bound to.
+
+Text format is what it says; of binary the common types are decoded, the rest is shown as bytea's
+hex, so that two different values never look the same (manual, "Formats and Format Codes").
+"""
+
+from __future__ import annotations
+
+import struct
+import uuid
+from collections.abc import Callable
+from typing import Final
+
+from pgmaskproxy.model import Parameter
+from pgmaskproxy.wire.frontend import Bind
+
+BOOL, BYTEA, INT8, INT2, INT4, OID, TEXT = 16, 17, 20, 21, 23, 26, 25
+FLOAT4, FLOAT8, UNKNOWN, BPCHAR, VARCHAR, NAME, UUID, JSON = 700, 701, 705, 1042, 1043, 19, 2950, 114
+
+
+def _utf8(value: bytes) -> str:
+    return value.decode("utf-8")
+
+
+def _struct(shape: str) -> Callable[[bytes], str]:
+    return lambda value: str(struct.unpack(shape, value)[0])
+
+
+_DECODERS: Final[dict[int, Callable[[bytes], str]]] = {
+    BOOL: lambda value: {b"\x00": "false", b"\x01": "true"}[value],
+    INT2: _struct("!h"),
+    INT4: _struct("!i"),
+    INT8: _struct("!q"),
+    OID: _struct("!I"),
+    FLOAT4: _struct("!f"),
+    FLOAT8: _struct("!d"),
+    UUID: lambda value: str(uuid.UUID(bytes=value)),
+    TEXT: _utf8,
+    VARCHAR: _utf8,
+    BPCHAR: _utf8,
+    NAME: _utf8,
+    UNKNOWN: _utf8,
+    JSON: _utf8,
+}
+
+
+def decode_parameters(bind: Bind | None, types: tuple[int, ...]) -> tuple[Parameter, ...]:
+    """The parameters of a Bind by number; `types` are the server's own, from ParameterDescription."""
+    if bind is None:
+        return ()
+    decoded = []
+    for number, value in enumerate(bind.parameters):
+        oid = types[number] if number < len(types) else 0
+        text = None if value is None else _decode(value, oid, _format(bind, number))
+        decoded.append(Parameter(number + 1, oid, text))
+    return tuple(decoded)
+
+
+def _format(bind: Bind, number: int) -> int:
+    formats = bind.parameter_formats
+    if not formats:
+        return 0
+    return formats[0] if len(formats) == 1 else formats[number] if number < len(formats) else 1
+
+
+def _decode(value: bytes, type_oid: int, code: int) -> str:
+    decoder = _utf8 if code == 0 else _DECODERS.get(type_oid)
+    if decoder is not None:
+        try:
+            return decoder(value)
+        except (struct.error, UnicodeDecodeError, ValueError, KeyError):
+            # Not what its type says; the server will refuse it. Shown as the bytes it is.
+            return "\\x" + value.hex()
+    return "\\x" + value.hex()

@@ -1,0 +1,369 @@
+"""What goes into a session, and what comes out of it.
+
+Events are facts the shell reports; commands are what it is to do, in order. A command with a
+`ticket` is a question: the session waits for the event that carries the same ticket, and sends
+nothing that depends on the answer before it has come. So "record, then release" is a question
+too: `Record...` is answered by `Recorded`, and the statement goes upstream only after that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, final
+
+from pgmaskproxy.model import Mask, Parameter, Refusal, Ruling, Statement, Visibility
+from pgmaskproxy.wire.scram import ScramVerifier
+
+# --- events: from the shell to the session ---
+
+
+@final
+@dataclass(slots=True)
+class ClientData:
+    """Bytes arrived from the client."""
+
+    data: bytes
+
+
+@final
+@dataclass(slots=True)
+class ServerData:
+    """Bytes arrived from the server."""
+
+    data: bytes
+
+
+@final
+@dataclass(slots=True)
+class ClientClosed:
+    """The client hung up, politely or not."""
+
+
+@final
+@dataclass(slots=True)
+class ServerClosed:
+    """The upstream connection ended."""
+
+
+@final
+@dataclass(slots=True)
+class LoginAnswer:
+    """Answers `LookUpLogin`: whom this login would be, or why it may not even try.
+
+    For an unknown user `verifier` is a mock and `known` False: the exchange is played to its end and fails.
+    """
+
+    ticket: int
+    verifier: ScramVerifier | None
+    known: bool = False
+    refusal: Refusal | None = None
+    user: str = ""
+    database: str = ""
+    upstream_database: str = ""
+    reason: str = ""
+    """`pgmaskproxy.reason` from the start-up packet."""
+
+
+@final
+@dataclass(slots=True)
+class UpstreamConnected:
+    """Answers `ConnectUpstream`: the socket is open and nothing was sent; log in as `user`."""
+
+    ticket: int
+    user: str
+    password: str | None
+    parameters: tuple[tuple[str, str], ...]
+    """The pinned start-up parameters, besides user and database (DESIGN 3d)."""
+
+
+@final
+@dataclass(slots=True)
+class UpstreamFailed:
+    """Answers `ConnectUpstream`: it could not be reached, or the session may not begin."""
+
+    ticket: int
+    refusal: Refusal
+    reason: str
+
+
+@final
+@dataclass(slots=True)
+class Judged:
+    """Answers `Judge`: the statements of the text, each decided; or why it cannot be read."""
+
+    ticket: int
+    rulings: tuple[Ruling, ...]
+    visibility: Visibility | None
+    refusal: Refusal | None = None
+
+
+@final
+@dataclass(slots=True)
+class Recorded:
+    """Answers a `Record...`: it is written. With a refusal: it could not be, so nothing may run."""
+
+    ticket: int
+    refusal: Refusal | None = None
+
+
+@final
+@dataclass(slots=True)
+class HoldOpened:
+    """An approval request exists and people have been told."""
+
+    ticket: int
+    request: str
+    link: str
+
+
+@final
+@dataclass(slots=True)
+class HoldTick:
+    """Time passes while a statement is held; `elapsed` in whole seconds."""
+
+    ticket: int
+    elapsed: int
+
+
+@final
+@dataclass(slots=True)
+class HoldEnded:
+    """Answers `Hold`: approved (refusal None), or the error the client is to see."""
+
+    ticket: int
+    refusal: Refusal | None = None
+
+
+@final
+@dataclass(slots=True)
+class Released:
+    """Answers `Release`: this one execution is released and recorded, or why not."""
+
+    ticket: int
+    refusal: Refusal | None = None
+
+
+@final
+@dataclass(slots=True)
+class CancelRequested:
+    """Somebody presented this session's cancel key."""
+
+
+@final
+@dataclass(slots=True)
+class EpochMoved:
+    """Policy or catalog changed: rulings of an earlier epoch are judged again before they are used."""
+
+    epoch: int
+
+
+@final
+@dataclass(slots=True)
+class Shutdown:
+    """The session must end; the client is told why with FATAL."""
+
+    refusal: Refusal
+
+
+TicketedAnswer: TypeAlias = (
+    LoginAnswer | UpstreamConnected | UpstreamFailed | Judged | Recorded | HoldOpened | HoldTick | HoldEnded | Released
+)
+"""What answers a question: it goes to the flow that asked."""
+
+Event: TypeAlias = (
+    TicketedAnswer | ClientData | ServerData | ClientClosed | ServerClosed | CancelRequested | EpochMoved | Shutdown
+)
+
+# --- commands: from the session to the shell ---
+
+
+@final
+@dataclass(slots=True)
+class SendClient:
+    """Write these bytes to the client."""
+
+    data: bytes
+
+
+@final
+@dataclass(slots=True)
+class SendServer:
+    """Write these bytes to the server."""
+
+    data: bytes
+
+
+@final
+@dataclass(slots=True)
+class LookUpLogin:
+    """Who is this, and may these start-up parameters pass?"""
+
+    ticket: int
+    parameters: tuple[tuple[bytes, bytes], ...]
+
+
+@final
+@dataclass(slots=True)
+class LoginFailed:
+    """A login did not succeed; for the log, not for the client."""
+
+    reason: str
+
+
+@final
+@dataclass(slots=True)
+class ConnectUpstream:
+    """The client is who it says it is: open a connection for it, and record that the session begins."""
+
+    ticket: int
+    database: str
+
+
+@final
+@dataclass(slots=True)
+class SessionReady:
+    """Both sides are logged in. The upstream's cancel key stays with the shell; the client has its own."""
+
+    upstream_process_id: int
+    upstream_secret_key: bytes
+    server_version: str
+
+
+@final
+@dataclass(slots=True)
+class CancelPeer:
+    """A CancelRequest arrived on this connection, with a key the proxy may have handed out."""
+
+    process_id: int
+    secret_key: bytes
+
+
+@final
+@dataclass(slots=True)
+class CancelUpstream:
+    """Cancel what the server is running for this session."""
+
+
+@final
+@dataclass(slots=True)
+class Judge:
+    """Read and decide this text. `refresh`: the catalog does not know a relation the server named."""
+
+    ticket: int
+    statement: Statement
+    refresh: bool = False
+
+
+@final
+@dataclass(slots=True)
+class RecordExecution:
+    """Write down that this statement is about to run, and how its outputs are shown."""
+
+    ticket: int
+    serial: int
+    ruling: Ruling
+    shown: Sequence[Mask | None]
+    conflicts: int
+    request: str = ""
+
+
+@final
+@dataclass(slots=True)
+class RecordRefusal:
+    """Write down that a statement was refused. Nothing waits for it: a refusal needs no leave."""
+
+    serial: int
+    refusal: Refusal
+    ruling: Ruling | None
+    sql: str
+
+
+@final
+@dataclass(slots=True)
+class RecordOutcome:
+    """Write down how an execution ended."""
+
+    serial: int
+    ruling: Ruling
+    tag: str
+    sqlstate: str
+    rows: int
+    cells: int
+
+
+@final
+@dataclass(slots=True)
+class Hold:
+    """Ask people. `columns` are the names of the outputs, `in_transaction` shortens the deadline."""
+
+    ticket: int
+    serial: int
+    ruling: Ruling
+    statement: Statement
+    parameters: tuple[Parameter, ...]
+    columns: tuple[str, ...]
+    in_transaction: bool
+    reason: str = ""
+    """`pgmaskproxy.reason`, as the client last set it."""
+
+
+@final
+@dataclass(slots=True)
+class WithdrawHold:
+    """Stop asking: the client cancelled (`cancelled`) or went away."""
+
+    ticket: int
+    request: str
+    cancelled: bool
+
+
+@final
+@dataclass(slots=True)
+class Release:
+    """Claim the one execution that was approved, for exactly this statement."""
+
+    ticket: int
+    serial: int
+    request: str
+    ruling: Ruling
+    statement: Statement
+    parameters: tuple[Parameter, ...]
+    shown: Sequence[Mask | None]
+
+
+@final
+@dataclass(slots=True)
+class DefinitionsChanged:
+    """This session ran something that may have changed the catalog."""
+
+
+@final
+@dataclass(slots=True)
+class Close:
+    """End both connections once what was sent has been written. `reason` is for the log."""
+
+    reason: str
+    alarm: bool = False
+    """A guard held: somebody should look."""
+
+
+Command: TypeAlias = (
+    SendClient
+    | SendServer
+    | LookUpLogin
+    | LoginFailed
+    | ConnectUpstream
+    | SessionReady
+    | CancelPeer
+    | CancelUpstream
+    | Judge
+    | RecordExecution
+    | RecordRefusal
+    | RecordOutcome
+    | Hold
+    | WithdrawHold
+    | Release
+    | DefinitionsChanged
+    | Close
+)

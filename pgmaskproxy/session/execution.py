@@ -1,0 +1,169 @@
+"""A decided statement is run: described, its plan bound, released, recorded, executed.
+
+**Verdict before Execute** (DESIGN 3c): Parse, Bind and Describe have been answered and the plan is
+bound before Execute is sent. Sending it early and masking later is unsound even for reads: a
+refused one has already run.
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+from pgmaskproxy.mask.plan import SEALED, CopyPlan, MaskPlan, bind_copy, bind_plan
+from pgmaskproxy.model import Effect, Mask, Outcome, Refusal, Ruling, Visibility
+from pgmaskproxy.session.asking import Asking
+from pgmaskproxy.session.events import DefinitionsChanged
+from pgmaskproxy.session.flow import Flow, Wait
+from pgmaskproxy.session.holding import Grant, Holding
+from pgmaskproxy.session.link import Link
+from pgmaskproxy.session.naming import Naming
+from pgmaskproxy.session.pipeline import CLOSE, DESCRIBE, EXECUTE, PARSE, Exchange
+from pgmaskproxy.wire.backend import Field
+from pgmaskproxy.wire.copy import CopyData, CopyDone, CopyFail
+from pgmaskproxy.wire.frontend import Close, Describe, Execute, Parse, Terminate
+
+REDEFINING = frozenset({Effect.DDL, Effect.PRIVILEGE, Effect.ROUTINE, Effect.UNKNOWN})
+"""After one of these the catalog has to be read again."""
+
+
+@final
+class Verdict:
+    """How an execution's rows are shown."""
+
+    def __init__(
+        self, plan: MaskPlan, copy_plan: CopyPlan | None, shown: tuple[Mask | None, ...], conflicts: int
+    ) -> None:
+        self.plan = plan
+        self.copy_plan = copy_plan
+        self.shown = shown
+        self.conflicts = conflicts
+
+
+@final
+class Execution:
+    """What the simple and the extended protocol share on the way from a ruling to an Execute."""
+
+    def __init__(self, link: Link, asking: Asking, holding: Holding, naming: Naming) -> None:
+        self._link = link
+        self._asking = asking
+        self._holding = holding
+        self._naming = naming
+
+    def run(
+        self, portal: bytes, max_rows: int, ruling: Ruling, description: Exchange, grant: Grant | None
+    ) -> Flow[Exchange | None]:
+        """From a settled description to an Execute that was sent; None when it was refused in its place."""
+        if description.failed:
+            return None
+        verdict = yield from self._verdict(ruling, description.fields)
+        if verdict is None:
+            return None
+        if isinstance(verdict, Refusal):
+            self.refuse(verdict, ruling, ruling.sql, offset=ruling.offset)
+            return None
+        serial = grant.serial if grant is not None else self._link.serial()
+        refusal = yield from self._leave(ruling, serial, verdict, description.fields, grant)
+        if refusal is not None:
+            self.refuse(refusal, ruling, ruling.sql, offset=ruling.offset)
+            return None
+        return self._execute(portal, max_rows, ruling, serial, verdict)
+
+    def describe(self, portal: bytes, ruling: Ruling, *, forward: bool = False) -> Exchange:
+        """Ask for the portal's own RowDescription: the statement's names may have moved since Parse (THREATS M02)."""
+        exchange = Exchange(DESCRIBE, forward=forward)
+        exchange.scrub, exchange.offset = ruling.decision.scrub, ruling.offset
+        return self._link.send(Describe(b"P", portal).encode(), exchange)
+
+    def refuse(self, refusal: Refusal, ruling: Ruling | None, sql: str, *, offset: int = 0) -> None:
+        """Write the refusal down and make the server fail at that place."""
+        self._asking.record_refusal(self._link.serial(), refusal, ruling, sql)
+        self._link.substitute(refusal).offset = offset
+
+    def copy_in(self, exchange: Exchange) -> Flow[None]:
+        """Relay the client's COPY data until it ends. Nothing is sent behind COPY FROM STDIN before that.
+
+        Flush and Sync are ignored meanwhile, as the server does (manual, "COPY Operations").
+        """
+        link = self._link
+        link.flush()
+        yield Wait(exchange=exchange)
+        while True:
+            message = yield Wait(message=True, unless=exchange)
+            if message is None:
+                return  # the server gave up half-way; what the client still sends of it is dropped
+            if isinstance(message, Terminate):
+                message = CopyFail(b"the client left")
+            if isinstance(message, CopyData | CopyDone | CopyFail):
+                link.to_server(message.encode())
+            if isinstance(message, CopyDone | CopyFail):
+                link.flush()
+                return
+
+    def _verdict(self, ruling: Ruling, fields: tuple[Field, ...]) -> Flow[Verdict | Refusal | None]:
+        """Bind the plan: the text and the server's own column references must both clear a column."""
+        visibility = self._visibility()
+        copy = ruling.analysis.copy
+        if copy is not None and not copy.to_stdout:
+            return Verdict(SEALED, None, (), 0)
+        if copy is not None:
+            return (yield from self._copy_verdict(ruling, copy.probe, visibility))
+        bound = bind_plan(fields, ruling.decision.masks, visibility)
+        if bound.unknown:
+            # The server names a relation that the catalog does not have: read the catalog again, once.
+            again = yield from self._asking.judge_one(ruling.sql, refresh=True, path=ruling.search_path)
+            if isinstance(again, Refusal):
+                return again
+            bound = bind_plan(fields, ruling.decision.masks, self._visibility())
+        return Verdict(bound.plan, None, bound.shown, bound.conflicts)
+
+    def _copy_verdict(self, ruling: Ruling, probe: str, visibility: Visibility) -> Flow[Verdict | None]:
+        """COPY has no description of its own: ask for that of a SELECT with the same outputs, in the same transaction.
+
+        The locks that Parse takes keep DDL away until the COPY itself runs.
+        """
+        link = self._link
+        name = link.reserved + b"_copy"
+        parse, described = Exchange(PARSE, forward=False), Exchange(DESCRIBE, forward=False)
+        parse.scrub = described.scrub = ruling.decision.scrub
+        link.send(Parse(name, probe.encode(), ()).encode(), parse)
+        link.send(Describe(b"S", name).encode(), described)
+        link.send(Close(b"S", name).encode(), Exchange(CLOSE, forward=False))
+        link.flush()
+        yield Wait(exchange=described)
+        if described.failed:
+            return None
+        plan = bind_copy(described.fields, ruling.decision.masks, visibility)
+        return Verdict(SEALED, plan, plan.shown, plan.conflicts)
+
+    def _leave(
+        self, ruling: Ruling, serial: int, verdict: Verdict, fields: tuple[Field, ...], grant: Grant | None
+    ) -> Flow[Refusal | None]:
+        """Claim the grant, if one was needed, and write down what is about to happen."""
+        if ruling.decision.outcome is not Outcome.ALLOW and grant is None:
+            return Refusal("42501", "permission denied by policy", detail="This statement needs approval.")
+        if grant is not None:
+            refusal = yield from self._holding.release(grant, ruling, fields, verdict.shown)
+            if refusal is not None:
+                return refusal
+        request = grant.request if grant is not None else ""
+        return (yield from self._asking.record_execution(serial, ruling, verdict.shown, verdict.conflicts, request))
+
+    def _execute(self, portal: bytes, max_rows: int, ruling: Ruling, serial: int, verdict: Verdict) -> Exchange:
+        """Send Execute; its rows come back through this verdict's plan and no other."""
+        link = self._link
+        exchange = Exchange(EXECUTE, forward=True)
+        exchange.plan, exchange.copy_plan = verdict.plan, verdict.copy_plan
+        exchange.scrub, exchange.offset = ruling.decision.scrub, ruling.offset
+        exchange.serial, exchange.ruling = serial, ruling
+        exchange.undo = self._naming.apply(ruling)
+        link.send(Execute(portal, max_rows).encode(), exchange)
+        link.executed = True
+        self._asking.note_settings(ruling)
+        if ruling.analysis.effects & REDEFINING:
+            link.commands.append(DefinitionsChanged())
+        return exchange
+
+    def _visibility(self) -> Visibility:
+        visibility = self._link.visibility
+        assert visibility is not None, "a ruling came without a visibility"
+        return visibility

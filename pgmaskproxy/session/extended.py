@@ -1,0 +1,178 @@
+"""The extended query protocol: Parse, Bind, Describe, Execute, Close, Sync (manual, 53.2.3).
+
+The client's own frames go upstream as they are; what is added is the portal's description before
+an Execute, and a substitute where one is refused.
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+from pgmaskproxy.model import Outcome, Refusal, Ruling
+from pgmaskproxy.session.answers import name_taken, no_such_portal, no_such_statement, too_many_names
+from pgmaskproxy.session.asking import Asking
+from pgmaskproxy.session.execution import Execution
+from pgmaskproxy.session.flow import Flow, Wait
+from pgmaskproxy.session.holding import Grant, Holding
+from pgmaskproxy.session.link import Link
+from pgmaskproxy.session.naming import Naming
+from pgmaskproxy.session.pipeline import BIND, CLOSE, DESCRIBE, PARSE, Exchange
+from pgmaskproxy.session.statements import Portal, Prepared
+from pgmaskproxy.session.texts import sql_of, upstream_text
+from pgmaskproxy.wire.frontend import STATEMENT, Bind, Close, Describe, Execute, Parse
+
+
+@final
+class Extended:
+    """One method per message."""
+
+    def __init__(self, link: Link, asking: Asking, holding: Holding, naming: Naming, execution: Execution) -> None:
+        self._link = link
+        self._asking = asking
+        self._holding = holding
+        self._naming = naming
+        self._execution = execution
+
+    def parse(self, message: Parse) -> Flow[None]:
+        """A statement is prepared: read and decided now, so that a driver hears of a refusal early."""
+        link = self._link
+        sql = sql_of(message.query, link.limits)
+        if isinstance(sql, Refusal):
+            return self._execution.refuse(sql, None, "")
+        if message.statement.startswith(link.reserved):
+            return self._execution.refuse(name_taken(message.statement), None, sql)
+        if link.names.full and message.statement not in link.names.statements:
+            return self._execution.refuse(too_many_names(), None, sql)
+        rulings = yield from self._asking.judge(sql, extended=True)
+        if isinstance(rulings, Refusal):
+            return self._execution.refuse(rulings, None, sql)
+        ruling = rulings[0]
+        refusal = ruling.decision.refusal
+        if ruling.decision.outcome is Outcome.DENY and refusal is not None:
+            return self._execution.refuse(refusal, ruling, sql, offset=ruling.offset)
+        exchange = Exchange(PARSE, forward=True)
+        exchange.scrub = ruling.decision.scrub
+        exchange.undo = link.names.prepare(Prepared(message.statement, ruling, by_sql=False))
+        text = upstream_text(ruling, message.query)
+        link.send(Parse(message.statement, text, message.parameter_types).encode(), exchange)
+        return None
+
+    def bind(self, message: Bind) -> Flow[None]:
+        """A portal is made. Its statement must be one this session knows."""
+        link = self._link
+        prepared = link.names.statements.get(message.statement)
+        if prepared is None:
+            return self._execution.refuse(no_such_statement(message.statement), None, "")
+        if message.portal.startswith(link.reserved):
+            return self._execution.refuse(name_taken(message.portal), prepared.ruling, prepared.ruling.sql)
+        if link.names.full and message.portal not in link.names.portals:
+            return self._execution.refuse(too_many_names(), prepared.ruling, prepared.ruling.sql)
+        # What EXECUTE or FETCH will run is looked up only when what came before has run.
+        if self._naming.goes_by_name(prepared.ruling):
+            yield from link.drain()
+        portal = Portal(message.portal, prepared, message, link.generation, holdable=False)
+        portal.target = self._naming.target(prepared.ruling)
+        exchange = self._bind_exchange(prepared.ruling, forward=True)
+        exchange.undo = link.names.bind(portal)
+        link.send(message.encode(), exchange)
+        return None
+
+    def describe(self, message: Describe) -> None:
+        """Forwarded; a portal's own answer is kept, so that it need not be asked again."""
+        link = self._link
+        if message.kind == STATEMENT:
+            prepared = link.names.statements.get(message.name)
+            if prepared is None:
+                return self._execution.refuse(no_such_statement(message.name), None, "")
+            exchange = Exchange(DESCRIBE, forward=True)
+            exchange.scrub = prepared.ruling.decision.scrub
+            link.send(message.encode(), exchange)
+            return None
+        portal = link.names.portals.get(message.name)
+        if portal is None:
+            return self._execution.refuse(no_such_portal(message.name), None, "")
+        portal.description = self._execution.describe(message.name, portal.prepared.ruling, forward=True)
+        return None
+
+    def execute(self, message: Execute) -> Flow[None]:
+        """A portal is run: only when its decision, its shape and its record are all there."""
+        link = self._link
+        portal = link.names.portals.get(message.portal)
+        if portal is None:
+            return self._execution.refuse(no_such_portal(message.portal), None, "")
+        ruling = yield from self._effective(portal)
+        if isinstance(ruling, Refusal):
+            return self._execution.refuse(ruling, portal.prepared.ruling, portal.prepared.ruling.sql)
+        refusal = ruling.decision.refusal
+        if ruling.decision.outcome is Outcome.DENY and refusal is not None:
+            return self._execution.refuse(refusal, ruling, ruling.sql, offset=ruling.offset)
+        grant: Grant | None = None
+        if ruling.decision.outcome is Outcome.HOLD:
+            asked = yield from self._hold(portal, ruling)
+            if asked is None:
+                return None
+            if isinstance(asked, Refusal):
+                return self._execution.refuse(asked, ruling, ruling.sql)
+            grant = asked
+        description = portal.description
+        if description is None or description.failed or self._naming.goes_by_name(ruling):
+            description = portal.description = self._execution.describe(message.portal, ruling)
+        if not description.settled:
+            link.flush()
+            yield Wait(exchange=description)
+        exchange = yield from self._execution.run(message.portal, message.max_rows, ruling, description, grant)
+        if exchange is None:
+            return None
+        portal.started = True
+        if ruling.analysis.copy is not None and not ruling.analysis.copy.to_stdout:
+            yield from self._execution.copy_in(exchange)
+        return None
+
+    def close(self, message: Close) -> None:
+        """Closing what does not exist is no error (manual)."""
+        link = self._link
+        exchange = Exchange(CLOSE, forward=True)
+        if message.kind == STATEMENT:
+            exchange.undo = link.names.deallocate(message.name)
+        else:
+            exchange.undo = link.names.close(message.name)
+        link.send(message.encode(), exchange)
+
+    def sync(self) -> None:
+        """The client's Sync ends the implicit transaction, and any discarding."""
+        self._link.sync(forward=True)
+
+    def _effective(self, portal: Portal) -> Flow[Ruling | Refusal]:
+        ruling = yield from self._naming.current(portal.prepared, open_portal=portal.started or portal.bind is None)
+        if isinstance(ruling, Refusal):
+            return ruling
+        return (yield from self._naming.effective(ruling, portal.target))
+
+    def _hold(self, portal: Portal, ruling: Ruling) -> Flow[Grant | Refusal | None]:
+        """Hold at Execute, when the parameters are known; then bind again what the idle upstream forgot."""
+        link = self._link
+        if portal.started:
+            return Refusal(
+                "42501",
+                "permission denied by policy",
+                detail="An approval covers one execution, and this portal was executed before.",
+                hint="Fetch all rows in one Execute.",
+            )
+        if portal.bind is None:
+            return Refusal(
+                "42501", "permission denied by policy", detail="The policy changed after this cursor was declared."
+            )
+        serial = link.serial()
+        asked = yield from self._holding.hold(ruling, serial, name=portal.prepared.name, bind=portal.bind)
+        if isinstance(asked, Grant) and link.names.portals.get(portal.name) is not portal:
+            portal.generation = link.generation
+            portal.description = None
+            exchange = self._bind_exchange(ruling, forward=False)
+            exchange.undo = link.names.bind(portal)
+            link.send(portal.bind.encode(), exchange)
+        return asked
+
+    def _bind_exchange(self, ruling: Ruling, *, forward: bool) -> Exchange:
+        exchange = Exchange(BIND, forward=forward)
+        exchange.scrub = ruling.decision.scrub
+        return exchange

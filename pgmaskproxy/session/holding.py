@@ -1,0 +1,159 @@
+"""A statement that waits for a person: held with the upstream idle, never with a lock (DESIGN decision 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from pgmaskproxy.model import Mask, Parameter, Refusal, Ruling, Statement
+from pgmaskproxy.session.answers import held_notice
+from pgmaskproxy.session.asking import Asking
+from pgmaskproxy.session.decoding import decode_parameters
+from pgmaskproxy.session.events import (
+    CancelRequested,
+    Hold,
+    HoldEnded,
+    HoldOpened,
+    HoldTick,
+    Release,
+    Released,
+    WithdrawHold,
+)
+from pgmaskproxy.session.flow import Flow, Wait
+from pgmaskproxy.session.link import IDLE, Link
+from pgmaskproxy.session.pipeline import CLOSE, DESCRIBE, PARSE, Exchange
+from pgmaskproxy.wire.backend import Field
+from pgmaskproxy.wire.frontend import Bind, Close, Describe, Parse
+
+CANCELLED = "canceling statement due to user request"
+"""PostgreSQL's exact text: drivers and retry helpers look for it."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a person said yes to: exactly this, once."""
+
+    request: str
+    serial: int
+    statement: Statement
+    parameters: tuple[Parameter, ...]
+    fields: tuple[Field, ...] | None
+    """Its shape as it was attested; None where it could not be (a statement that needs those before it)."""
+    policy_version: str
+
+
+@final
+class Holding:
+    """Asks people, and claims what they granted."""
+
+    def __init__(self, link: Link, asking: Asking) -> None:
+        self._link = link
+        self._asking = asking
+        self.request = ""
+        """The request that is open now, if any: what a hang-up withdraws."""
+        self.ticket = 0
+
+    def hold(
+        self, ruling: Ruling, serial: int, *, name: bytes | None, bind: Bind | None, attest: bool = True
+    ) -> Flow[Grant | Refusal | None]:
+        """Attest alone, let the upstream go idle, ask, wait.
+
+        `name` is the client's prepared statement, None for a simple Query. None is returned when the
+        server itself refused the statement: the client has its error already.
+        """
+        link = self._link
+        yield from link.drain()
+        if link.pipeline.discarding:
+            return None
+        in_block = link.executed or link.status != IDLE
+        described = Exchange(DESCRIBE, forward=False)
+        if attest:
+            described = yield from self._describe(ruling, name)
+            if described.failed:
+                return None
+        if link.unsynced and not link.executed:
+            # Nothing is lost by ending an implicit transaction that ran nothing, and an explicit block
+            # stays open over a Sync. One that has run something would be committed by it.
+            synced = link.sync(forward=False)
+            yield Wait(exchange=synced)
+        parameters = decode_parameters(bind, described.parameter_types)
+        statement = self._asking.bound_to(ruling)
+        ticket = link.ticket()
+        self.ticket, self.request = ticket, ""
+        names = tuple(field.name.decode(errors="replace") for field in described.fields)
+        link.commands.append(Hold(ticket, serial, ruling, statement, parameters, names, in_block, link.reason))
+        refusal = yield from self._wait(ticket, ruling)
+        request, self.request, self.ticket = self.request, "", 0
+        if refusal is not None:
+            return refusal
+        fields = described.fields if attest else None
+        return Grant(request, serial, statement, parameters, fields, ruling.decision.policy_version)
+
+    def release(
+        self, grant: Grant, ruling: Ruling, fields: tuple[Field, ...], shown: tuple[Mask | None, ...]
+    ) -> Flow[Refusal | None]:
+        """Claim the one execution granted: same statement, same shape, same policy, or not at all."""
+        if ruling.decision.policy_version != grant.policy_version or not (
+            grant.fields is None or same_shape(fields, grant.fields)
+        ):
+            return Refusal(
+                "42501",
+                "what was approved is not what would run",
+                detail=f"Request {grant.request}: policy or a table's definition changed while the statement was held.",
+                hint="Run the statement again to ask for approval of what it means now.",
+            )
+        ticket = self._link.ticket()
+        self._link.commands.append(
+            Release(ticket, grant.serial, grant.request, ruling, grant.statement, grant.parameters, shown)
+        )
+        answer = yield Wait(ticket=ticket)
+        assert isinstance(answer, Released)
+        return answer.refusal
+
+    def _describe(self, ruling: Ruling, name: bytes | None) -> Flow[Exchange]:
+        """The statement's own shape and parameter types, from the server, without binding or running it."""
+        link = self._link
+        exchange = Exchange(DESCRIBE, forward=False)
+        exchange.scrub = ruling.decision.scrub
+        if name is not None:
+            link.send(Describe(b"S", name).encode(), exchange)
+        else:
+            reserved = link.reserved + b"_held"
+            parse = Exchange(PARSE, forward=False)
+            parse.scrub, parse.offset = ruling.decision.scrub, ruling.offset
+            link.send(Parse(reserved, ruling.sql.encode(), ()).encode(), parse)
+            link.send(Describe(b"S", reserved).encode(), exchange)
+            link.send(Close(b"S", reserved).encode(), Exchange(CLOSE, forward=False))
+        link.flush()
+        yield Wait(exchange=exchange)
+        return exchange
+
+    def _wait(self, ticket: int, ruling: Ruling) -> Flow[Refusal | None]:
+        link = self._link
+        link_text = ""
+        while True:
+            answer = yield Wait(ticket=ticket, held=True)
+            if isinstance(answer, HoldOpened):
+                self.request, link_text = answer.request, answer.link
+                link.to_client(held_notice(ruling, answer.request, 0, link_text))
+            elif isinstance(answer, HoldTick):
+                link.to_client(held_notice(ruling, self.request, answer.elapsed, link_text))
+            elif isinstance(answer, CancelRequested):
+                link.commands.append(WithdrawHold(ticket, self.request, cancelled=True))
+                return Refusal("57014", CANCELLED, detail=f"Request {self.request} was withdrawn.")
+            else:
+                assert isinstance(answer, HoldEnded)
+                return answer.refusal
+
+
+def same_shape(now: tuple[Field, ...], then: tuple[Field, ...]) -> bool:
+    """Equal but for the format, which a statement's own description does not know yet."""
+    return len(now) == len(then) and all(
+        a.name == b.name
+        and a.table_oid == b.table_oid
+        and a.column_number == b.column_number
+        and a.type_oid == b.type_oid
+        and a.type_modifier == b.type_modifier
+        for a, b in zip(now, then, strict=True)
+    )

@@ -1,0 +1,155 @@
+"""What the two halves of an established session share: what was sent, what is owed, what is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from pgmaskproxy.model import Refusal, Visibility
+from pgmaskproxy.session.events import Command, SendClient, SendServer
+from pgmaskproxy.session.flow import Flow, Wait
+from pgmaskproxy.session.pipeline import PARSE, SYNC, Exchange, Pipeline
+from pgmaskproxy.session.statements import Names
+from pgmaskproxy.wire.frontend import Flush, Parse, Sync
+
+IDLE = b"I"
+IN_BLOCK = b"T"
+FAILED_BLOCK = b"E"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one session (DESIGN decision 9)."""
+
+    statement_bytes: int = 256 * 1024
+    row_bytes: int = 64 * 1024 * 1024
+    held_bytes: int = 1024 * 1024
+    names: int = 1000
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Entropy:
+    """What the shell drew at random for this session; the core draws nothing itself."""
+
+    server_nonce: str
+    client_nonce: str
+    reserved: bytes
+    """Suffix of the reserved statement names, so that no client can name one."""
+    process_id: int
+    secret_key: bytes
+
+
+@final
+class Link:
+    """Shared state, and the only two ways to say something to a peer."""
+
+    def __init__(self, entropy: Entropy, limits: Limits) -> None:
+        self.limits = limits
+        self.commands: list[Command] = []
+        self.pipeline = Pipeline()
+        self.names = Names(limits.names)
+        self.reserved = b"_pgmaskproxy_" + entropy.reserved
+        self.user = ""
+        self.database = ""
+        self.role = ""
+        self.status = IDLE
+        """Of the last ReadyForQuery."""
+        self.unsynced = False
+        """Something was sent upstream since the last Sync."""
+        self.executed = False
+        """Something was *executed* upstream since the last Sync: an implicit transaction may be open."""
+        self.generation = 0
+        """How many Syncs were sent."""
+        self.search_path: tuple[str, ...] | None = None
+        """Effective; None when it must be asked for."""
+        self.path_moved_in_block = False
+        self.visibility: Visibility | None = None
+        self.epoch = 0
+        self.reason = ""
+        """`pgmaskproxy.reason`: why the client asks, for the approver."""
+        self.min_messages = "notice"
+        """The client's own client_min_messages; the server's stays at log (DESIGN 3d)."""
+        self.closed = False
+        self._tickets = 0
+        self._serials = 0
+
+    def ticket(self) -> int:
+        """A number for a question, never used twice."""
+        self._tickets += 1
+        return self._tickets
+
+    def serial(self) -> int:
+        """A number for a statement, never used twice in this session."""
+        self._serials += 1
+        return self._serials
+
+    def to_client(self, data: bytes) -> None:
+        """Say it to the client; neighbouring writes are one command."""
+        if not data or self.closed:
+            return
+        last = self.commands[-1] if self.commands else None
+        if isinstance(last, SendClient):
+            last.data += data
+        else:
+            self.commands.append(SendClient(data))
+
+    def to_server(self, data: bytes) -> None:
+        """Say it to the server; neighbouring writes are one command."""
+        if not data or self.closed:
+            return
+        last = self.commands[-1] if self.commands else None
+        if isinstance(last, SendServer):
+            last.data += data
+        else:
+            self.commands.append(SendServer(data))
+
+    def send(self, frame: bytes, exchange: Exchange) -> Exchange:
+        """Send a frame that the server answers. While it discards until Sync, only Sync is sent."""
+        if self.pipeline.discarding and exchange.kind != SYNC:
+            exchange.failed = True
+            if exchange.undo is not None:
+                exchange.undo()
+            return exchange
+        self.unsynced = True
+        self.pipeline.append(exchange)
+        self.to_server(frame)
+        return exchange
+
+    def flush(self) -> None:
+        """Without it the server keeps what it has to say until Sync."""
+        self.to_server(Flush().encode())
+
+    def drain(self) -> Flow[None]:
+        """Wait until nothing is owed: only then is `status` the truth."""
+        if len(self.pipeline):
+            if self.unsynced:
+                self.flush()
+            yield Wait(drained=True)
+
+    def sync(self, *, forward: bool) -> Exchange:
+        """Send Sync; `forward` when the client is to see the ReadyForQuery."""
+        exchange = Exchange(SYNC, forward=forward)
+        exchange.generation = self.generation
+        self.generation += 1
+        self.send(Sync().encode(), exchange)
+        self.pipeline.discarding = False
+        self.unsynced = False
+        self.executed = False
+        return exchange
+
+    def substitute(self, refusal: Refusal) -> Exchange:
+        """Deny by substitution (DESIGN decision 5): make the server fail here, and replace what it says.
+
+        A reserved *name*: an unparsable unnamed Parse would destroy the client's unnamed statement.
+        """
+        exchange = Exchange(PARSE, forward=True)
+        exchange.refusal = refusal
+        return self.send(Parse(self.reserved + b"_refused", b"refused by pgmaskproxy", ()).encode(), exchange)
+
+    def fail_quietly(self) -> Exchange:
+        """Put the server where the client thinks it is, discarding until Sync, after an error it was already told."""
+        exchange = Exchange(PARSE, forward=False)
+        exchange.show_errors = False
+        return self.send(Parse(self.reserved + b"_refused", b"refused by pgmaskproxy", ()).encode(), exchange)

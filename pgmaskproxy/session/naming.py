@@ -1,0 +1,142 @@
+"""Statements that work through names: EXECUTE and FETCH are what they name, resolved when they run.
+
+PREPARE and DECLARE add to the one table of names, DEALLOCATE, CLOSE and DISCARD take from it, and
+what a name stands for is judged as itself (DESIGN 3c; manual, PREPARE, EXECUTE, DECLARE, FETCH).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final, final
+
+from pgmaskproxy.model import Analysis, Decision, NameVerb, Outcome, Refusal, Ruling
+from pgmaskproxy.session.asking import Asking
+from pgmaskproxy.session.flow import Flow
+from pgmaskproxy.session.link import Link
+from pgmaskproxy.session.statements import Portal, Prepared, Undo
+
+_SEVERITY: Final = {Outcome.ALLOW: 0, Outcome.HOLD: 1, Outcome.DENY: 2}
+
+
+@final
+class Naming:
+    """Resolves names, and keeps the table true to what was sent."""
+
+    def __init__(self, link: Link, asking: Asking) -> None:
+        self._link = link
+        self._asking = asking
+
+    def target(self, ruling: Ruling) -> Portal | Prepared | None:
+        """What EXECUTE or FETCH names, as the table has it now."""
+        names = ruling.analysis.names
+        if names is None or names.name is None:
+            return None
+        name = names.name.encode()
+        if names.verb is NameVerb.EXECUTE:
+            return self._link.names.statements.get(name)
+        if names.verb in (NameVerb.FETCH, NameVerb.MOVE):
+            return self._link.names.portals.get(name)
+        return None
+
+    def goes_by_name(self, ruling: Ruling) -> bool:
+        """Whether what runs is what a name stands for."""
+        names = ruling.analysis.names
+        return names is not None and names.verb in (NameVerb.EXECUTE, NameVerb.FETCH, NameVerb.MOVE)
+
+    def effective(self, ruling: Ruling, bound: Portal | Prepared | None = None) -> Flow[Ruling | Refusal]:
+        """The ruling that decides. `bound` is the target found at Bind: another one by now is refused."""
+        names = ruling.analysis.names
+        if names is None:
+            return ruling
+        if names.verb is NameVerb.PREPARE and ruling.decision.outcome is Outcome.HOLD:
+            # It runs nothing yet; every EXECUTE of it is held.
+            return replace(ruling, decision=replace(ruling.decision, outcome=Outcome.ALLOW, terms=()))
+        if not self.goes_by_name(ruling):
+            return ruling
+        target = self.target(ruling)
+        if target is None:
+            name = names.name or ""
+            if names.verb is NameVerb.EXECUTE:
+                return Refusal("26000", f'prepared statement "{name}" does not exist')
+            return Refusal("34000", f'cursor "{name}" does not exist')
+        if bound is not None and bound is not target:
+            return Refusal(
+                "0A000", f'"{names.name}" was made anew after this portal was bound', hint="Bind the statement again."
+            )
+        prepared = target.prepared if isinstance(target, Portal) else target
+        current = yield from self.current(prepared, open_portal=isinstance(target, Portal))
+        if isinstance(current, Refusal):
+            return current
+        return _joined(ruling, current)
+
+    def current(self, prepared: Prepared, *, open_portal: bool) -> Flow[Ruling | Refusal]:
+        """A prepared statement's ruling, judged again where something moved."""
+        ruling = yield from self._asking.fresh(prepared.ruling, open_portal=open_portal)
+        if isinstance(ruling, Refusal):
+            return ruling
+        if ruling is not prepared.ruling:
+            prepared.ruling = _inside(ruling) if prepared.by_sql else ruling
+        return prepared.ruling
+
+    def apply(self, ruling: Ruling) -> Undo | None:
+        """What executing this does to the table; returns how to take it back."""
+        names, table = ruling.analysis.names, self._link.names
+        if names is None:
+            return None
+        name = names.name.encode() if names.name is not None else None
+        if names.verb is NameVerb.PREPARE and name is not None:
+            return table.prepare(Prepared(name, _inside(ruling), by_sql=True))
+        if names.verb is NameVerb.DECLARE and name is not None:
+            # Whoever agreed to the DECLARE agreed to the rows: FETCH does not ask again.
+            opened = _inside(replace(ruling, decision=replace(ruling.decision, outcome=Outcome.ALLOW, terms=())))
+            prepared = Prepared(name, opened, by_sql=True)
+            return table.bind(Portal(name, prepared, None, self._link.generation, holdable=names.holdable))
+        if names.verb is NameVerb.DEALLOCATE:
+            return table.deallocate(name)
+        if names.verb is NameVerb.CLOSE:
+            return table.close(name)
+        if names.verb is NameVerb.DISCARD:
+            return table.discard(statements=names.statements, portals=names.portals)
+        return None
+
+
+def _inside(ruling: Ruling) -> Ruling:
+    """The ruling of the query inside PREPARE or DECLARE."""
+    analysis = ruling.analysis
+    return replace(ruling, analysis=replace(analysis, names=None))
+
+
+def _joined(outer: Ruling, target: Ruling) -> Ruling:
+    """EXECUTE and FETCH do what they name, and what their own arguments do; the stricter decision counts."""
+    analysis = _joined_analysis(outer.analysis, target.analysis)
+    return replace(
+        outer, analysis=analysis, decision=_joined_decision(outer.decision, target.decision), runs=target.sql
+    )
+
+
+def _joined_analysis(outer: Analysis, target: Analysis) -> Analysis:
+    return replace(
+        target,
+        kind=outer.kind,
+        names=outer.names,
+        effects=outer.effects | target.effects,
+        functions=outer.functions | target.functions,
+        canonical=outer.canonical,
+        redacted=f"{outer.redacted} => {target.redacted}",
+        parameters=outer.parameters,
+        copy=None,
+    )
+
+
+def _joined_decision(outer: Decision, target: Decision) -> Decision:
+    worse = max((outer, target), key=lambda decision: _SEVERITY[decision.outcome])
+    return replace(
+        target,
+        outcome=worse.outcome,
+        refusal=worse.refusal,
+        reason=worse.reason,
+        rules=tuple(dict.fromkeys((*outer.rules, *target.rules))),
+        terms=tuple(dict.fromkeys((*outer.terms, *target.terms))),
+        labels=tuple(dict.fromkeys((*outer.labels, *target.labels))),
+        scrub=outer.scrub or target.scrub,
+    )

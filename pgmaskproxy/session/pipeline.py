@@ -1,0 +1,125 @@
+"""What the server still owes us: one ordered queue, and the only thing that relates rows to statements.
+
+Every frame sent upstream that the server answers appends an `Exchange`; every answer completes
+the first. After an ErrorResponse the server discards until Sync (manual, 53.2.3), so every
+exchange before the next Sync fails with it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final, final
+
+from pgmaskproxy.errors import PeerError
+from pgmaskproxy.mask.plan import SEALED, CopyPlan, MaskPlan
+from pgmaskproxy.model import Refusal, Ruling
+from pgmaskproxy.wire.backend import Field
+
+PARSE: Final = 1
+BIND: Final = 2
+DESCRIBE: Final = 3
+EXECUTE: Final = 4
+CLOSE: Final = 5
+SYNC: Final = 6
+
+
+@final
+class Exchange:
+    """One frame sent upstream and what becomes of its answer."""
+
+    def __init__(self, kind: int, *, forward: bool) -> None:
+        self.kind = kind
+        self.forward = forward
+        """Whether the client sees the answer; what we injected is skipped."""
+        self.refusal: Refusal | None = None
+        """Deny by substitution: the server's error is replaced by this one."""
+        self.show_errors = True
+        """Injected, but its failure is the client's statement failing, so the error is shown."""
+        self.scrub = True
+        """Errors are rebuilt from their SQLSTATE and notices dropped."""
+        self.offset = 0
+        """Added to an error's position, in characters: where the statement stands in the Query's text."""
+        self.plan: MaskPlan = SEALED
+        self.copy_plan: CopyPlan | None = None
+        self.capture: list[bytes] | None = None
+        """Rows of a query of our own: kept here, never sent."""
+        self.hold_back = False
+        """Keep CommandComplete until the transaction's end is known (a simple Query's last statement)."""
+        self.serial = 0
+        self.ruling: Ruling | None = None
+        self.undo: Callable[[], None] | None = None
+        """Takes back what sending this changed in the table of names."""
+        self.generation = 0
+        """For SYNC: how many Syncs were sent before it."""
+        # What the answer was.
+        self.done = False
+        self.failed = False
+        self.sqlstate = ""
+        self.fields: tuple[Field, ...] = ()
+        self.returns_rows = False
+        """RowDescription, not NoData, was the answer; it may still have no columns."""
+        self.parameter_types: tuple[int, ...] = ()
+        self.suspended = False
+        self.copy_in = False
+        self.tag = b""
+        self.rows = 0
+        self.cells = 0
+        self.trees = 0
+        """The statement's own rewritten trees seen (DESIGN 3a); the next issue judges them."""
+        self.nested_trees = 0
+
+    @property
+    def settled(self) -> bool:
+        """Answered, one way or the other."""
+        return self.done or self.failed
+
+
+@final
+class Pipeline:
+    """The queue of exchanges, oldest first."""
+
+    def __init__(self) -> None:
+        self._owed: deque[Exchange] = deque()
+        self.discarding = False
+        """The server failed something and skips until a Sync that has not been sent yet."""
+
+    def __len__(self) -> int:
+        return len(self._owed)
+
+    @property
+    def head(self) -> Exchange | None:
+        """The exchange the server is answering now."""
+        return self._owed[0] if self._owed else None
+
+    def append(self, exchange: Exchange) -> None:
+        """A frame goes upstream."""
+        self._owed.append(exchange)
+
+    def expect(self, kind: int) -> Exchange:
+        """The head, which must be of this kind; PeerError when the server answers what was not asked."""
+        head = self.head
+        if head is None or head.kind != kind:
+            raise PeerError("the server answered out of turn")
+        return head
+
+    def complete(self, kind: int) -> Exchange:
+        """The head was answered in full."""
+        head = self.expect(kind)
+        self._owed.popleft()
+        head.done = True
+        return head
+
+    def fail(self) -> list[Exchange]:
+        """An ErrorResponse: everything before the next Sync is lost; the first is the one that failed."""
+        lost: list[Exchange] = []
+        while self._owed and self._owed[0].kind != SYNC:
+            exchange = self._owed.popleft()
+            exchange.failed = True
+            lost.append(exchange)
+        if not self._owed:
+            self.discarding = True
+        for exchange in reversed(lost):
+            if exchange.undo is not None:
+                exchange.undo()
+        return lost

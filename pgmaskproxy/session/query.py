@@ -1,0 +1,85 @@
+"""The client's messages, once it is logged in: which flow each one starts (manual, 53.2)."""
+
+from __future__ import annotations
+
+from typing import final
+
+from pgmaskproxy.errors import PeerError
+from pgmaskproxy.model import Refusal
+from pgmaskproxy.session.asking import Asking
+from pgmaskproxy.session.execution import Execution
+from pgmaskproxy.session.extended import Extended
+from pgmaskproxy.session.flow import Flow
+from pgmaskproxy.session.holding import Holding
+from pgmaskproxy.session.link import Link
+from pgmaskproxy.session.naming import Naming
+from pgmaskproxy.session.simple import Simple
+from pgmaskproxy.wire.copy import CopyData, CopyDone, CopyFail
+from pgmaskproxy.wire.frontend import (
+    Bind,
+    Close,
+    Describe,
+    Execute,
+    Flush,
+    FrontendMessage,
+    FunctionCall,
+    Parse,
+    Query,
+    Sync,
+)
+
+NO_FUNCTION_CALL = Refusal(
+    "0A000",
+    "the function call sub-protocol is not supported",
+    detail="It names a function by OID, past every policy on statements.",
+    hint="Call the function in a SELECT.",
+)
+
+
+@final
+class Frontend:
+    """Chooses the flow."""
+
+    def __init__(self, link: Link) -> None:
+        asking = Asking(link)
+        naming = Naming(link, asking)
+        self.holding = Holding(link, asking)
+        self._link = link
+        self._execution = Execution(link, asking, self.holding, naming)
+        self._simple = Simple(link, asking, self.holding, naming, self._execution)
+        self._extended = Extended(link, asking, self.holding, naming, self._execution)
+
+    def handle(self, message: FrontendMessage) -> Flow[None] | None:
+        """The flow that handles a message, or None when that was done at once."""
+        link = self._link
+        if isinstance(message, Sync):
+            self._extended.sync()
+            return None
+        if link.pipeline.discarding:
+            # The server failed something and ignores all before Sync; so do we, or a dropped Close
+            # would leave the table of names wrong.
+            return None
+        if isinstance(message, Query):
+            return self._simple.query(message)
+        if isinstance(message, Parse):
+            return self._extended.parse(message)
+        if isinstance(message, Bind):
+            return self._extended.bind(message)
+        if isinstance(message, Execute):
+            return self._extended.execute(message)
+        if isinstance(message, Describe):
+            self._extended.describe(message)
+            return None
+        if isinstance(message, Close):
+            self._extended.close(message)
+            return None
+        if isinstance(message, Flush):
+            link.flush()
+            return None
+        if isinstance(message, FunctionCall):
+            self._execution.refuse(NO_FUNCTION_CALL, None, "")
+            link.sync(forward=True)
+            return None
+        if isinstance(message, CopyData | CopyDone | CopyFail):
+            return None  # left over from a COPY that failed: the server ignores them as well
+        raise PeerError("a message that does not belong here")

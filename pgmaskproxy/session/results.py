@@ -1,0 +1,302 @@
+"""The server's answers: which exchange each belongs to, and what of it the client may see.
+
+Every message is on the list below or ends the session, and each that can carry data has its
+guard: rows go through the exchange's plan, errors and notices through `scrub` (DESIGN 7 and 8).
+"""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+from pgmaskproxy.errors import PeerError, SealedError
+from pgmaskproxy.mask.kernel import relay, relay_copy
+from pgmaskproxy.session.answers import error_response
+from pgmaskproxy.session.events import RecordOutcome
+from pgmaskproxy.session.link import IDLE, Link
+from pgmaskproxy.session.pipeline import BIND, CLOSE, DESCRIBE, EXECUTE, PARSE, SYNC, Exchange
+from pgmaskproxy.session.scrub import is_tree, passes, rebuilt, shifted
+from pgmaskproxy.wire.backend import (
+    BackendMessage,
+    BindComplete,
+    CloseComplete,
+    CommandComplete,
+    CopyInResponse,
+    CopyOutResponse,
+    EmptyQueryResponse,
+    ErrorResponse,
+    NoData,
+    NoticeResponse,
+    NotificationResponse,
+    ParameterDescription,
+    ParameterStatus,
+    ParseComplete,
+    PortalSuspended,
+    ReadyForQuery,
+    RowDescription,
+    decode,
+)
+from pgmaskproxy.wire.copy import CopyDone
+from pgmaskproxy.wire.framing import BACKEND_LIMITS, FrameBuffer
+
+DATA_ROW: Final = ord("D")
+COPY_DATA: Final = ord("d")
+
+REPORTED: Final = frozenset(
+    {
+        b"server_version",
+        b"server_encoding",
+        b"client_encoding",
+        b"DateStyle",
+        b"IntervalStyle",
+        b"TimeZone",
+        b"integer_datetimes",
+        b"standard_conforming_strings",
+        b"default_transaction_read_only",
+        b"in_hot_standby",
+        b"application_name",
+        b"search_path",
+        b"scram_iterations",
+    }
+)
+"""Settings whose value may be told: others can be made to carry one (THREATS M21)."""
+
+PINNED: Final = {b"client_encoding": b"UTF8", b"standard_conforming_strings": b"on"}
+"""What the reading of every statement rests on; another value ends the session."""
+
+FATAL: Final = (b"FATAL", b"PANIC")
+
+
+@final
+class Results:
+    """The backend half of an established session."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._buffer = FrameBuffer(BACKEND_LIMITS)
+        self._streaming = 0
+        """Bytes still to come of a row that is passed on as it arrives."""
+        self._held_back = b""
+        self.ended = False
+        """The server said FATAL; it will close."""
+
+    def receive(self, data: bytes) -> None:
+        """Bytes arrived. PeerError, or SealedError when a row comes that nothing decided about."""
+        self._buffer.feed(data)
+        while self._rows() or self._message():
+            pass
+
+    def _message(self) -> bool:
+        if self._streaming:
+            return self._stream()
+        frame = self._buffer.next()
+        if frame is None:
+            return False
+        self._dispatch(decode(frame))
+        return True
+
+    def _rows(self) -> bool:
+        """Run whole rows through the head's plan; False when the next frame is something else or incomplete."""
+        if self._streaming:
+            return False
+        peeked = self._buffer.peek()
+        if peeked is None or peeked[0] not in (DATA_ROW, COPY_DATA):
+            return False
+        kind, size = peeked
+        head = self._link.pipeline.head
+        if head is None or head.kind != EXECUTE:
+            raise SealedError("a row arrived that belongs to no statement")
+        if head.capture is not None:
+            return self._capture(head)
+        if kind == COPY_DATA:
+            return self._copy_rows(head, size)
+        masked = head.plan.masked or head.plan.sealed
+        if masked and size > self._link.limits.row_bytes:
+            raise PeerError("a row to be masked is too large")
+        view, start = self._buffer.view()
+        relayed = relay(view, start, head.plan)
+        if relayed.end == start:
+            return not masked and self._begin_stream(size)
+        self._pass_on(head, relayed.out, relayed.rows, relayed.cells)
+        self._buffer.consume_to(relayed.end)
+        return True
+
+    def _copy_rows(self, head: Exchange, size: int) -> bool:
+        if head.copy_plan is None:
+            raise SealedError("COPY data arrived without a plan")
+        if size > self._link.limits.row_bytes:
+            raise PeerError("a row to be masked is too large")
+        view, start = self._buffer.view()
+        relayed = relay_copy(view, start, head.copy_plan)
+        if relayed.end == start:
+            return False
+        self._pass_on(head, relayed.out, relayed.rows, relayed.cells)
+        self._buffer.consume_to(relayed.end)
+        return True
+
+    def _pass_on(self, head: Exchange, out: bytes, rows: int, cells: int) -> None:
+        head.rows += rows
+        head.cells += cells
+        if head.forward:
+            self._link.to_client(out)
+
+    def _capture(self, head: Exchange) -> bool:
+        frame = self._buffer.next()
+        if frame is None:
+            return False
+        assert head.capture is not None
+        head.capture.append(frame.body)
+        return True
+
+    def _begin_stream(self, size: int) -> bool:
+        """An unmasked row that is not all here is passed on as it comes: it may be larger than memory allows."""
+        head = self._link.pipeline.head
+        if head is None or self._buffer.pending < 7:
+            return False
+        view, start = self._buffer.view()
+        if int.from_bytes(view[start + 5 : start + 7], "big") != head.plan.columns:
+            raise PeerError("a row with another number of columns than was described")
+        head.rows += 1
+        self._streaming = size
+        return self._stream()
+
+    def _stream(self) -> bool:
+        part = self._buffer.take(self._streaming)
+        self._streaming -= len(part)
+        self._link.to_client(part)
+        return bool(part)
+
+    def _dispatch(self, message: BackendMessage) -> None:
+        link = self._link
+        if isinstance(message, ErrorResponse):
+            self._error(message)
+        elif isinstance(message, NoticeResponse):
+            self._notice(message)
+        elif isinstance(message, CommandComplete | EmptyQueryResponse | PortalSuspended):
+            self._executed(message)
+        elif isinstance(message, ParseComplete):
+            self._forward(link.pipeline.complete(PARSE), message.encode())
+        elif isinstance(message, BindComplete):
+            self._forward(link.pipeline.complete(BIND), message.encode())
+        elif isinstance(message, CloseComplete):
+            self._forward(link.pipeline.complete(CLOSE), message.encode())
+        elif isinstance(message, ParameterDescription):
+            head = link.pipeline.expect(DESCRIBE)
+            head.parameter_types = message.types
+            self._forward(head, message.encode())
+        elif isinstance(message, RowDescription | NoData):
+            self._described(message)
+        elif isinstance(message, ReadyForQuery):
+            self._ready(message)
+        elif isinstance(message, ParameterStatus):
+            self._parameter(message)
+        elif isinstance(message, CopyInResponse):
+            head = link.pipeline.expect(EXECUTE)
+            head.copy_in = True
+            self._forward(head, message.encode())
+        elif isinstance(message, CopyOutResponse):
+            head = link.pipeline.expect(EXECUTE)
+            if head.copy_plan is None:
+                raise SealedError("COPY data was announced without a plan")
+            self._forward(head, message.encode())
+        elif isinstance(message, CopyDone):
+            self._forward(link.pipeline.expect(EXECUTE), message.encode())
+        elif isinstance(message, NotificationResponse):
+            pass  # its payload can be a value; LISTEN is refused, so none is expected (THREATS M30)
+        else:
+            raise PeerError("the server sent a message that has no place here")
+
+    def _forward(self, exchange: Exchange, data: bytes) -> None:
+        if exchange.forward:
+            self._link.to_client(data)
+
+    def _described(self, message: RowDescription | NoData) -> None:
+        exchange = self._link.pipeline.complete(DESCRIBE)
+        if isinstance(message, RowDescription):
+            exchange.fields = message.fields
+            exchange.returns_rows = True
+        self._forward(exchange, message.encode())
+
+    def _executed(self, message: CommandComplete | EmptyQueryResponse | PortalSuspended) -> None:
+        exchange = self._link.pipeline.complete(EXECUTE)
+        exchange.suspended = isinstance(message, PortalSuspended)
+        if isinstance(message, CommandComplete):
+            exchange.tag = message.tag
+        self._record(exchange)
+        if exchange.hold_back:
+            self._held_back = message.encode()
+        else:
+            self._forward(exchange, message.encode())
+
+    def _record(self, exchange: Exchange) -> None:
+        if exchange.ruling is not None:
+            tag = exchange.tag.decode(errors="replace") or ("SUSPENDED" if exchange.suspended else "")
+            self._link.commands.append(
+                RecordOutcome(exchange.serial, exchange.ruling, tag, exchange.sqlstate, exchange.rows, exchange.cells)
+            )
+
+    def _ready(self, message: ReadyForQuery) -> None:
+        link = self._link
+        exchange = link.pipeline.complete(SYNC)
+        link.status = message.status
+        if link.status == IDLE:
+            link.names.end_transaction(exchange.generation)
+            if link.path_moved_in_block:
+                link.path_moved_in_block = False
+                link.search_path = None
+        if exchange.forward:
+            link.to_client(self._held_back + message.encode())
+            self._held_back = b""
+
+    def _parameter(self, message: ParameterStatus) -> None:
+        pinned = PINNED.get(message.name)
+        if pinned is not None and message.value != pinned:
+            raise PeerError(f"{message.name.decode()} is no longer {pinned.decode()}")
+        if message.name in REPORTED:
+            self._link.to_client(message.encode())
+
+    def _error(self, message: ErrorResponse) -> None:
+        link = self._link
+        fields = message.fields
+        state = fields.get(b"C", b"XX000")
+        fatal = fields.get(b"V") in FATAL
+        self._held_back = b""
+        head = link.pipeline.head
+        if fatal:
+            self.ended = True
+            link.to_client(ErrorResponse(rebuilt(fields)).encode())
+            return
+        if head is None:
+            raise PeerError("the server reported an error that belongs to nothing")
+        head.sqlstate = state.decode("ascii", errors="replace")
+        if head.kind == SYNC:
+            # The commit that Sync does failed; ReadyForQuery still follows.
+            link.to_client(ErrorResponse(rebuilt(fields)).encode())
+            return
+        link.pipeline.fail()
+        self._record(head)
+        if head.refusal is not None:
+            link.to_client(error_response(head.refusal, offset=head.offset))
+        elif head.show_errors:
+            link.to_client(ErrorResponse(self._shown(head, fields)).encode())
+
+    def _shown(self, head: Exchange, fields: dict[bytes, bytes]) -> dict[bytes, bytes]:
+        # What Parse says quotes only the statement's own text, unless a function ran in it.
+        own_text = head.kind == PARSE and not head.nested_trees
+        if head.scrub and not own_text:
+            return rebuilt(fields)
+        return shifted(fields, head.offset)
+
+    def _notice(self, message: NoticeResponse) -> None:
+        fields = message.fields
+        head = self._link.pipeline.head
+        if fields.get(b"V") == b"LOG":
+            if head is not None and is_tree(fields):
+                if b"W" in fields:
+                    head.nested_trees += 1
+                else:
+                    head.trees += 1
+            return
+        if head is None or head.kind == SYNC or not head.forward or head.scrub:
+            return
+        if passes(fields, self._link.min_messages):
+            self._link.to_client(message.encode())

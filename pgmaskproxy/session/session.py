@@ -1,0 +1,252 @@
+"""`Session`: events in, commands out; one client connection from its first byte to its last.
+
+One flow at a time reads the client's messages in order (login, then one per message); the server's
+answers are handled as they come and may be what the flow waits for. An error is final.
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+from pgmaskproxy.errors import PeerError, SealedError
+from pgmaskproxy.model import Refusal
+from pgmaskproxy.session.answers import error_response
+from pgmaskproxy.session.events import (
+    CancelRequested,
+    CancelUpstream,
+    ClientClosed,
+    ClientData,
+    Close,
+    Command,
+    EpochMoved,
+    Event,
+    ServerClosed,
+    ServerData,
+    Shutdown,
+    TicketedAnswer,
+    WithdrawHold,
+)
+from pgmaskproxy.session.flow import Answer, Flow, Wait
+from pgmaskproxy.session.handshake import Handshake
+from pgmaskproxy.session.link import Entropy, Limits, Link
+from pgmaskproxy.session.query import Frontend
+from pgmaskproxy.session.results import Results
+from pgmaskproxy.session.upstream import Upstream
+from pgmaskproxy.wire.authentication import AuthenticationOk
+from pgmaskproxy.wire.backend import BackendKeyData, ReadyForQuery
+from pgmaskproxy.wire.backend import decode as decode_backend
+from pgmaskproxy.wire.framing import BACKEND_LIMITS, FRONTEND_LIMITS, FrameBuffer
+from pgmaskproxy.wire.frontend import Terminate
+from pgmaskproxy.wire.frontend import decode as decode_frontend
+from pgmaskproxy.wire.startup import StartupBuffer, StartupMessage, decode_startup
+
+LOST = Refusal("08006", "the upstream server closed the connection unexpectedly")
+WITHHELD = Refusal("XX000", "a result was withheld: nothing has decided about it")
+TOO_MUCH = Refusal(
+    "53400",
+    "too much was sent while a statement is held",
+    detail="The connection buffers only so much behind a statement that waits for approval.",
+)
+
+
+@final
+class Session:
+    """One client connection. `receive` never raises for what a peer sent."""
+
+    def __init__(self, entropy: Entropy, limits: Limits) -> None:
+        self._link = Link(entropy, limits)
+        self._entropy = entropy
+        self._startup: StartupBuffer | None = StartupBuffer()
+        self._client = FrameBuffer(FRONTEND_LIMITS)
+        self._server: FrameBuffer | None = FrameBuffer(BACKEND_LIMITS)
+        self._frontend = Frontend(self._link)
+        self._results = Results(self._link)
+        self._flow: Flow[None] | None = self._begin()
+        self._wait: Wait | None = None
+        self._established = False
+        self._advance(None)
+
+    @property
+    def held(self) -> bool:
+        """Whether a statement is waiting for a person."""
+        return self._wait is not None and self._wait.held
+
+    @property
+    def idle(self) -> bool:
+        """Between statements and outside a transaction: where a drain may end it."""
+        return (
+            self._established
+            and self._flow is None
+            and not len(self._link.pipeline)
+            and not self._link.unsynced
+            and self._link.status == b"I"
+        )
+
+    def receive(self, event: Event) -> list[Command]:
+        """What is to be done about `event`, in this order."""
+        link = self._link
+        if link.closed:
+            return []
+        try:
+            self._receive(event)
+        except PeerError as error:
+            self._fatal(Refusal(error.sqlstate, error.message), error.message)
+        except SealedError as error:
+            self._fatal(WITHHELD, error.message, alarm=True)
+        commands, link.commands = link.commands, []
+        return commands
+
+    def _receive(self, event: Event) -> None:
+        if isinstance(event, ServerData):
+            self._server_data(event.data)
+        elif isinstance(event, ClientData):
+            self._client_data(event.data)
+        elif isinstance(event, TicketedAnswer):
+            if self._wait is not None and self._wait.ticket == event.ticket:
+                self._advance(event)
+        elif isinstance(event, CancelRequested):
+            if self.held:
+                self._advance(event)
+            else:
+                self._link.commands.append(CancelUpstream())
+        elif isinstance(event, EpochMoved):
+            self._link.epoch = max(self._link.epoch, event.epoch)
+        elif isinstance(event, ClientClosed):
+            self._gone()
+        elif isinstance(event, ServerClosed):
+            if self._results.ended:
+                self._close("the server ended the session")
+            else:
+                self._fatal(LOST, "the server closed the connection")
+        else:
+            assert isinstance(event, Shutdown)
+            self._withdraw()
+            self._fatal(event.refusal, event.refusal.message)
+        self._pump()
+
+    def _client_data(self, data: bytes) -> None:
+        if self._startup is not None:
+            self._startup.feed(data)
+        else:
+            self._client.feed(data)
+            if self.held and self._client.pending > self._link.limits.held_bytes:
+                self._withdraw()
+                self._fatal(TOO_MUCH, "too much was sent while held")
+
+    def _server_data(self, data: bytes) -> None:
+        if self._server is not None:
+            self._server.feed(data)
+        else:
+            self._results.receive(data)
+
+    # --- flows ---
+
+    def _begin(self) -> Flow[None]:
+        """Log in on both sides, then tell the client all at once."""
+        link, startup = self._link, self._startup
+        assert startup is not None
+        answer = yield from Handshake(link, self._entropy, startup).login()
+        if answer is None:
+            self._close("cancel request")
+            return
+        if isinstance(answer, Refusal):
+            self._fatal(answer, answer.message)
+            return
+        link.user, link.database, link.reason = answer.user, answer.upstream_database, answer.reason
+        upstream = Upstream(link, self._entropy)
+        refusal = yield from upstream.login(answer.upstream_database)
+        if refusal is not None:
+            self._fatal(refusal, upstream.trouble)
+            return
+        link.to_client(AuthenticationOk().encode())
+        for status in upstream.status:
+            link.to_client(status.encode())
+        link.to_client(BackendKeyData(self._entropy.process_id, self._entropy.secret_key).encode())
+        link.to_client(ReadyForQuery(link.status).encode())
+        assert self._server is not None
+        rest = self._server.take(self._server.pending)
+        self._server = None
+        self._established = True
+        self._results.receive(rest)
+
+    def _pump(self) -> None:
+        """Go on while there is something to go on with."""
+        while not self._link.closed:
+            if self._flow is not None:
+                ready, answer = self._ready()
+                if not ready:
+                    return
+                self._advance(answer)
+                continue
+            message = self._message()
+            if message is None:
+                return
+            if isinstance(message, Terminate):
+                self._gone()
+                return
+            self._flow = self._frontend.handle(message)  # type: ignore[arg-type]
+            if self._flow is not None:
+                self._advance(None)
+
+    def _ready(self) -> tuple[bool, Answer]:
+        """Whether what the flow waits for is there, when it is not an event."""
+        wait = self._wait
+        assert wait is not None
+        if wait.exchange is not None:
+            return wait.exchange.settled or wait.exchange.copy_in, None
+        if wait.unless is not None and wait.unless.settled:
+            return True, None
+        if wait.drained:
+            return len(self._link.pipeline) == 0, None
+        if wait.message:
+            message = self._message()
+            return message is not None, message
+        if wait.server and self._server is not None:
+            frame = self._server.next()
+            return frame is not None, decode_backend(frame) if frame is not None else None
+        return False, None
+
+    def _message(self) -> Answer:
+        """The client's next message, if it is all here."""
+        if self._startup is not None:
+            body = self._startup.next()
+            if body is None:
+                return None
+            packet = decode_startup(body)
+            if isinstance(packet, StartupMessage):
+                self._client.feed(self._startup.rest())
+                self._startup = None
+            return packet
+        frame = self._client.next()
+        return decode_frontend(frame) if frame is not None else None
+
+    def _advance(self, answer: Answer) -> None:
+        flow = self._flow
+        assert flow is not None
+        try:
+            self._wait = flow.send(answer)
+        except StopIteration:
+            self._flow = self._wait = None
+
+    # --- endings ---
+
+    def _gone(self) -> None:
+        """The client left: what it waited for is withdrawn, and the upstream goes with it."""
+        self._withdraw()
+        self._close("the client left")
+
+    def _withdraw(self) -> None:
+        holding = self._frontend.holding
+        if self.held:
+            self._link.commands.append(WithdrawHold(holding.ticket, holding.request, cancelled=False))
+
+    def _fatal(self, refusal: Refusal, reason: str, *, alarm: bool = False) -> None:
+        self._link.to_client(error_response(refusal, severity="FATAL"))
+        self._close(reason, alarm=alarm)
+
+    def _close(self, reason: str, *, alarm: bool = False) -> None:
+        if self._established:
+            self._link.to_server(Terminate().encode())
+        self._link.commands.append(Close(reason, alarm))
+        self._link.closed = True
+        self._flow = self._wait = None

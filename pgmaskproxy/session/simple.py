@@ -1,0 +1,185 @@
+"""The simple query protocol, spoken upstream as the extended one (DESIGN 3c).
+
+One statement per Parse, so that a wrong split cannot smuggle a second one past; on the unnamed
+statement and portal, as the server itself would use them. Several statements are one transaction:
+a hidden BEGIN and COMMIT make it so (manual, "Multiple Statements in a Simple Query").
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+from pgmaskproxy.model import NameVerb, Outcome, Refusal, Ruling
+from pgmaskproxy.session.answers import too_many_names
+from pgmaskproxy.session.asking import Asking
+from pgmaskproxy.session.execution import Execution
+from pgmaskproxy.session.flow import Flow, Wait
+from pgmaskproxy.session.holding import Grant, Holding
+from pgmaskproxy.session.link import IDLE, Link
+from pgmaskproxy.session.naming import Naming
+from pgmaskproxy.session.pipeline import BIND, CLOSE, EXECUTE, PARSE, Exchange
+from pgmaskproxy.session.texts import sql_of, upstream_text
+from pgmaskproxy.wire.backend import ReadyForQuery, RowDescription
+from pgmaskproxy.wire.frontend import Bind, Close, Execute, Parse, Query
+
+
+@final
+class Simple:
+    """Handles Query."""
+
+    def __init__(self, link: Link, asking: Asking, holding: Holding, naming: Naming, execution: Execution) -> None:
+        self._link = link
+        self._asking = asking
+        self._holding = holding
+        self._naming = naming
+        self._execution = execution
+
+    def query(self, message: Query) -> Flow[None]:
+        """Run the statements of one Query, and end with one ReadyForQuery whatever happens."""
+        link = self._link
+        yield from link.drain()
+        sql = sql_of(message.query, link.limits)
+        rulings = sql if isinstance(sql, Refusal) else (yield from self._asking.judge(sql, extended=False))
+        if isinstance(rulings, Refusal):
+            self._execution.refuse(rulings, None, sql if isinstance(sql, str) else "")
+            link.sync(forward=True)
+            return
+        grants = yield from self._ask_all(rulings)
+        if grants is None:
+            link.sync(forward=True)
+            return
+        wrap = len(rulings) > 1 and link.status == IDLE and not any(r.analysis.transaction for r in rulings)
+        if wrap:
+            self._hidden(b"BEGIN")
+        if not rulings:
+            self._empty()
+        ran = True
+        for number, ruling in enumerate(rulings):
+            last = number == len(rulings) - 1
+            ran = yield from self._run(ruling, grants.get(number), last=last)
+            if not ran:
+                break
+        yield from self._end(wrapped=wrap, ran=ran)
+
+    def _ask_all(self, rulings: tuple[Ruling, ...]) -> Flow[dict[int, Grant] | None]:
+        """Every hold is asked before the first statement runs; None when one was refused, and is answered."""
+        grants: dict[int, Grant] = {}
+        for number, ruling in enumerate(rulings):
+            if (
+                ruling.decision.outcome is not Outcome.HOLD
+                or self._prepares(ruling)
+                or self._naming.goes_by_name(ruling)
+            ):
+                continue
+            asked = yield from self._hold(ruling, attest=len(rulings) == 1)
+            if not isinstance(asked, Grant):
+                return None
+            grants[number] = asked
+        return grants
+
+    def _hold(self, ruling: Ruling, *, attest: bool) -> Flow[Grant | None]:
+        serial = self._link.serial()
+        asked = yield from self._holding.hold(ruling, serial, name=None, bind=None, attest=attest)
+        if isinstance(asked, Refusal):
+            self._execution.refuse(asked, ruling, ruling.sql, offset=ruling.offset)
+            return None
+        return asked
+
+    def _run(self, judged: Ruling, grant: Grant | None, *, last: bool) -> Flow[bool]:
+        """One statement; False when it failed or was refused, and the rest must not run."""
+        link = self._link
+        ruling = yield from self._ruling(judged)
+        if isinstance(ruling, Refusal):
+            self._execution.refuse(ruling, judged, judged.sql, offset=judged.offset)
+            return False
+        if ruling.decision.outcome is Outcome.HOLD and grant is None:
+            # It could not be asked before: what its name stands for is known only now, or what its names
+            # mean changed on the way.
+            grant = yield from self._hold(ruling, attest=False)
+            if grant is None:
+                return False
+        parse, bind = Exchange(PARSE, forward=False), Exchange(BIND, forward=False)
+        for exchange in (parse, bind):
+            exchange.scrub, exchange.offset = ruling.decision.scrub, ruling.offset
+        link.names.deallocate(b"")
+        link.names.close(b"")
+        link.send(Parse(b"", upstream_text(ruling, ruling.sql.encode()), ()).encode(), parse)
+        link.send(Bind(b"", b"", (), (), ()).encode(), bind)
+        description = self._execution.describe(b"", ruling)
+        link.flush()
+        yield Wait(exchange=description)
+        sent = yield from self._execution.run(b"", 0, ruling, description, grant)
+        if sent is None:
+            return False
+        copy = ruling.analysis.copy
+        if description.returns_rows and copy is None:
+            link.to_client(RowDescription(description.fields).encode())
+        sent.hold_back = last
+        if copy is not None and not copy.to_stdout:
+            yield from self._execution.copy_in(sent)
+        if last:
+            return not sent.failed
+        link.flush()
+        yield Wait(exchange=sent)
+        return not sent.failed
+
+    def _ruling(self, judged: Ruling) -> Flow[Ruling | Refusal]:
+        """The ruling that counts now: what ran before may have moved what this one's names mean."""
+        ruling = yield from self._asking.fresh(judged)
+        if isinstance(ruling, Refusal):
+            return ruling
+        if ruling.analysis.parameters and not self._prepares(ruling):
+            return Refusal("42P02", "there is no parameter $1")
+        ruling = yield from self._naming.effective(ruling)
+        if isinstance(ruling, Refusal):
+            return ruling
+        if ruling.decision.outcome is Outcome.DENY and ruling.decision.refusal is not None:
+            return ruling.decision.refusal
+        names = ruling.analysis.names
+        if names is not None and names.verb in (NameVerb.PREPARE, NameVerb.DECLARE) and self._link.names.full:
+            return too_many_names()
+        return ruling
+
+    def _end(self, *, wrapped: bool, ran: bool) -> Flow[None]:
+        link = self._link
+        if not wrapped:
+            self._close()
+            link.sync(forward=True)
+            return
+        if ran:
+            self._hidden(b"COMMIT")
+            self._close()
+            link.sync(forward=True)
+            return
+        failed = link.sync(forward=False)
+        yield Wait(exchange=failed)
+        if link.status == IDLE:
+            link.to_client(ReadyForQuery(link.status).encode())
+            return
+        self._hidden(b"ROLLBACK")
+        link.sync(forward=True)
+
+    def _prepares(self, ruling: Ruling) -> bool:
+        names = ruling.analysis.names
+        return names is not None and names.verb is NameVerb.PREPARE
+
+    def _hidden(self, sql: bytes) -> None:
+        """A statement of our own around the client's; if it fails (a deferred constraint), the client hears it."""
+        link = self._link
+        name = link.reserved + b"_block"
+        link.send(Parse(name, sql, ()).encode(), Exchange(PARSE, forward=False))
+        link.send(Bind(name, name, (), (), ()).encode(), Exchange(BIND, forward=False))
+        link.send(Execute(name, 0).encode(), Exchange(EXECUTE, forward=False))
+        link.send(Close(b"S", name).encode(), Exchange(CLOSE, forward=False))
+
+    def _empty(self) -> None:
+        """Nothing but white space and comments: the server says EmptyQueryResponse."""
+        link = self._link
+        link.send(Parse(b"", b"", ()).encode(), Exchange(PARSE, forward=False))
+        link.send(Bind(b"", b"", (), (), ()).encode(), Exchange(BIND, forward=False))
+        link.send(Execute(b"", 0).encode(), Exchange(EXECUTE, forward=True))
+
+    def _close(self) -> None:
+        link = self._link
+        link.send(Close(b"P", b"").encode(), Exchange(CLOSE, forward=False))
+        link.send(Close(b"S", b"").encode(), Exchange(CLOSE, forward=False))

@@ -1,0 +1,126 @@
+"""The session's one table of names: prepared statements and portals, whoever made them.
+
+PostgreSQL keeps protocol-level and SQL-level names in one space (manual, PREPARE and DECLARE),
+so this table does too, and it is the authority: a name not in it does not exist (DESIGN 3c).
+Entries change when a frame is *sent*; if the server then fails it, the change is taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar, final
+
+from pgmaskproxy.model import Ruling
+from pgmaskproxy.session.pipeline import Exchange
+from pgmaskproxy.wire.frontend import Bind
+
+Undo = Callable[[], None]
+T = TypeVar("T")
+
+
+@final
+class Prepared:
+    """A prepared statement: of the protocol (`Parse`) or of SQL (`PREPARE`)."""
+
+    def __init__(self, name: bytes, ruling: Ruling, *, by_sql: bool) -> None:
+        self.name = name
+        self.ruling = ruling
+        self.by_sql = by_sql
+        """Made by PREPARE or DECLARE: the ruling was read from that statement, and stands for the one inside."""
+
+
+@final
+class Portal:
+    """A portal: of the protocol (`Bind`) or of SQL (`DECLARE`)."""
+
+    def __init__(self, name: bytes, prepared: Prepared, bind: Bind | None, generation: int, *, holdable: bool) -> None:
+        self.name = name
+        self.prepared = prepared
+        self.bind = bind
+        """None for a cursor that SQL declared."""
+        self.generation = generation
+        self.holdable = holdable
+        self.description: Exchange | None = None
+        """The Describe of this very portal that was sent last; settled or not."""
+        self.started = False
+        """It was executed before: a suspended portal goes on, and its names keep the meaning they had."""
+        self.target: Portal | Prepared | None = None
+        """What EXECUTE or FETCH named when this portal was bound."""
+
+
+@final
+class Names:
+    """The table. Every change returns the function that takes it back."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.statements: dict[bytes, Prepared] = {}
+        self.portals: dict[bytes, Portal] = {}
+
+    @property
+    def full(self) -> bool:
+        """Whether another name would be one too many (53400)."""
+        return len(self.statements) + len(self.portals) >= self._limit
+
+    def prepare(self, prepared: Prepared) -> Undo:
+        """A Parse or PREPARE was sent. An existing name stays as it is: the server will refuse (42P05)."""
+        return _put(self.statements, prepared.name, prepared, replace=prepared.name == b"")
+
+    def bind(self, portal: Portal) -> Undo:
+        """A Bind or DECLARE was sent; an existing named portal stays: the server will refuse (42P03)."""
+        return _put(self.portals, portal.name, portal, replace=portal.name == b"")
+
+    def deallocate(self, name: bytes | None) -> Undo:
+        """Forget a statement; None forgets all named ones, as DEALLOCATE ALL does."""
+        return _drop(self.statements, name)
+
+    def close(self, name: bytes | None) -> Undo:
+        """Forget a portal; None forgets all."""
+        return _drop(self.portals, name)
+
+    def discard(self, *, statements: bool, portals: bool) -> Undo:
+        """DISCARD ALL forgets both; DISCARD PLANS and the like neither."""
+        undo = []
+        if statements:
+            undo.append(self.deallocate(None))
+        if portals:
+            undo.append(self.close(None))
+
+        def take_back() -> None:
+            for step in undo:
+                step()
+
+        return take_back
+
+    def end_transaction(self, generation: int) -> None:
+        """No transaction is open after Sync number `generation`: portals made before it are gone."""
+        for name in [n for n, p in self.portals.items() if not p.holdable and p.generation <= generation]:
+            del self.portals[name]
+
+
+def _put(table: dict[bytes, T], name: bytes, entry: T, *, replace: bool) -> Undo:
+    before = table.get(name)
+    if before is not None and not replace:
+        return lambda: None
+    table[name] = entry
+
+    def undo() -> None:
+        if table.get(name) is entry:
+            if before is None:
+                del table[name]
+            else:
+                table[name] = before
+
+    return undo
+
+
+def _drop(table: dict[bytes, T], name: bytes | None) -> Undo:
+    gone = dict(table) if name is None else {name: table[name]} if name in table else {}
+    for key in gone:
+        del table[key]
+
+    def undo() -> None:
+        for key, entry in gone.items():
+            table.setdefault(key, entry)
+
+    return undo

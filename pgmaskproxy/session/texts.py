@@ -1,0 +1,74 @@
+"""A statement's text on both ways: what may be read at all, what cannot be carried, what goes upstream."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from pgmaskproxy.model import Outcome, Refusal, Ruling
+from pgmaskproxy.session.link import Limits
+from pgmaskproxy.session.scrub import LEVELS
+
+MIN_MESSAGES: Final = "client_min_messages"
+DEFAULT_MIN_MESSAGES: Final = "notice"
+REASON: Final = "pgmaskproxy.reason"
+
+
+def sql_of(query: bytes, limits: Limits) -> str | Refusal:
+    """The text; 54000 when it is too long, 22021 when it is not UTF-8."""
+    if len(query) > limits.statement_bytes:
+        return Refusal(
+            "54000",
+            "statement is too long",
+            detail=f"It has {len(query)} bytes; the limit is {limits.statement_bytes}.",
+            hint="Send values as parameters instead of literals, or rows by COPY FROM STDIN.",
+        )
+    try:
+        return query.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return Refusal(
+            "22021",
+            f'invalid byte sequence for encoding "UTF8": 0x{query[error.start]:02x}',
+            hint="The proxy works in UTF8 only: set client_encoding to UTF8.",
+        )
+
+
+def upstream_text(ruling: Ruling, query: bytes) -> bytes:
+    """What is sent for this statement: the client's own text, but for the one setting that is virtual.
+
+    The server's client_min_messages stays at log, or its trees would not come (DESIGN 3d); the
+    client's is kept in a placeholder, so that the answer is the server's own.
+    """
+    settings = ruling.analysis.settings
+    if len(settings) != 1 or settings[0].name.lower() != MIN_MESSAGES:
+        return query
+    value = (settings[0].value or DEFAULT_MIN_MESSAGES).lower()
+    return f"SET pgmaskproxy.{MIN_MESSAGES} = '{value}'".encode()
+
+
+def supported(ruling: Ruling) -> Ruling:
+    """The ruling, or one that refuses what no policy may allow since the session cannot carry it."""
+    refusal = _unsupported(ruling)
+    if refusal is None or ruling.decision.outcome is Outcome.DENY:
+        return ruling
+    return replace(ruling, decision=replace(ruling.decision, outcome=Outcome.DENY, refusal=refusal, terms=()))
+
+
+def _unsupported(ruling: Ruling) -> Refusal | None:
+    analysis = ruling.analysis
+    if analysis.kind == "ListenStmt":
+        return Refusal("0A000", "LISTEN is not supported: notifications can carry values and are not relayed")
+    if analysis.kind == "CopyStmt" and analysis.copy is None:
+        return Refusal(
+            "0A000",
+            "this form of COPY is not supported",
+            hint="COPY ... TO STDOUT and COPY ... FROM STDIN work in text format with the default options.",
+        )
+    for setting in analysis.settings:
+        if setting.name.lower() != MIN_MESSAGES:
+            continue
+        if analysis.kind != "VariableSetStmt" or not setting.constant:
+            return Refusal("42501", f"{MIN_MESSAGES} can only be changed by SET")
+        if setting.value is not None and setting.value.lower() not in LEVELS:
+            return Refusal("22023", f'invalid value for parameter "{MIN_MESSAGES}": "{setting.value}"')
+    return None
