@@ -1,0 +1,1 @@
+"""The commands: through click's runner, and as real processes against a real REST interface."""

@@ -1,0 +1,1 @@
+"""The REST interface over a real store, audit log and broker."""
