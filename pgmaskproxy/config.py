@@ -104,9 +104,7 @@ class Listen(_Section):
 class Upstream(_Section):
     """The PostgreSQL behind the proxy."""
 
-    host: str = Field(
-        default="127.0.0.1", description="Its address, or the directory of its Unix socket.", min_length=1
-    )
+    host: str = Field(default="127.0.0.1", description="Its address, or its socket's directory.", min_length=1)
     port: Annotated[int, Field(ge=1, le=65535)] = Field(default=5432, description="Its port.")
     user: str = Field(description="The role the proxy logs in as; never a superuser.", min_length=1)
     password: SecretStr | None = Field(
@@ -361,22 +359,32 @@ class _Loading:
             message, hint = f'"{dotted}": {_lower(message)}', "the others are not enforced by this version yet"
         else:
             message = f'"{dotted}": {_lower(message)}'
-        origin = next(
-            (self.origins[names[:end]] for end in range(len(names), 0, -1) if names[:end] in self.origins), ""
-        )
+        origin = self._origin(names)
         if origin:
             self.problems.extend([Problem(f"{origin}: {message}", hint=hint)])
         else:
             self.problems.extend([Problem(message, self.file, self._line(names), hint)])
 
-    def _line(self, names: Path_) -> int:
-        """The line of the key at `names`, or of the nearest thing above it."""
+    def _origin(self, names: Path_) -> str:
+        """The variable or flag that the value at `names`, or all that is in it, is from; '' for the file."""
+        above = [names[:end] for end in range(len(names), 0, -1)]
+        found = next((self.origins[path] for path in above if path in self.origins), "")
+        if found or self._key(names) is not None:
+            return found
+        return next((origin for path, origin in self.origins.items() if path[: len(names)] == names), "")
+
+    def _key(self, names: Path_) -> yaml.Scalar | None:
+        """The key in the file that makes the value at `names`."""
         parent = yaml.locate(self.root, names[:-1])
+        if len(names) > 1 and parent is yaml.locate(self.root, names[:-2]):
+            return None  # the mapping it would be in is not there either
         if isinstance(parent, yaml.Mapping):
-            for key, _ in parent.entries:
-                if key.text == names[-1]:
-                    return key.line
-        return yaml.locate(self.root, names).line
+            return next((key for key, _ in parent.entries if key.text == names[-1]), None)
+        return None
+
+    def _line(self, names: Path_) -> int:
+        key = self._key(names)
+        return key.line if key is not None else yaml.locate(self.root, names).line
 
 
 def _lower(message: str) -> str:
@@ -406,7 +414,7 @@ def read_text(path: Path) -> str:
 
 
 def read_secret(path: Path) -> str:
-    """The secret in a file, one line end at its end left out. As in libpq, a file that everybody can read is an error."""
+    """The secret in a file, without its last line end. Like libpq, refuses a file that everybody can read."""
     try:
         mode = path.stat().st_mode
     except OSError as error:
