@@ -1,0 +1,98 @@
+"""Rows a second through the mask kernel: interpreted from the checkout, and as it is installed.
+
+Run by `make bench`, or by hand with an environment's python. Measures, and asserts nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+BUFFER = 256 * 1024
+
+
+def measure(seconds: float) -> None:
+    """Print one line for each shape, for the kernel that this process imports."""
+    from pgmaskproxy.build_info import compiled  # noqa: PLC0415 - which one depends on the process
+    from pgmaskproxy.mask.kernel import relay, relay_copy  # noqa: PLC0415
+    from pgmaskproxy.mask.plan import bind_copy, bind_plan  # noqa: PLC0415
+    from pgmaskproxy.model import Mask, Visibility  # noqa: PLC0415
+    from pgmaskproxy.wire.backend import DataRow, Field  # noqa: PLC0415
+    from pgmaskproxy.wire.copy import CopyData  # noqa: PLC0415
+
+    values = (
+        b"48151623",
+        b"Jane Q. Doe",
+        b"jane.doe@example.com",
+        b"123-45-6789",
+        b"Springfield",
+        b"x" * 40,
+        b"2024-01-01 00:00:00",
+    )
+    redact, null = Mask("redact", "pii"), Mask("null", "pii")
+    partial, email = Mask("partial", "pii", (("last", 4),)), Mask("email", "pii")
+    shapes: dict[str, tuple[Mask | None, ...]] = {
+        "nothing masked": (None,) * 7,
+        "redact, redact, null": (None, null, redact, redact, None, None, None),
+        "email, partial": (None, None, email, partial, None, None, None),
+    }
+    fields = [Field(b"column", 1, number, 25, -1, -1, 0) for number in range(1, 8)]
+    rows = fill(DataRow(values).encode())
+    lines = fill(CopyData(b"\t".join(values) + b"\n").encode())
+    build = "compiled" if compiled() else "interpreted"
+    for name, masks in shapes.items():
+        labelled = {(1, number): mask for number, mask in enumerate(masks, 1) if mask is not None}
+        visibility = Visibility(frozenset({1}), labelled)
+        plan = bind_plan(fields, masks, visibility).plan
+        copy = bind_copy(fields, masks, visibility)
+
+        report(f"{build:<12} DataRow   {name}", functools.partial(relay, rows, 0, plan), rows, seconds)
+        report(f"{build:<12} CopyData  {name}", functools.partial(relay_copy, lines, 0, copy), lines, seconds)
+
+
+def fill(row: bytes) -> bytes:
+    """A read buffer full of `row`."""
+    return row * (BUFFER // len(row))
+
+
+def report(name: str, run: Callable[[], Any], data: bytes, seconds: float) -> None:
+    """Print the rate of the best of many passes: the others had company on the machine."""
+    best = float("inf")
+    rows = 0
+    until = time.perf_counter() + seconds
+    while rows == 0 or time.perf_counter() < until:
+        begun = time.perf_counter()
+        relayed = run()
+        best = min(best, time.perf_counter() - begun)
+        rows = relayed.rows
+    print(f"{name:<46} {rows / best:>13,.0f} rows/s {len(data) / best / 1e6:>9,.0f} MB/s", flush=True)
+
+
+def main() -> int:
+    """Measure both in processes of their own: one interpreter imports one kernel."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=1.0, help="for each line")
+    parser.add_argument("--this", action="store_true", help="only the kernel that this interpreter imports")
+    arguments = parser.parse_args()
+    if arguments.this:
+        measure(arguments.seconds)
+        return 0
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, "-P", __file__, "--this", "--seconds", str(arguments.seconds)]
+    codes = [
+        subprocess.run(command, env=each, check=False).returncode
+        for each in ({**environ, "PYTHONPATH": str(CHECKOUT)}, environ)
+    ]
+    return max(codes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
