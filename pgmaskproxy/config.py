@@ -23,6 +23,7 @@ from pydantic_core.core_schema import ValidationInfo
 from pgmaskproxy.errors import ConfigError, Problem
 from pgmaskproxy.policy import yaml
 from pgmaskproxy.policy.fields import Problems, did_you_mean, header, parse_duration
+from pgmaskproxy.policy.schema import draft7
 
 PREFIX: Final = "PGMASKPROXY_"
 LIBPQ: Final = {
@@ -82,11 +83,20 @@ def _names(value: object) -> object:
     return value.split(",") if isinstance(value, str) else value
 
 
-Size = Annotated[int, BeforeValidator(_size), Field(ge=1)]
+Size = Annotated[int, Field(ge=1), BeforeValidator(_size, json_schema_input_type=int | str)]
 """Bytes."""
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=30 * 86400)]
+Seconds = Annotated[float, Field(gt=0, le=30 * 86400), BeforeValidator(_seconds, json_schema_input_type=float | str)]
 FilePath = Annotated[Path, AfterValidator(_beside)]
 """Relative to the directory of the configuration file."""
+FilePaths = Annotated[
+    tuple[FilePath, ...], Field(min_length=1), BeforeValidator(_names, json_schema_input_type=list[str] | str)
+]
+Names = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_names, json_schema_input_type=list[str] | str)]
+Databases = Annotated[
+    dict[str, str],
+    Field(min_length=1),
+    BeforeValidator(_databases, json_schema_input_type=dict[str, str] | list[str] | str),
+]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -112,7 +122,7 @@ class Upstream(_Section):
     )
     sslmode: Literal["disable"] = Field(default="disable", description="TLS to the server: not yet.")
     attestation: Literal["off"] = Field(default="off", description="Proof by the server's own tree: not yet.")
-    databases: Annotated[dict[str, str], BeforeValidator(_databases), Field(min_length=1)] = Field(
+    databases: Databases = Field(
         description="Databases that clients may ask for: a list, or a mapping of the client's name to the server's."
     )
 
@@ -152,9 +162,7 @@ class Channel(_Section):
     kind: Literal["webhook"] = Field(description="webhook: a POST signed as Standard Webhooks says.")
     url: SecretStr = Field(description="The address; https, or http to this machine.", min_length=1)
     secret: SecretStr = Field(description="The signing key: whsec_ and the base64 of 24 to 64 bytes.", min_length=1)
-    groups: Annotated[tuple[str, ...], BeforeValidator(_names), Field(min_length=1)] = Field(
-        description="Told of requests that ask one of these groups."
-    )
+    groups: Names = Field(description="Told of requests that ask one of these groups.")
 
 
 class Limits(_Section):
@@ -182,7 +190,7 @@ class Config(_Section):
 
     listen: Listen = Field(default_factory=Listen, description="Where clients connect.")
     upstream: Upstream = Field(description="The PostgreSQL behind the proxy.")
-    policies: Annotated[tuple[FilePath, ...], BeforeValidator(_names), Field(min_length=1)] = Field(
+    policies: FilePaths = Field(
         default=(Path("policies"),),
         description="Policy files, or directories of them (*.yaml without *.test.yaml, in order).",
     )
@@ -442,3 +450,11 @@ def policy_files(config: Config) -> tuple[tuple[str, str], ...]:
     if problems:
         raise ConfigError(problems)
     return tuple(found)
+
+
+def config_schema() -> dict[str, Any]:
+    """The JSON Schema, draft-07, of pgmaskproxy.yaml."""
+    schema = Config.model_json_schema()
+    # These have defaults that depend on who runs it (`state_directory`).
+    schema["required"] = [name for name in schema["required"] if name not in {"state", "audit", "keys"}]
+    return draft7(schema, "Config")

@@ -1,0 +1,232 @@
+"""JSON Schemas of what an operator edits, in draft-07: the newest that the YAML language server speaks.
+
+The loaders are the authority; a schema accepts every file that they accept, and tells an editor
+what may stand where. The schema of pgmaskproxy.yaml is pydantic's, which `draft7` takes down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, TypeAlias
+
+from pgmaskproxy.model import Effect, Outcome, PrincipalKind
+from pgmaskproxy.policy.fields import API_VERSION
+from pgmaskproxy.policy.read_labels import MaskKinds, ParamSpec
+from pgmaskproxy.policy.rules import OPTIONAL_USES, STRENGTH
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+Schema: TypeAlias = "dict[str, Json]"
+
+DRAFT: Final = "http://json-schema.org/draft-07/schema#"
+_DURATION: Final = r"^[0-9]{1,9}(s|m|h|d)$"
+_IDENTIFIER: Final = r"^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,62}$"
+
+
+def policy_schema(mask_kinds: MaskKinds) -> Schema:
+    """The schema of a file of kind Policy; `mask_kinds` as `load_policies` takes them."""
+    return _file(
+        "Policy",
+        {
+            "name": _text("What the file is called in reports.", _IDENTIFIER),
+            "labels": {
+                "type": ["object", "null"],
+                "description": "What is sensitive, where it lives, how it is shown.",
+                "propertyNames": {"pattern": _IDENTIFIER},
+                "additionalProperties": _label(mask_kinds),
+            },
+            "rules": _list(_rule(), "Order never matters: deny beats hold beats allow.", least=0),
+        },
+    )
+
+
+def principals_schema() -> Schema:
+    """The schema of a file of kind Principals."""
+    person = _object(
+        {
+            "id": _text("Who, in requests and records.", _IDENTIFIER),
+            "groups": _list(_text("", _IDENTIFIER), "What groups the person decides for."),
+            "identities": _object(
+                {name: _text(f"Their {name} identity.") for name in ("database", "email", "slack", "teams")}, ()
+            ),
+            "password": _text("`pgmaskproxy user add --person`", r"^\$argon2id\$"),
+        },
+        ("id",),
+    )
+    user = _object(
+        {
+            "name": _text("The login."),
+            "kind": _enum([kind.value for kind in PrincipalKind], "Who is behind it."),
+            "owner": _text("The person who answers for it, and never approves for it.", _IDENTIFIER),
+            "groups": _list(_text("", _IDENTIFIER), "What rules call it by."),
+            "verifier": _text("`pgmaskproxy user scram-verifier`", r"^SCRAM-SHA-256\$"),
+        },
+        ("name", "kind", "verifier"),
+    )
+    return _file(
+        "Principals",
+        {
+            "people": _list(person, "Who can approve, own and be asked.", least=0),
+            "users": _list(user, "Who can log in to the proxy.", least=0),
+        },
+    )
+
+
+def draft7(schema: Mapping[str, Json], kind: str) -> Schema:
+    """A JSON Schema of pydantic's (2020-12) as draft-07, for a file of `kind`.
+
+    What pydantic writes of 2020-12 is `$defs`, `prefixItems` and siblings of `$ref`, which draft-07 ignores: the
+    reference moves into an `allOf`.
+    """
+    converted = _down(dict(schema))
+    assert isinstance(converted, dict)
+    properties = converted.get("properties")
+    required = converted.get("required")
+    assert isinstance(properties, dict)
+    return {
+        "$schema": DRAFT,
+        **converted,
+        "title": f"pgmaskproxy {kind}",
+        "properties": {**_header(kind), **properties},
+        "required": ["apiVersion", "kind", *(required if isinstance(required, list) else [])],
+    }
+
+
+def _down(node: Json) -> Json:
+    if isinstance(node, list):
+        return [_down(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    found: dict[str, Json] = {}
+    for key, value in node.items():
+        if key == "$ref" and isinstance(value, str):
+            found["allOf"] = [{"$ref": value.replace("#/$defs/", "#/definitions/")}]
+        elif key == "$defs":
+            found["definitions"] = _down(value)
+        elif key == "prefixItems":
+            found["items"] = _down(value)
+        else:
+            found[key] = _down(value)
+    reference = found.get("allOf")
+    if len(found) == 1 and isinstance(reference, list) and len(reference) == 1:
+        return reference[0]
+    return found
+
+
+def _header(kind: str) -> dict[str, Json]:
+    return {"apiVersion": {"const": API_VERSION}, "kind": {"const": kind}}
+
+
+def _file(kind: str, properties: dict[str, Json]) -> Schema:
+    return {
+        "$schema": DRAFT,
+        "title": f"pgmaskproxy {kind}",
+        **_object({**_header(kind), **properties}, ("apiVersion", "kind")),
+    }
+
+
+def _object(properties: dict[str, Json], required: Iterable[str]) -> Schema:
+    found: Schema = {"type": "object", "additionalProperties": False, "properties": properties}
+    if names := list(required):
+        found["required"] = [*names]
+    return found
+
+
+def _text(description: str, pattern: str = "") -> Schema:
+    # A number is taken as it is written: a login may be called 1234.
+    found: Schema = {"type": ["string", "integer"]}
+    if description:
+        found["description"] = description
+    if pattern:
+        found["pattern"] = pattern
+    return found
+
+
+def _enum(values: Iterable[str], description: str = "") -> Schema:
+    return {"enum": [*values], **({"description": description} if description else {})}
+
+
+def _list(items: Json, description: str, *, least: int = 1) -> Schema:
+    kind: Json = "array" if least else ["array", "null"]
+    found: Schema = {"type": kind, "items": items, "description": description}
+    if least:
+        found["minItems"] = least
+    return found
+
+
+def _pattern(description: str, parts: int) -> Schema:
+    part = r'("([^"]|"")+"|[^".\s()]+)'
+    return _list(_text("", "^" + r"\.".join([part] * parts) + "$"), description)
+
+
+def _who(description: str) -> Schema:
+    return _list({"type": "string", "pattern": "^(user:.+|group:.+|kind:(agent|human|service))$"}, description)
+
+
+def _label(mask_kinds: MaskKinds) -> Schema:
+    masks: list[Json] = [
+        _object({"kind": {"const": kind}, **{name: _param(spec) for name, spec in mask_kinds[kind].items()}}, ("kind",))
+        for kind in STRENGTH
+        if kind in mask_kinds
+    ]
+    uses: dict[str, Json] = {use.value: _enum(("allow", "refuse")) for use in sorted(OPTIONAL_USES)}
+    return _object(
+        {
+            "columns": _pattern("schema.table.column; * stands for anything.", 3),
+            "mask": {"anyOf": masks, "description": "How it is shown."},
+            "clear_for": _who("Who sees it as it is; every time is recorded."),
+            "uses": {**_object(uses, ()), "description": "What is allowed beyond a bare output."},
+        },
+        ("columns", "mask"),
+    )
+
+
+def _param(spec: ParamSpec) -> Schema:
+    default = spec.default
+    if isinstance(default, bool):
+        return {"type": "boolean", "default": default}
+    if isinstance(default, int):
+        return {"type": "integer", "default": default}
+    return {"type": ["string", "integer"], "default": default}
+
+
+def _rule() -> Schema:
+    step = _object({"group": _text("", _IDENTIFIER), "quorum": _quorum()}, ("group",))
+    approvers = _object(
+        {
+            "groups": _list(_text("", _IDENTIFIER), "Whose members are asked."),
+            "quorum": _quorum(),
+            "steps": _list(step, "Several groups, each of which must agree; in any order."),
+            "deadline": _duration("How long it is held."),
+            "in_transaction": _duration("How long it is held while a transaction block is open."),
+        },
+        (),
+    )
+    rule = _object(
+        {
+            "id": _text("Named in errors and records.", _IDENTIFIER),
+            "who": _who("Whose statements; everybody's when left out."),
+            "effects": _list(_enum([effect.value for effect in Effect]), "What the statement does."),
+            "relations": _pattern("On what: schema.table; anything when left out.", 2),
+            "functions": _pattern("With which functions: schema.function.", 2),
+            "labels": _list(_text(""), "Touching which labels; * stands for anything."),
+            "database": _list(_text(""), "In which databases."),
+            "without_where": {"const": True, "description": "Only UPDATE and DELETE without WHERE."},
+            "decide": _enum([outcome.value for outcome in Outcome], "deny beats hold beats allow."),
+            "message": _text("For deny: what the client is told."),
+            "approvers": approvers,
+            "require": _list(_enum(("reason",)), "For hold: the client must have set pgmaskproxy.reason."),
+            "card": _text("For hold: what approvers read first."),
+        },
+        ("id", "effects", "decide"),
+    )
+    rule["if"] = {"properties": {"decide": {"const": "hold"}}}
+    rule["then"] = {"required": ["approvers"]}
+    return rule
+
+
+def _quorum() -> Schema:
+    return {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1}
+
+
+def _duration(description: str) -> Schema:
+    return {"type": "string", "pattern": _DURATION, "description": description}
