@@ -187,7 +187,9 @@ MALFORMED = {
     "more columns": frame(3, ONE * 3),
     "no columns": frame(0, b""),
     "a negative count": frame(-1, b""),
-    "a count that does not hold": frame(2, ONE),
+    "a count above its columns": frame(2, ONE),
+    "a higher count over the right columns": frame(3, ONE * 2),
+    "a lower count over the right columns": frame(1, ONE * 2),
     "bytes left over": frame(2, ONE * 2 + b"x"),
     "a cut length": frame(2, ONE + b"\0\0"),
     "a negative length": frame(2, ONE + struct.pack("!i", -2)),
@@ -195,7 +197,7 @@ MALFORMED = {
     "a length one past the row": frame(2, ONE + struct.pack("!i", 2) + b"x"),
     "a length that would wrap": frame(2, ONE + struct.pack("!i", 2**31 - 1) + b"x"),
     "a first column past the row": frame(2, struct.pack("!i", 7) + b"x" + ONE),
-    "a frame length of 5": b"D\0\0\0\5\0\0",
+    "a frame length of 5": b"D\0\0\0\5\0\2",
     "a frame length of 0": b"D\0\0\0\0\0\0",
     "a negative frame length": b"D\xff\xff\xff\xff\0\0",
     "a frame length of 2 GiB": b"D\x7f\xff\xff\xff\0\0",
@@ -215,6 +217,13 @@ def test_a_malformed_row_is_refused_with_all_that_is_before_it(name: str, shape:
 def test_an_unmasked_plan_checks_frames_and_counts_too(name: str) -> None:
     with pytest.raises(PeerError):
         relay(MALFORMED[name], 0, row_plan(Shape((None, None))))
+
+
+@pytest.mark.parametrize("shape", [Shape((None, REDACT)), Shape((None, PARTIAL)), Shape((REDACT, None))])
+def test_no_masker_is_shown_what_lies_behind_its_row(shape: Shape) -> None:
+    for name in ("a length one past the row", "a length that would wrap"):
+        with pytest.raises(PeerError, match="longer than the row"):
+            relay(MALFORMED[name] + data_rows([(b"1", SECRET)]), 0, row_plan(shape))
 
 
 def test_a_longer_mask_than_its_value_grows_the_row() -> None:
