@@ -16,6 +16,8 @@ from typing import Any, ParamSpec, TypeVar
 import alembic.command
 import alembic.config
 import alembic.util
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Select, StaticPool, create_engine, event, func, insert, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -303,8 +305,10 @@ def _on_begin(connection: Connection) -> None:
 def _upgrade(connection: Connection) -> None:
     config = alembic.config.Config()
     config.set_main_option("script_location", "pgmaskproxy.store:migrations")
-    config.attributes["connection"] = connection
-    alembic.command.upgrade(config, "head")
+    newest = ScriptDirectory.from_config(config).get_current_head()
+    if MigrationContext.configure(connection).get_current_revision() != newest:
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "head")
 
 
 def _put(connection: Connection, notifications: Sequence[tuple[str, Notification]]) -> None:
