@@ -62,12 +62,10 @@ class PsycopgAgent:
 
     def copy(self, statement: str) -> Reply:
         """Run COPY ... TO STDOUT; the rows are of text."""
-        rows = []
         try:
-            with self._connection.cursor() as cursor:
-                with cursor.copy(statement.encode()) as copy:
-                    rows = [tuple(row) for row in copy.rows()]
-                return Reply((), tuple(rows), cursor.statusmessage or "")
+            with self._connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+                rows = [tuple(row) for row in copy.rows()]
+            return Reply((), tuple(rows))
         except psycopg.Error as error:
             return Reply(error=_refused(error))
 
@@ -78,7 +76,7 @@ class PsycopgAgent:
     def notice(self, seconds: float) -> str:
         """The next NOTICE; '' when none came in time."""
         try:
-            return self._notices.get(timeout=seconds)
+            return self._notices.get(timeout=seconds) if seconds > 0 else self._notices.get_nowait()
         except queue.Empty:
             return ""
 

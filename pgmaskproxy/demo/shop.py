@@ -20,6 +20,8 @@ from psycopg import sql
 
 ROLE: Final = "pgmaskproxy"
 """The login the proxy uses upstream: shop.sql makes it, without a password."""
+OWNER: Final = "shop_owner"
+"""Owns the shop and cannot log in; shop.sql makes it too."""
 DATABASE: Final = "shop"
 
 _EPOCH: Final = date(2000, 1, 1)

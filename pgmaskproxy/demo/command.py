@@ -1,0 +1,144 @@
+"""`pgmaskproxy demo`: set the stage, start the proxy, then wait for visitors or play the tour."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from psycopg.conninfo import make_conninfo
+
+from pgmaskproxy import app
+from pgmaskproxy.config import load_config
+from pgmaskproxy.demo import stage
+from pgmaskproxy.demo.narrator import Narrator
+from pgmaskproxy.demo.server import HOST
+from pgmaskproxy.demo.stage import AGENT, OWNER, SECOND, Passwords, Ports, Upstream
+from pgmaskproxy.demo.tap import ByteTap
+from pgmaskproxy.demo.tour import Scene, Tour
+from pgmaskproxy.errors import ConfigError, Problem
+
+INTERRUPTED: Final = 130
+TRY: Final = (
+    "SELECT * FROM customers LIMIT 3;                        -- masked",
+    "SELECT city, count(*) FROM customers GROUP BY city;     -- untouched",
+    "SELECT name FROM customers WHERE ssn LIKE '9%';         -- refused",
+    "UPDATE products SET price = price * 0.9;                -- held, until somebody approves",
+)
+
+
+def run(
+    *,
+    tour: bool,
+    yes: bool,
+    pg_bindir: str | None,
+    upstream: str | None,
+    port: int,
+    web_port: int,
+    metrics_port: int,
+) -> int:
+    """Run the demo until it is over; 0 unless a step of the tour came out wrong.
+
+    `pg_bindir` is where an installed PostgreSQL's programs are, `upstream` a superuser's conninfo to a running one;
+    neither means the embedded PostgreSQL 18. Raises `Unavailable` and `ConfigError`.
+    """
+    if pg_bindir and upstream:
+        raise ConfigError([Problem("--pg-bindir starts a server and --upstream uses one: give one of them")])
+    ports = Ports(port, web_port, metrics_port)
+    stage.require_free(ports)
+    narrator = Narrator()
+    source = stage.existing(upstream) if upstream else stage.embedded(Path(pg_bindir) if pg_bindir else None)
+    with source as database, tempfile.TemporaryDirectory(prefix="pgmaskproxy-demo-") as directory:
+        narrator.say(
+            f"PostgreSQL {database.version} with a small shop in it listens on {database.host}:{database.port}."
+        )
+        passwords = Passwords()
+        path = stage.write_files(Path(directory), database, passwords, ports)
+        return asyncio.run(_serve(path, database, passwords, narrator, tour=tour, yes=yes))
+
+
+async def _serve(
+    path: Path, database: Upstream, passwords: Passwords, narrator: Narrator, *, tour: bool, yes: bool
+) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    # Of the files only: this environment's PGHOST or PGMASKPROXY_... are about another proxy.
+    config = load_config(path, {})
+    async with app.running(config) as running:
+        web = f"http://{HOST}:{running.web_port}"
+        if not tour:
+            _introduce(narrator, path, running.port, web, passwords)
+            await stop.wait()
+            narrator.say("Stopping; everything the demo made is removed.")
+            return 0
+        with ByteTap(HOST, running.port) as tap:
+            scene = Scene(
+                agent=make_conninfo(
+                    host=HOST, port=tap.port, user=AGENT, password=passwords.agent, dbname=database.database
+                ),
+                admin=database.admin,
+                web=web,
+                audit=config.audit.directory,
+                passwords=passwords,
+                tap=tap,
+            )
+            played = _in_a_thread(Tour(scene, narrator, automatic=yes).play)
+            interrupted = asyncio.ensure_future(stop.wait())
+            either: list[asyncio.Future[Any]] = [played, interrupted]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            interrupted.cancel()
+            if played.done():
+                return 0 if played.result() else 1
+            narrator.say("Interrupted; everything the demo made is removed.")
+            return INTERRUPTED
+
+
+def _in_a_thread(function: Callable[[], bool]) -> asyncio.Future[bool]:
+    """Run blocking code in a thread that nobody waits for when we are interrupted: a driver may block for minutes."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[bool] = loop.create_future()
+
+    def deliver(result: bool | Exception) -> None:
+        if future.done():
+            return
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
+
+    def call() -> None:
+        try:
+            result: bool | Exception = function()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the one who waits gets it
+            result = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: we were interrupted
+            loop.call_soon_threadsafe(deliver, result)
+
+    threading.Thread(target=call, daemon=True).start()
+    return future
+
+
+def _introduce(narrator: Narrator, path: Path, port: int, web: str, passwords: Passwords) -> None:
+    say = narrator.say
+    say(f"The proxy listens on {HOST}:{port}, its REST interface on {web}. Files: {path.parent}")
+    narrator.title("Be the agent")
+    say(f"  psql 'postgresql://{AGENT}:{passwords.agent}@{HOST}:{port}/shop'", "bold")
+    say("  The same URL works in psycopg, asyncpg, SQLAlchemy, JDBC (jdbc:postgresql://...) and any other driver. Try:")
+    for line in TRY:
+        say(f"    {line}", "cyan")
+    narrator.title("Be the one who decides")
+    say(f"  {SECOND} (password {passwords.second}) is a database administrator. In another terminal:")
+    say(f"  export PGMASKPROXY_URL={web} PGMASKPROXY_PERSON={SECOND} PGMASKPROXY_PASSWORD={passwords.second}", "bold")
+    say("  pgmaskproxy approvals list", "bold")
+    say("  pgmaskproxy approvals approve apr_...      # or reject apr_... --reason '...'", "bold")
+    say(f"  or: curl -u {SECOND}:{passwords.second} {web}/api/v1/requests", "bold")
+    say(f"  {OWNER} (password {passwords.owner}) owns the agent: she is refused.")
+    say("")
+    say("Ctrl-C ends it.", "dim")

@@ -1,0 +1,322 @@
+"""The tour: a scripted agent does what agents do, and every answer is compared with what it should be.
+
+Nothing is mocked: psycopg and asyncpg talk through the proxy to a real server, people decide through
+REST, and at the end every byte that the agent was sent is searched for every secret of the shop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, final
+
+import psycopg
+
+from pgmaskproxy.audit.verify import audit_files, verify
+from pgmaskproxy.demo import shop
+from pgmaskproxy.demo.agent import REQUEST_ID, AsyncpgAgent, Pending, PsycopgAgent, Reply
+from pgmaskproxy.demo.approver import Approver
+from pgmaskproxy.demo.narrator import Narrator
+from pgmaskproxy.demo.stage import AGENT, OWNER, SECOND, Passwords
+from pgmaskproxy.demo.tap import ByteTap
+
+INSUFFICIENT_PRIVILEGE: Final = "42501"
+NOTICE_SECONDS: Final = 15.0
+REPLY_SECONDS: Final = 15.0
+PATIENCE: Final = 1800.0
+"""Seconds a human has for a decision: more than the policy's deadline."""
+
+PLAIN: Final = (
+    ("orders of a city, counted", "SELECT city, orders, revenue FROM sales_by_city ORDER BY city"),
+    (
+        "a join and an aggregate",
+        "SELECT p.name, sum(o.quantity) AS sold FROM orders o JOIN products p ON p.id = o.product_id"
+        " GROUP BY p.name ORDER BY sold DESC, p.name LIMIT 3",
+    ),
+)
+MASKED: Final[Sequence[tuple[str, str, Sequence[Sequence[object]]]]] = (
+    (
+        "names stay, secrets do not",
+        "SELECT name, email, ssn, card, birth_date, profile FROM customers ORDER BY id LIMIT 2",
+        (
+            ("Bram Abbott", "b***@post.example", "***", "***7294", None, None),
+            ("Chloe Abbott", "c***@letters.example", "***", "***4584", None, None),
+        ),
+    ),
+    (
+        "another name does not help",
+        "WITH c AS (SELECT id, ssn AS harmless FROM customers) SELECT harmless FROM c ORDER BY id LIMIT 1",
+        (("***",),),
+    ),
+    (
+        "nor does a view, or a materialized one",
+        "SELECT v.contact, m.email FROM customer_contacts v JOIN customer_totals m ON m.id = v.id"
+        " ORDER BY v.id LIMIT 1",
+        (("b***@post.example", "b***@post.example"),),
+    ),
+    ("nor a partition", "SELECT card FROM payments_2024 ORDER BY id LIMIT 1", (("***3581",),)),
+)
+REFUSED: Final = (
+    ("guessing", "SELECT name FROM customers WHERE ssn LIKE '9%'"),
+    ("sorting", "SELECT name FROM customers ORDER BY birth_date LIMIT 1"),
+    ("computing", "SELECT lower(ssn) FROM customers"),
+    ("converting", "SELECT replace(ssn, '-', '')::int FROM customers"),
+    ("packing a row into JSON", "SELECT row_to_json(c) FROM customers c"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where everything is. `agent` is a conninfo to the proxy; `admin` one to the server behind it."""
+
+    agent: str
+    admin: str
+    web: str
+    audit: Path
+    passwords: Passwords
+    tap: ByteTap
+
+
+@final
+class Tour:
+    """One run. `automatic`: decide as the second person; else wait until a human has decided."""
+
+    def __init__(self, scene: Scene, narrator: Narrator, *, automatic: bool) -> None:
+        self._scene = scene
+        self._tell = narrator
+        self._automatic = automatic
+        self._requests: list[str] = []
+
+    def play(self) -> bool:
+        """Every step; whether all came out right."""
+        with PsycopgAgent(self._scene.agent) as agent:
+            self._plain(agent)
+            self._masked(agent)
+            self._refused(agent)
+            self._held(agent)
+        self._audit()
+        self._scan()
+        tell = self._tell
+        tell.say("")
+        if tell.wrong:
+            tell.say(f"{len(tell.wrong)} of {tell.right + len(tell.wrong)} checks came out wrong.", "bold red")
+            return False
+        tell.say(f"All {tell.right} checks came out right.", "bold green")
+        return True
+
+    def _plain(self, agent: PsycopgAgent) -> None:
+        self._tell.title("1. Ordinary work passes untouched")
+        for why, statement in PLAIN:
+            reply = agent.ask(statement)
+            self._show(agent.name, statement, reply)
+            self._tell.check(why, _differs(reply, _truth(self._scene.admin, statement)))
+
+    def _masked(self, agent: PsycopgAgent) -> None:
+        tell = self._tell
+        tell.title("2. Sensitive columns come back masked, whatever the query calls them")
+        for why, statement, expected in MASKED:
+            reply = agent.ask(statement)
+            self._show(agent.name, statement, reply)
+            tell.check(why, _differs(reply, expected))
+
+        statement = "SELECT name, salary, department FROM employees WHERE id = $1"
+        other = AsyncpgAgent(self._scene.agent)
+        replies = other.ask(statement, 7, times=2)
+        self._show(other.name, f"{statement}   -- binary, executed twice from one prepared statement", replies[-1])
+        row = ("Yara Conti", None, "finance")
+        tell.check("binary results and cached statements, too", [p for r in replies for p in _differs(r, (row,))])
+
+        statement = "COPY customers (id, name, email, ssn) TO STDOUT"
+        reply = agent.copy(statement)
+        self._show(agent.name, statement, reply)
+        problems = [] if reply.error or len(reply.rows) == 239 else [f"{len(reply.rows)} rows"]
+        first = Reply(rows=reply.rows[:1], error=reply.error)
+        tell.check("and COPY", [*problems, *_differs(first, (("1", "Bram Abbott", "b***@post.example", "***"),))])
+
+    def _refused(self, agent: PsycopgAgent) -> None:
+        tell = self._tell
+        tell.title("3. What could leak around a mask is refused, with a word about what would work")
+        for why, statement in REFUSED:
+            reply = agent.ask(statement)
+            self._show(agent.name, statement, reply)
+            tell.check(f"{why} is refused", _not_refused(reply))
+        other = AsyncpgAgent(self._scene.agent)
+        statement = "SELECT id, ssn FROM customers WHERE card = $1"
+        reply = other.ask(statement, "4111110001047294")[0]
+        self._show(other.name, statement, reply)
+        tell.check("to asyncpg as well", _not_refused(reply))
+        tell.check("the session goes on after it", _differs(agent.ask("SELECT 1 + 1"), ((2,),)))
+
+    def _held(self, agent: PsycopgAgent) -> None:
+        tell = self._tell
+        tell.title("4. Dangerous statements wait for a person who is not behind them")
+        before = _truth(self._scene.admin, "SELECT sum(price) FROM products")
+        with (
+            Approver(self._scene.web, OWNER, self._scene.passwords.owner) as owner,
+            Approver(self._scene.web, SECOND, self._scene.passwords.second) as second,
+        ):
+
+            def consent(request: str) -> None:
+                self._bystanders(request, owner)
+                tell.decided(SECOND, f"approves {request}")
+                self._decided(second.approve(request, "the sale was announced").status)
+
+            statement = "UPDATE products SET price = price + 1"
+            reply, state = self._hold(agent, statement, second, consent)
+            after = _truth(self._scene.admin, "SELECT sum(price) FROM products")
+            if state == "rejected":
+                tell.check(
+                    "it did not run", [*_not_refused(reply, hint=False), *([] if before == after else ["it ran"])]
+                )
+            else:
+                problems = [] if reply.tag == "UPDATE 24" else [_describe(reply)]
+                problems += [] if after[0][0] - before[0][0] == 24 else ["prices are not as they should be"]
+                tell.check(f"approved by {SECOND}, it ran once", problems)
+
+            why = "not before the month is closed"
+
+            def dissent(request: str) -> None:
+                tell.decided(SECOND, f"rejects {request}: {why}")
+                self._decided(second.reject(request, why).status)
+
+            statement = "CREATE TABLE shop.export AS SELECT name, ssn FROM customers"
+            reply, state = self._hold(agent, statement, second, dissent)
+            if state == "rejected":
+                told = reply.error is not None and (why in reply.error.detail or not self._automatic)
+                tell.check(
+                    "the reason arrives", [*_not_refused(reply, hint=False), *([] if told else [_describe(reply)])]
+                )
+            tell.check("the session goes on after it", _differs(agent.ask("SELECT 1 + 1"), ((2,),)))
+
+    def _hold(
+        self, agent: PsycopgAgent, statement: str, second: Approver, decide: Callable[[str], None]
+    ) -> tuple[Reply, str]:
+        """Ask, be held, have it decided. The reply, and the state that the request ended in."""
+        tell = self._tell
+        tell.asked(agent.name, statement)
+        pending = agent.begin(statement)
+        notice = _first_notice(agent, pending)
+        found = REQUEST_ID.search(notice)
+        tell.notice(notice)
+        if found is None:
+            tell.check("a notice says that it is held", [notice or "no notice came"])
+            return pending.finished(REPLY_SECONDS) or Reply(), ""
+        request = found.group()
+        self._requests.append(request)
+        early = pending.finished(0.2)
+        tell.check("a notice says that it is held", [] if early is None else [f"it did not wait: {_describe(early)}"])
+        if self._automatic:
+            decide(request)
+        else:
+            self._how_to_decide(request)
+        started = time.monotonic()
+        reply = self._wait(pending)
+        if self._automatic and reply.error is None:
+            tell.say(f"  the answer arrived {1000 * (time.monotonic() - started):.0f} ms later", "dim")
+        self._print(reply)
+        return reply, str(second.request(request).body.get("state", ""))
+
+    def _wait(self, pending: Pending) -> Reply:
+        reply = pending.finished(REPLY_SECONDS if self._automatic else PATIENCE)
+        if reply is None:
+            self._tell.check("an answer comes", ["none did"])
+        return reply or Reply()
+
+    def _bystanders(self, request: str, owner: Approver) -> None:
+        answer = owner.approve(request, "my own agent's")
+        self._tell.decided(OWNER, f"tries to approve: {answer.status} {answer.detail}")
+        self._tell.check(
+            f"{OWNER} owns the agent, so she may not", [] if answer.status == 403 else [str(answer.status)]
+        )
+        with Approver(self._scene.web, AGENT, self._scene.passwords.agent) as agent:
+            answer = agent.approve(request)
+        self._tell.decided(AGENT, f"tries its database login: {answer.status} {answer.detail}")
+        self._tell.check("a database login is nobody here", [] if answer.status == 401 else [str(answer.status)])
+
+    def _decided(self, status: int) -> None:
+        self._tell.check("the decision counts", [] if status == 200 else [f"REST answered {status}"])
+
+    def _how_to_decide(self, request: str) -> None:
+        password = self._scene.passwords.second
+        self._tell.say(f"Your turn: in another terminal, as {SECOND} (password {password}), say one of", "bold")
+        for word in ("approve", "reject"):
+            reason = " --reason 'why not'" if word == "reject" else ""
+            self._tell.say(
+                f"  PGMASKPROXY_URL={self._scene.web} PGMASKPROXY_PASSWORD={password} "
+                f"pgmaskproxy approvals {word} --person {SECOND} {request}{reason}"
+            )
+
+    def _audit(self) -> None:
+        tell = self._tell
+        tell.title("5. All of it is in the audit log, and nothing that should not be")
+        tell.asked("sh", f"pgmaskproxy audit verify {self._scene.audit}")
+        report = verify([self._scene.audit])
+        tell.say(f"{report.records} records in {len(report.chains)} chain(s)")
+        tell.check("the chain of hashes is unbroken", [str(problem) for problem in report.problems])
+        log = b"".join(path.read_bytes() for path in audit_files([self._scene.audit]))
+        missing = [request for request in self._requests if request.encode() not in log]
+        tell.check("every held statement is in it", [f"{request} is missing" for request in missing])
+        tell.check("no secret is in it", shop.leaks(log, self._secrets()))
+
+    def _scan(self) -> None:
+        secrets, sent = self._secrets(), self._scene.tap.to_client
+        self._tell.title("6. And the proof: every byte that the agent was sent")
+        self._tell.say(f"{len(sent):,} bytes, searched for {len(secrets):,} secrets in every form they could take")
+        found = shop.leaks(sent, secrets)
+        self._tell.check("none is there", [*found[:5], *(["the agent was sent nothing"] if not sent else [])])
+
+    def _secrets(self) -> list[shop.Secret]:
+        with psycopg.connect(self._scene.admin) as connection:
+            return shop.seeded_values(connection)
+
+    def _show(self, who: str, statement: str, reply: Reply) -> None:
+        self._tell.asked(who, statement)
+        self._print(reply)
+
+    def _print(self, reply: Reply) -> None:
+        if reply.error is not None:
+            self._tell.refused(reply.error.sqlstate, reply.error.message, reply.error.detail, reply.error.hint)
+        elif reply.rows:
+            columns = reply.columns or [""] * len(reply.rows[0])
+            self._tell.rows(columns, reply.rows)
+        else:
+            self._tell.say(reply.tag)
+
+
+def _first_notice(agent: PsycopgAgent, pending: Pending) -> str:
+    """What the server side says first of a statement; '' when the statement ends without a word."""
+    deadline = time.monotonic() + NOTICE_SECONDS
+    while time.monotonic() < deadline:
+        if notice := agent.notice(0.05):
+            return notice
+        if pending.finished(0) is not None:
+            return agent.notice(0)
+    return ""
+
+
+def _truth(conninfo: str, statement: str) -> tuple[tuple[Any, ...], ...]:
+    """What the server itself answers to somebody who may see everything."""
+    with psycopg.connect(conninfo) as connection:
+        return tuple(connection.execute(statement.encode()).fetchall())
+
+
+def _differs(reply: Reply, expected: Sequence[Sequence[object]]) -> list[str]:
+    if reply.error is not None or reply.rows != tuple(map(tuple, expected)):
+        return [_describe(reply)]
+    return []
+
+
+def _not_refused(reply: Reply, *, hint: bool = True) -> list[str]:
+    error = reply.error
+    if error is None or error.sqlstate != INSUFFICIENT_PRIVILEGE or (hint and not error.hint):
+        return [_describe(reply)]
+    return []
+
+
+def _describe(reply: Reply) -> str:
+    """What a reply was, for the line that says it is wrong; rows are shown above already."""
+    if reply.error is not None:
+        return f"{reply.error.sqlstate} {reply.error.message}; {reply.error.detail}; {reply.error.hint}"
+    return f"{len(reply.rows)} rows, {reply.tag or 'no tag'}"
