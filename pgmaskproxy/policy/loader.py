@@ -8,11 +8,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
-from pgmaskproxy.errors import ConfigError
+from pgmaskproxy.errors import ConfigError, Problem
 from pgmaskproxy.model import ApprovalTerms, RuleRef
 from pgmaskproxy.policy import fields, yaml
 from pgmaskproxy.policy.fields import Fields, Problems, did_you_mean
-from pgmaskproxy.policy.read_labels import MaskKinds, read_labels
+from pgmaskproxy.policy.read_labels import MaskKinds, label_ids, read_labels
 from pgmaskproxy.policy.read_rules import RawRule, read_rules
 from pgmaskproxy.policy.rules import Label, Pattern, Policy, Rule
 
@@ -27,6 +27,7 @@ def load_policies(files: Sequence[tuple[str, str]], mask_kinds: MaskKinds) -> Po
     labels: dict[str, Label] = {}
     rules: dict[str, RawRule] = {}
     names: list[str] = []
+    declared: set[str] = set()
     for file, content in files:
         try:
             node = yaml.compose(file, content)
@@ -40,19 +41,18 @@ def load_policies(files: Sequence[tuple[str, str]], mask_kinds: MaskKinds) -> Po
         name = top.read("name", fields.identifier)
         if name is not None:
             names.append(name)
+        declared |= label_ids(top)
         for label in read_labels(top, mask_kinds):
-            if label.id in labels:
-                problems.add(
-                    top.get("labels") or node,
-                    f'label "{label.id}" twice, first at {_place(labels[label.id].ref)}',
-                )
-            labels.setdefault(label.id, label)
+            first = labels.setdefault(label.id, label).ref
+            if first != label.ref:
+                twice = f'label "{label.id}" twice, first at {_place(first)}'
+                problems.extend([Problem(twice, label.ref.file, label.ref.line)])
         for raw in read_rules(top):
             if raw.rule.id in rules:
                 first = rules[raw.rule.id].rule.ref
                 problems.add(raw.node, f'rule "{raw.rule.id}" twice, first at {_place(first)}')
             rules.setdefault(raw.rule.id, raw)
-    resolved = [_resolve(raw, labels, problems) for _, raw in sorted(rules.items())]
+    resolved = [_resolve(raw, declared, problems) for _, raw in sorted(rules.items())]
     if found := problems.all():
         raise ConfigError(found)
     ordered = {name: labels[name] for name in sorted(labels)}
@@ -63,7 +63,7 @@ def _place(ref: RuleRef) -> str:
     return f"{ref.file}:{ref.line}"
 
 
-def _resolve(raw: RawRule, labels: Mapping[str, Label], problems: Problems) -> Rule:
+def _resolve(raw: RawRule, labels: Iterable[str], problems: Problems) -> Rule:
     if raw.labels is None:
         return raw.rule
     found: set[str] = set()

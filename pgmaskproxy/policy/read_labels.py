@@ -30,6 +30,12 @@ class ParamSpec(Protocol):
 MaskKinds = Mapping[str, Mapping[str, ParamSpec]]
 
 
+def label_ids(top: Fields) -> frozenset[str]:
+    """The ids of all labels of one file, those with something wrong included: a rule may name them."""
+    node = top.get("labels")
+    return frozenset(key.text for key, _ in node.entries) if isinstance(node, yaml.Mapping) else frozenset()
+
+
 def read_labels(top: Fields, mask_kinds: MaskKinds) -> list[Label]:
     """The labels of one file that could be read; what is wrong with the others goes to the problems of `top`."""
     node = top.get("labels")
