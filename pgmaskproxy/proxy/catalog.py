@@ -19,7 +19,8 @@ _RELATIONS: Final = """
 SELECT c.oid::pg_catalog.int8, n.nspname::pg_catalog.text, c.relname::pg_catalog.text, c.relkind::pg_catalog.text,
        pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text,
        CASE WHEN c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['v', 'm']::pg_catalog."char"[])
-             AND NOT (n.nspname OPERATOR(pg_catalog.=) ANY (ARRAY['pg_catalog', 'information_schema']::pg_catalog.name[]))
+             AND NOT (n.nspname
+                      OPERATOR(pg_catalog.=) ANY (ARRAY['pg_catalog', 'information_schema']::pg_catalog.name[]))
             THEN pg_catalog.pg_get_viewdef(c.oid) ELSE '' END,
        c.relhastriggers,
        EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite w
@@ -35,7 +36,8 @@ _COLUMNS: Final = """
 SELECT a.attrelid::pg_catalog.int8, a.attnum::pg_catalog.int4, a.attname::pg_catalog.text,
        a.atttypid::pg_catalog.int8, a.attgenerated::pg_catalog.text,
        CASE WHEN a.attgenerated OPERATOR(pg_catalog.<>) ''::pg_catalog."char"
-             AND NOT (n.nspname OPERATOR(pg_catalog.=) ANY (ARRAY['pg_catalog', 'information_schema']::pg_catalog.name[]))
+             AND NOT (n.nspname
+                      OPERATOR(pg_catalog.=) ANY (ARRAY['pg_catalog', 'information_schema']::pg_catalog.name[]))
             THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) ELSE '' END
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid

@@ -290,6 +290,8 @@ class RecordOutcome:
     sqlstate: str
     rows: int
     cells: int
+    size: int
+    """Bytes of rows that went to the client."""
 
 
 @final

@@ -160,6 +160,7 @@ class Execution:
         link.executed = True
         self._asking.note_settings(ruling)
         if ruling.analysis.effects & REDEFINING:
+            link.redefined = True
             link.commands.append(DefinitionsChanged())
         return exchange
 

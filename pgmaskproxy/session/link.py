@@ -65,6 +65,8 @@ class Link:
         self.search_path: tuple[str, ...] | None = None
         """Effective; None when it must be asked for."""
         self.path_moved_in_block = False
+        self.redefined = False
+        """Something that may change the catalog ran in a transaction that is still open."""
         self.visibility: Visibility | None = None
         self.epoch = 0
         self.reason = ""

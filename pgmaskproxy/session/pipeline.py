@@ -65,6 +65,7 @@ class Exchange:
         self.tag = b""
         self.rows = 0
         self.cells = 0
+        self.size = 0
         self.trees = 0
         """The statement's own rewritten trees seen (DESIGN 3a); the next issue judges them."""
         self.nested_trees = 0

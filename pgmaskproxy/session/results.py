@@ -11,7 +11,7 @@ from typing import Final, final
 from pgmaskproxy.errors import PeerError, SealedError
 from pgmaskproxy.mask.kernel import relay, relay_copy
 from pgmaskproxy.session.answers import error_response
-from pgmaskproxy.session.events import RecordOutcome
+from pgmaskproxy.session.events import DefinitionsChanged, RecordOutcome
 from pgmaskproxy.session.link import IDLE, Link
 from pgmaskproxy.session.pipeline import BIND, CLOSE, DESCRIBE, EXECUTE, PARSE, SYNC, Exchange
 from pgmaskproxy.session.scrub import is_tree, passes, rebuilt, shifted
@@ -136,6 +136,7 @@ class Results:
     def _pass_on(self, head: Exchange, out: bytes, rows: int, cells: int) -> None:
         head.rows += rows
         head.cells += cells
+        head.size += len(out)
         if head.forward:
             self._link.to_client(out)
 
@@ -230,9 +231,8 @@ class Results:
     def _record(self, exchange: Exchange) -> None:
         if exchange.ruling is not None:
             tag = exchange.tag.decode(errors="replace") or ("SUSPENDED" if exchange.suspended else "")
-            self._link.commands.append(
-                RecordOutcome(exchange.serial, exchange.ruling, tag, exchange.sqlstate, exchange.rows, exchange.cells)
-            )
+            counts = exchange.rows, exchange.cells, exchange.size
+            self._link.commands.append(RecordOutcome(exchange.serial, exchange.ruling, tag, exchange.sqlstate, *counts))
 
     def _ready(self, message: ReadyForQuery) -> None:
         link = self._link
@@ -243,6 +243,10 @@ class Results:
             if link.path_moved_in_block:
                 link.path_moved_in_block = False
                 link.search_path = None
+            if link.redefined:
+                # Only now others can see it: read the catalog once more.
+                link.redefined = False
+                link.commands.append(DefinitionsChanged())
         if exchange.forward:
             link.to_client(self._held_back + message.encode())
             self._held_back = b""

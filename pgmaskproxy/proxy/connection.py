@@ -1,0 +1,356 @@
+"""One client connection: two transports, a session between them, and the session's questions answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any, cast, final
+
+from pgmaskproxy.audit import events as audit_events
+from pgmaskproxy.logs import get_logger
+from pgmaskproxy.model import AuditEvent, Principal, Refusal
+from pgmaskproxy.policy.settings import Startup, check_startup
+from pgmaskproxy.proxy.holds import Holds
+from pgmaskproxy.proxy.records import Records
+from pgmaskproxy.proxy.services import Services
+from pgmaskproxy.proxy.upstream import cancel_upstream, connect_upstream, pinned_parameters
+from pgmaskproxy.session import events as ev
+from pgmaskproxy.session.link import Entropy, Limits
+from pgmaskproxy.session.session import Session
+from pgmaskproxy.wire.scram import ScramVerifier, mock_verifier
+
+GONE = Refusal("57P01", "terminating connection: this login does not exist any more")
+
+
+@final
+class ClientConnection(asyncio.Protocol):
+    """The client's transport, and the owner of everything that belongs to its session."""
+
+    def __init__(self, services: Services, gate: Callable[[ClientConnection], Refusal | None]) -> None:
+        self._services = services
+        self._gate = gate
+        self._session_id = services.new_id("ses")
+        self._records = Records(services, self._session_id)
+        self._holds = Holds(services, self._records, self.feed)
+        self._process_id, secret = services.cancel.issue(self._cancelled)
+        limits = services.config.limits
+        self._session = Session(
+            Entropy(
+                services.randbytes(18).hex(),
+                services.randbytes(18).hex(),
+                services.randbytes(8).hex().encode(),
+                self._process_id,
+                secret,
+            ),
+            Limits(limits.statement_bytes, limits.row_bytes, limits.held_bytes, limits.names),
+        )
+        self._client: asyncio.Transport | None = None
+        self._upstream: asyncio.Transport | None = None
+        self._upstream_key = (0, b"")
+        self._events: deque[ev.Event] = deque()
+        self._running = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._startup: Startup | None = None
+        self._principal: Principal | None = None
+        self._address = ""
+        self._user = ""
+        self._opened = False
+        self._login_timer: asyncio.TimerHandle | None = None
+        self._log = get_logger("session", session_id=self._session_id)
+        self._closing = ""
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    # --- the client's transport ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._client = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self._address = str(peer[0]) if isinstance(peer, tuple) else "local"
+        self._services.metrics.client_connections.inc()
+        seconds = self._services.config.limits.login_seconds
+        self._login_timer = asyncio.get_running_loop().call_later(seconds, self._login_timed_out)
+
+    def data_received(self, data: bytes) -> None:
+        self._services.metrics.bytes.labels("from_client").inc(len(data))
+        self.feed(ev.ClientData(data))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.feed(ev.ClientClosed())
+        self._finish()
+
+    def pause_writing(self) -> None:
+        """The client reads slowly: so do we, or its rows would pile up here."""
+        if self._upstream is not None and not self._upstream.is_closing():
+            self._upstream.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self._upstream is not None and not self._upstream.is_closing():
+            self._upstream.resume_reading()
+
+    # --- the session ---
+
+    def feed(self, event: ev.Event) -> None:
+        """Give the session an event and do what it says, in order. Events that arise on the way wait their turn."""
+        self._events.append(event)
+        if self._running:
+            return
+        self._running = True
+        try:
+            while self._events:
+                for command in self._session.receive(self._events.popleft()):
+                    self._do(command)
+        except BaseException:
+            # Our own fault, and what state it left is unknown: nothing more may pass.
+            self._abort()
+            raise
+        finally:
+            self._running = False
+
+    @property
+    def idle(self) -> bool:
+        """Between statements and outside a transaction."""
+        return self._session.idle
+
+    def shut_down(self, refusal: Refusal) -> None:
+        """End the session; the client is told why."""
+        self.feed(ev.Shutdown(refusal))
+
+    def moved(self, epoch: int) -> None:
+        """Policy or a catalog changed."""
+        self.feed(ev.EpochMoved(epoch))
+
+    @property
+    def database(self) -> str:
+        """The upstream database, '' before login."""
+        return self._records.database
+
+    def _do(self, command: ev.Command) -> None:
+        if isinstance(command, ev.SendClient):
+            if self._client is not None:
+                self._services.metrics.bytes.labels("to_client").inc(len(command.data))
+                self._client.write(command.data)
+        elif isinstance(command, ev.SendServer):
+            if self._upstream is not None:
+                self._services.metrics.bytes.labels("to_upstream").inc(len(command.data))
+                self._upstream.write(command.data)
+        elif isinstance(command, ev.Judge):
+            self._judge(command)
+        elif isinstance(command, ev.RecordExecution):
+            self._record_execution(command)
+        elif isinstance(command, ev.RecordOutcome):
+            self._records.outcome(command)
+        elif isinstance(command, ev.RecordRefusal):
+            self._records.refusal(command)
+        elif isinstance(command, ev.Hold):
+            self._start(self._hold(command))
+        elif isinstance(command, ev.WithdrawHold):
+            self._start(self._holds.withdraw(command))
+        elif isinstance(command, ev.Release):
+            self._start(self._release(command))
+        elif isinstance(command, ev.DefinitionsChanged):
+            self._services.judge.outdated(self._records.database)
+        elif isinstance(command, ev.Close):
+            self._close(command)
+        else:
+            self._do_at_start(command)
+
+    def _do_at_start(self, command: ev.Command) -> None:
+        if isinstance(command, ev.LookUpLogin):
+            self._look_up(command)
+        elif isinstance(command, ev.LoginFailed):
+            self._services.metrics.auth_attempts.labels("scram-sha-256", "failed").inc()
+            self._write_refused(self._user, "28P01", command.reason)
+        elif isinstance(command, ev.ConnectUpstream):
+            self._start(self._connect(command))
+        elif isinstance(command, ev.SessionReady):
+            self._upstream_key = (command.upstream_process_id, command.upstream_secret_key)
+            if self._login_timer is not None:
+                self._login_timer.cancel()
+        elif isinstance(command, ev.CancelPeer):
+            self._services.cancel.present(command.process_id, command.secret_key)
+        elif isinstance(command, ev.CancelUpstream):
+            upstream = self._services.config.upstream
+            self._start(cancel_upstream(upstream, *self._upstream_key))
+
+    # --- answers ---
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Answer a question that has to wait for something."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            # A question that is never answered would hold the client for ever, and nobody knows what went wrong.
+            self._log.error("answer_failed", exc_info=task.exception())
+            self._abort()
+
+    def _judge(self, command: ev.Judge) -> None:
+        principal = self._services.judge.knowledge.now.directory.principal(self._user, self._address)
+        if principal is None:
+            self.feed(ev.Shutdown(GONE))
+            return
+        self._principal = self._records.principal = principal
+        found = None if command.refresh else self._services.judge.cached(command.statement, principal)
+        if found is not None:
+            self.feed(ev.Judged(command.ticket, found.rulings, found.visibility, found.refusal))
+        else:
+            self._start(self._judge_anew(command, principal))
+
+    async def _judge_anew(self, command: ev.Judge, principal: Principal) -> None:
+        found = await self._services.judge.judge(command.statement, principal, refresh=command.refresh)
+        self.feed(ev.Judged(command.ticket, found.rulings, found.visibility, found.refusal))
+
+    def _record_execution(self, command: ev.RecordExecution) -> None:
+        batch, durable = self._records.execution(command)
+        if durable:
+            self._start(self._record_durably(command.ticket, batch))
+        else:
+            self.feed(ev.Recorded(command.ticket, self._records.write(batch)))
+
+    async def _record_durably(self, ticket: int, batch: list[AuditEvent]) -> None:
+        self.feed(ev.Recorded(ticket, await self._records.write_durably(batch)))
+
+    async def _hold(self, command: ev.Hold) -> None:
+        assert self._principal is not None
+        await self._holds.hold(command, self._principal)
+
+    async def _release(self, command: ev.Release) -> None:
+        self.feed(ev.Released(command.ticket, await self._holds.release(command)))
+
+    # --- login ---
+
+    def _look_up(self, command: ev.LookUpLogin) -> None:
+        startup = check_startup(command.parameters)
+        refusal = startup if isinstance(startup, Refusal) else self._gate(self)
+        if refusal is not None:
+            user = "" if isinstance(startup, Refusal) else startup.user
+            self._write_refused(user, refusal.sqlstate, refusal.message)
+            self.feed(ev.LoginAnswer(command.ticket, None, refusal=refusal))
+            return
+        assert isinstance(startup, Startup)
+        self._startup, self._user = startup, startup.user
+        text = self._services.judge.knowledge.now.directory.verifier(startup.user)
+        verifier = (
+            ScramVerifier.parse(text)
+            if text is not None
+            else mock_verifier(startup.user.encode(), self._services.mock_secret)
+        )
+        database = self._services.config.upstream.databases.get(startup.database, "")
+        self.feed(
+            ev.LoginAnswer(
+                command.ticket,
+                verifier,
+                known=text is not None,
+                user=startup.user,
+                database=startup.database,
+                upstream_database=database,
+                reason=startup.reason,
+            )
+        )
+
+    async def _connect(self, command: ev.ConnectUpstream) -> None:
+        """The client has proved who it is: record that, then open its own connection to the server."""
+        startup, upstream = self._startup, self._services.config.upstream
+        assert startup is not None
+        principal = self._services.judge.knowledge.now.directory.principal(startup.user, self._address)
+        if principal is None or not command.database:
+            refusal = GONE if principal is None else Refusal("3D000", f'database "{startup.database}" does not exist')
+            self._write_refused(startup.user, refusal.sqlstate, refusal.message)
+            return self.feed(ev.UpstreamFailed(command.ticket, refusal, refusal.message))
+        self._principal = self._records.principal = principal
+        self._records.database, self._records.role = command.database, upstream.user
+        self._services.metrics.auth_attempts.labels("scram-sha-256", "ok").inc()
+        opened = audit_events.session_opened(self._session_id, principal, command.database, startup.application_name)
+        refused = await self._records.write_durably([opened])
+        if refused is not None:
+            return self.feed(ev.UpstreamFailed(command.ticket, refused, "the audit log cannot be written"))
+        self._opened = True
+        try:
+            transport = await connect_upstream(self, upstream)
+        except OSError as error:
+            refusal = Refusal("08006", "the upstream server cannot be reached", hint="Try again later.")
+            return self.feed(ev.UpstreamFailed(command.ticket, refusal, str(error)))
+        if self._closing or self._client is None:
+            transport.abort()
+            return None
+        self._upstream = transport
+        self.feed(
+            ev.UpstreamConnected(
+                command.ticket,
+                upstream.user,
+                upstream.password.get_secret_value() if upstream.password is not None else None,
+                pinned_parameters(startup, principal, self._session_id, upstream.attestation),
+            )
+        )
+        return None
+
+    def _write_refused(self, user: str, sqlstate: str, reason: str) -> None:
+        self._records.write([audit_events.session_refused(self._session_id, user, self._address, sqlstate, reason)])
+        self._log.warning("session_refused", client_addr=self._address, reason=reason)
+
+    def _login_timed_out(self) -> None:
+        self.feed(ev.Shutdown(Refusal("57014", "canceling authentication due to timeout")))
+
+    # --- the upstream's transport ---
+
+    def upstream_data(self, data: bytes) -> None:
+        """Bytes from the server."""
+        self._services.metrics.bytes.labels("from_upstream").inc(len(data))
+        self.feed(ev.ServerData(data))
+
+    def upstream_lost(self) -> None:
+        """The server's connection ended."""
+        self._upstream = None
+        self.feed(ev.ServerClosed())
+
+    def upstream_full(self, *, full: bool) -> None:
+        """The server reads slowly: so does the client's side, or its COPY data would pile up here."""
+        if self._client is not None and not self._client.is_closing():
+            if full:
+                self._client.pause_reading()
+            else:
+                self._client.resume_reading()
+
+    # --- endings ---
+
+    def _cancelled(self) -> None:
+        self._records.write([audit_events.session_cancelled(self._session_id, self._user, self._address)])
+        self.feed(ev.CancelRequested())
+
+    def _close(self, command: ev.Close) -> None:
+        self._closing = command.reason or "closed"
+        if command.alarm:
+            self._log.error("guard_held", reason=command.reason)
+        for transport in (self._client, self._upstream):
+            if transport is not None:
+                transport.close()
+
+    def _abort(self) -> None:
+        self._closing = self._closing or "internal error"
+        for transport in (self._client, self._upstream):
+            if transport is not None:
+                transport.abort()
+
+    def _finish(self) -> None:
+        """The client's transport is gone; the upstream's goes with it (issue: none outlives its client)."""
+        self._client = None
+        if self._upstream is not None:
+            self._upstream.close()
+        self._services.cancel.withdraw(self._process_id)
+        self._services.metrics.client_connections.dec()
+        if self._login_timer is not None:
+            self._login_timer.cancel()
+        if self._opened:
+            self._records.write(
+                [
+                    audit_events.session_closed(
+                        self._session_id, self._user, self._closing or "the client left", self._records.statements
+                    )
+                ]
+            )
+        if not self.closed.done():
+            self.closed.set_result(None)

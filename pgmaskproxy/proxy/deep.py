@@ -1,0 +1,65 @@
+"""A thread with a deep stack, for parsers that recurse in C (DESIGN decision 2).
+
+43 KB of `1+1+1...` overflows an ordinary thread's stack inside libpg_query, and that is the end of
+the process. With 64 MiB the longest statement that is accepted parses, and its depth is then measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Final, TypeVar, final
+
+T = TypeVar("T")
+
+STACK_BYTES: Final = 64 * 1024 * 1024
+
+
+@final
+class DeepThread:
+    """One worker thread. `run` from an event loop, `call` from anywhere else; `close` ends it."""
+
+    def __init__(self, name: str = "deep") -> None:
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        before = threading.stack_size(STACK_BYTES)
+        try:
+            self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
+            self._thread.start()
+        finally:
+            threading.stack_size(before)
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """The function's result, or what it raised, computed on the deep thread."""
+        return await asyncio.wrap_future(self._submit(function))
+
+    def call(self, function: Callable[[], T]) -> T:
+        """The same, blocking."""
+        return self._submit(function).result()
+
+    def close(self) -> None:
+        """Finish what was submitted, and end."""
+        self._work.put(None)
+        self._thread.join()
+
+    def _submit(self, function: Callable[[], T]) -> Future[T]:
+        future: Future[T] = Future()
+
+        def work() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = function()
+            except BaseException as error:  # noqa: BLE001 - it is not swallowed: whoever waits for the result gets it
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self._work.put(work)
+        return future
+
+    def _serve(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()

@@ -1,0 +1,182 @@
+"""A held statement and the broker: the request is opened, time is told, the verdict is brought back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import final
+
+from pgmaskproxy.approval.refusals import NoSuchRequest, NotPending
+from pgmaskproxy.approval.request import ApprovalRequest, State, digest_of, new_request
+from pgmaskproxy.errors import AuditFailed, Unavailable
+from pgmaskproxy.model import Mask, Principal, Refusal
+from pgmaskproxy.proxy.records import Records
+from pgmaskproxy.proxy.services import Services
+from pgmaskproxy.session.events import Hold, HoldEnded, HoldOpened, HoldTick, Release, WithdrawHold
+
+Feed = Callable[[HoldOpened | HoldTick | HoldEnded], None]
+
+
+@final
+class Holds:
+    """One session's side of the broker. At most one request is open at a time."""
+
+    def __init__(self, services: Services, records: Records, feed: Feed) -> None:
+        self._services = services
+        self._records = records
+        self._feed = feed
+        self._salts: dict[str, str] = {}
+        self._withdrawn: dict[int, State] = {}
+
+    async def hold(self, command: Hold, principal: Principal) -> None:
+        """Open a request, tell the session, and tell it again until a person, or time, has decided."""
+        ticket = command.ticket
+        if any(term.reason_required for term in command.ruling.decision.terms) and not command.reason:
+            return self._feed(HoldEnded(ticket, _reason_missing()))
+        limit = self._services.config.limits.held_requests
+        held = self._services.held
+        if held.get(principal.name, 0) >= limit:
+            return self._feed(HoldEnded(ticket, _too_many(limit)))
+        held[principal.name] = held.get(principal.name, 0) + 1
+        try:
+            request = self._request(command, principal)
+            refusal = await self._records.write_durably(self._records.decided(command.serial, command.ruling))
+            if refusal is None:
+                refusal = await self._open_and_wait(ticket, request)
+        except (AuditFailed, Unavailable) as error:
+            refusal = Refusal(error.sqlstate, "the statement needs approval, and asking for it failed: nothing ran")
+        finally:
+            held[principal.name] -= 1
+        self._feed(HoldEnded(ticket, refusal))
+        return None
+
+    async def withdraw(self, command: WithdrawHold) -> None:
+        """The client cancelled, or is gone."""
+        state = State.CANCELLED if command.cancelled else State.WITHDRAWN
+        self._withdrawn[command.ticket] = state
+        if command.request:
+            await self._withdraw(command.request, state)
+
+    async def release(self, command: Release) -> Refusal | None:
+        """Claim the one execution: bound to what would run now, not to what is remembered of it."""
+        request = command.request
+        digest = digest_of(
+            sql=command.statement.sql,
+            parameters=command.parameters,
+            principal=self._records.principal.name if self._records.principal is not None else "",
+            role=command.statement.role,
+            database=command.statement.database,
+            search_path=command.ruling.search_path,
+            policy_version=command.ruling.decision.policy_version,
+            salt=self._salts.pop(request, ""),
+        )
+        try:
+            released = await self._services.broker.release(request, digest)
+        except (AuditFailed, Unavailable) as error:
+            return Refusal(error.sqlstate, "the approval could not be recorded: nothing ran")
+        if released:
+            return None
+        return Refusal("42501", "the approval does not cover this execution", detail=f"Request {request}.")
+
+    async def _open_and_wait(self, ticket: int, request: ApprovalRequest) -> Refusal | None:
+        services = self._services
+        await services.broker.open(request)
+        services.metrics.approvals_pending.inc()
+        try:
+            if ticket in self._withdrawn:
+                await self._withdraw(request.id, self._withdrawn[ticket])
+            else:
+                self._feed(HoldOpened(ticket, request.id, services.link(request.id)))
+            decided = await self._wait(ticket, request)
+        finally:
+            services.metrics.approvals_pending.dec()
+        services.metrics.approval_wait.labels(decided.state.value).observe(services.clock() - request.created)
+        return _refusal(decided)
+
+    async def _wait(self, ticket: int, request: ApprovalRequest) -> ApprovalRequest:
+        heartbeat = self._services.config.hold.heartbeat
+        waiting = asyncio.ensure_future(self._services.broker.wait(request.id))
+        ticks = 0
+        try:
+            while True:
+                done, _ = await asyncio.wait({waiting}, timeout=heartbeat)
+                if done:
+                    return waiting.result()
+                ticks += 1
+                self._feed(HoldTick(ticket, int(ticks * heartbeat)))
+        finally:
+            waiting.cancel()
+
+    async def _withdraw(self, request: str, state: State) -> None:
+        with suppress(NoSuchRequest, NotPending):  # it may have ended by itself meanwhile
+            await self._services.broker.withdraw(request, state)
+
+    def _request(self, command: Hold, principal: Principal) -> ApprovalRequest:
+        services = self._services
+        request_id = services.new_id("apr")
+        salt = self._salts[request_id] = services.randbytes(16).hex()
+        return new_request(
+            request_id=request_id,
+            session=self._records.session,
+            statement=self._records.statement_id(command.serial),
+            principal=principal,
+            ruling=replace(command.ruling, sql=command.statement.sql),
+            database=command.statement.database,
+            role=command.statement.role,
+            parameters=command.parameters,
+            shown=_shown(command),
+            reason=command.reason,
+            created=services.clock(),
+            in_transaction=command.in_transaction,
+            salt=salt,
+        )
+
+
+def _shown(command: Hold) -> tuple[str, ...]:
+    masks = command.ruling.decision.masks
+    words = []
+    for number, name in enumerate(command.columns):
+        mask: Mask | None = masks[number] if masks is not None and number < len(masks) else None
+        words.append(f"{name}: clear" if mask is None else f"{name}: {mask.kind} ({mask.label or 'unproven'})")
+    return tuple(words)
+
+
+def _refusal(request: ApprovalRequest) -> Refusal | None:
+    if request.state is State.APPROVED:
+        return None
+    if request.state is State.REJECTED:
+        said = next((vote.reason for vote in reversed(request.votes) if not vote.approve), "")
+        return Refusal(
+            "42501",
+            "the statement was rejected",
+            detail=f'Request {request.id}: "{said}"',
+            hint="Do not repeat it as it is; change what the reason objects to.",
+            facts=(("request", request.id), ("state", "rejected"), ("reason", said)),
+        )
+    seconds = int(request.deadline - request.created)
+    return Refusal(
+        "57014",
+        "the statement was held for approval and nobody decided in time",
+        detail=f"Request {request.id} {request.state.value} after {seconds} s.",
+        hint="Run the statement again to ask again.",
+        facts=(("request", request.id), ("state", request.state.value)),
+    )
+
+
+def _reason_missing() -> Refusal:
+    return Refusal(
+        "42501",
+        "this statement needs approval, and a reason to ask for it",
+        hint="SET pgmaskproxy.reason = 'why', then run the statement again.",
+    )
+
+
+def _too_many(limit: int) -> Refusal:
+    return Refusal(
+        "53400",
+        "too many statements of yours are held for approval",
+        detail=f"At most {limit} may be open at once.",
+        hint="Wait for a decision, or cancel one.",
+    )

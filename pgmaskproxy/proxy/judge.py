@@ -1,0 +1,145 @@
+"""Reads and decides statements: the session's `Judge`, answered. Nothing is decided by default."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import final
+
+from pgmaskproxy.errors import Unavailable, Unparsable
+from pgmaskproxy.metrics import Metrics
+from pgmaskproxy.model import Analysis, Principal, Refusal, Ruling, Statement, Visibility
+from pgmaskproxy.policy.engine import decide
+from pgmaskproxy.policy.rules import Policy
+from pgmaskproxy.proxy.deep import DeepThread
+from pgmaskproxy.proxy.knowledge import Database, Knowledge, Snapshot, label
+from pgmaskproxy.sql.catalog import Catalog
+from pgmaskproxy.sql.reader import ReadStatement, read
+
+CACHED = 4096
+"""Judgements kept. A statement of the longest size kept this often would be a gigabyte, so long ones are not."""
+CACHED_LENGTH = 16 * 1024
+
+ReadCatalog = Callable[[str], Awaitable[Catalog]]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The rulings on one text, or why it cannot be read."""
+
+    rulings: tuple[Ruling, ...]
+    visibility: Visibility | None
+    refusal: Refusal | None = None
+
+
+@final
+class Judge:
+    """See the module. One per process; `read_catalog` reads a database's catalog by the server's name."""
+
+    def __init__(self, knowledge: Knowledge, deep: DeepThread, metrics: Metrics, read_catalog: ReadCatalog) -> None:
+        self.knowledge = knowledge
+        self._deep = deep
+        self._metrics = metrics
+        self._read_catalog = read_catalog
+        self._cache: OrderedDict[tuple[Statement, Principal, int], Judgement] = OrderedDict()
+        self._stale: set[str] = set()
+        self._refreshing: dict[str, asyncio.Task[bool]] = {}
+        self.on_moved: Callable[[str], None] = lambda _database: None
+        """Called when a catalog changed, with the database's name."""
+
+    def cached(self, statement: Statement, principal: Principal) -> Judgement | None:
+        """The judgement, if nothing has to be waited for."""
+        if statement.database in self._stale:
+            return None
+        found = self._cache.get((statement, principal, self.knowledge.now.epoch))
+        if found is not None:
+            self._metrics.decision_cache_hits.inc()
+        return found
+
+    async def judge(self, statement: Statement, principal: Principal, *, refresh: bool = False) -> Judgement:
+        """Read and decide. A catalog that may be out of date is read again first."""
+        if refresh or statement.database in self._stale:
+            try:
+                await self.refresh(statement.database)
+            except Unavailable as error:
+                return Judgement((), None, Refusal(error.sqlstate, error.message))
+        self._metrics.decision_cache_misses.inc()
+        snapshot = self.knowledge.now
+        started = time.perf_counter()
+        judgement = await self._deep.run(lambda: _judge(snapshot, statement, principal))
+        self._metrics.statement_duration.labels("decide").observe(time.perf_counter() - started)
+        if judgement.refusal is not None:
+            self._metrics.analysis_rejections.labels(judgement.refusal.sqlstate).inc()
+        if len(statement.sql) <= CACHED_LENGTH:
+            self._cache[statement, principal, snapshot.epoch] = judgement
+            if len(self._cache) > CACHED:
+                self._cache.popitem(last=False)
+        return judgement
+
+    def outdated(self, database: str) -> None:
+        """Something may have changed this database's catalog: read it again before the next judgement."""
+        self._stale.add(database)
+
+    async def refresh(self, database: str) -> bool:
+        """Read a catalog again, once for all who ask meanwhile; True when it changed. Raises Unavailable."""
+        task = self._refreshing.get(database)
+        if task is None:
+            self._stale.discard(database)
+            task = self._refreshing[database] = asyncio.ensure_future(self._refresh(database))
+            task.add_done_callback(lambda _task: self._refreshing.pop(database, None))
+        return await asyncio.shield(task)
+
+    async def _refresh(self, database: str) -> bool:
+        try:
+            catalog = await self._read_catalog(database)
+        except Unavailable:
+            self._stale.add(database)
+            raise
+        known = self.knowledge.now.databases.get(database)
+        if known is not None and known.catalog == catalog:
+            return False
+        policy = self.knowledge.now.policy
+        labelled = await self._deep.run(lambda: label(policy, catalog))
+        if self.knowledge.now.policy is not policy:
+            return await self._refresh(database)  # the policy was replaced meanwhile: label under the new one
+        moved = self.knowledge.learn(database, labelled)
+        if moved:
+            self.on_moved(database)
+        return moved
+
+    async def relabel(self, policy: Policy) -> dict[str, Database]:
+        """Every known catalog under another policy, before that is put in force."""
+        catalogs = {name: known.catalog for name, known in self.knowledge.now.databases.items()}
+        return await self._deep.run(lambda: {name: label(policy, catalog) for name, catalog in catalogs.items()})
+
+
+def _judge(snapshot: Snapshot, statement: Statement, principal: Principal) -> Judgement:
+    known = snapshot.databases.get(statement.database)
+    if known is None:
+        return Judgement((), None, Refusal("08006", "the catalog of this database is not known"))
+    try:
+        found = read(statement.sql, known.catalog, statement.search_path)
+    except Unparsable as error:
+        refusal = Refusal(error.sqlstate, error.message, error.detail, error.hint, error.position)
+        return Judgement((), None, refusal)
+    if statement.extended and len(found) > 1:
+        return Judgement((), None, Refusal("42601", "cannot insert multiple commands into a prepared statement"))
+    if statement.extended and not found:
+        # Nothing but white space and comments: a statement like any other to Parse.
+        found = (ReadStatement(statement.sql, 0, Analysis(kind="", effects=frozenset())),)
+    rulings = tuple(
+        Ruling(
+            each.text,
+            each.offset,
+            each.analysis,
+            decide(snapshot.policy, principal, replace(statement, sql=each.text), each.analysis, known.labelling),
+            snapshot.epoch,
+            statement.search_path,
+        )
+        for each in found
+    )
+    return Judgement(rulings, snapshot.visibility(statement.database, principal))

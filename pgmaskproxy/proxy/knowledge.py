@@ -1,0 +1,82 @@
+"""What is known at one moment: policy, people, and each database's catalog with its labels closed over it.
+
+Immutable snapshots with an epoch. Whoever holds an older epoch judges again; a bad reload changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import final
+
+from pgmaskproxy.model import ColumnLabels, ColumnRef, Principal, Visibility
+from pgmaskproxy.policy.engine import declared_labels, visibility
+from pgmaskproxy.policy.principals import Directory
+from pgmaskproxy.policy.rules import Policy
+from pgmaskproxy.sql.catalog import Catalog
+from pgmaskproxy.sql.closure import close_labels
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database's catalog and the labels of its columns."""
+
+    catalog: Catalog
+    labelling: Mapping[ColumnRef, ColumnLabels]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All of it together. `databases` are by the server's names."""
+
+    epoch: int
+    policy: Policy
+    directory: Directory
+    databases: Mapping[str, Database]
+    views: dict[tuple[str, str], Visibility] = field(default_factory=dict)
+    """By database and principal; a cache that lives as long as the snapshot."""
+
+    def visibility(self, database: str, principal: Principal) -> Visibility:
+        """What the server's own column references mean for this principal."""
+        key = (database, principal.name)
+        found = self.views.get(key)
+        if found is None:
+            known = self.databases[database]
+            found = self.views[key] = visibility(
+                self.policy,
+                principal,
+                known.catalog.column_refs(),
+                known.catalog.relation_oids(),
+                known.labelling,
+                self.epoch,
+            )
+        return found
+
+
+def label(policy: Policy, catalog: Catalog) -> Database:
+    """A catalog under a policy: declared labels, closed. Works through every view's definition: on a deep thread."""
+    declared = declared_labels(policy, catalog.column_refs().values())
+    return Database(catalog, close_labels(catalog, declared))
+
+
+@final
+class Knowledge:
+    """The snapshot in force, and the only place that replaces it."""
+
+    def __init__(self, policy: Policy, directory: Directory, databases: Mapping[str, Database]) -> None:
+        self.now = Snapshot(1, policy, directory, dict(databases))
+
+    def learn(self, name: str, database: Database) -> bool:
+        """Another catalog was read; False when it says the same as before."""
+        known = self.now.databases.get(name)
+        if known is not None and known.catalog == database.catalog and known.labelling == database.labelling:
+            return False
+        databases = {**self.now.databases, name: database}
+        self.now = replace(self.now, epoch=self.now.epoch + 1, databases=databases, views={})
+        return True
+
+    def reload(self, policy: Policy, directory: Directory, databases: Mapping[str, Database]) -> None:
+        """Another policy is in force: at once and as a whole."""
+        self.now = Snapshot(self.now.epoch + 1, policy, directory, dict(databases))

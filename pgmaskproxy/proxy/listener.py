@@ -1,0 +1,70 @@
+"""Accepts clients, counts them, tells them of changes, and drains them when the proxy ends."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Final, final
+
+from pgmaskproxy.model import Refusal
+from pgmaskproxy.proxy.connection import ClientConnection
+from pgmaskproxy.proxy.services import Services
+
+DRAINING: Final = Refusal(
+    "57P01", "terminating connection due to administrator command", hint="The proxy is shutting down; connect again."
+)
+FULL: Final = Refusal("53300", "sorry, too many clients already", hint="Raise limits.connections, or close some.")
+DRAIN_POLL_SECONDS: Final = 0.05
+
+
+@final
+class Listener:
+    """The proxy's port."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._connections: set[ClientConnection] = set()
+        self._server: asyncio.Server | None = None
+        self.draining = False
+
+    async def start(self, bound: socket.socket) -> None:
+        """Take connections on a bound socket."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._connection, sock=bound, backlog=512)
+
+    def moved(self, database: str | None) -> None:
+        """Policy (None) or a database's catalog changed: no session uses an older ruling."""
+        epoch = self._services.judge.knowledge.now.epoch
+        for connection in list(self._connections):
+            if database is None or connection.database == database:
+                connection.moved(epoch)
+
+    async def drain(self, seconds: float) -> None:
+        """Take no more connections, let statements and transactions finish, end the rest with 57P01 after `seconds`."""
+        self.draining = True
+        if self._server is not None:
+            self._server.close()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while self._connections and loop.time() < end:
+            for connection in [each for each in self._connections if each.idle]:
+                connection.shut_down(DRAINING)
+            await asyncio.sleep(DRAIN_POLL_SECONDS)
+        left = list(self._connections)
+        for connection in left:
+            connection.shut_down(DRAINING)
+        if left:
+            await asyncio.wait({each.closed for each in left}, timeout=1.0)
+
+    def _connection(self) -> ClientConnection:
+        connection = ClientConnection(self._services, self._gate)
+        self._connections.add(connection)
+        connection.closed.add_done_callback(lambda _closed: self._connections.discard(connection))
+        return connection
+
+    def _gate(self, connection: ClientConnection) -> Refusal | None:
+        if self.draining:
+            return DRAINING
+        if len(self._connections) > self._services.config.limits.connections:
+            return FULL
+        return None

@@ -1,0 +1,146 @@
+"""A session's commands as audit events: written before what they tell of happens."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import final
+
+from pgmaskproxy.audit import events
+from pgmaskproxy.errors import AuditFailed
+from pgmaskproxy.model import Analysis, AuditEvent, Decision, Effect, Mask, Outcome, Principal, Refusal, Ruling
+from pgmaskproxy.proxy.services import Services
+from pgmaskproxy.session.events import RecordExecution, RecordOutcome, RecordRefusal
+
+UNREADABLE = Analysis(kind="", effects=frozenset({Effect.UNKNOWN}))
+
+
+@final
+class Records:
+    """Writes one session's part of the log."""
+
+    def __init__(self, services: Services, session: str) -> None:
+        self._services = services
+        self.session = session
+        self.principal: Principal | None = None
+        self.database = ""
+        self.role = ""
+        self.statements = 0
+        self._ids: dict[int, str] = {}
+        self._decided: set[int] = set()
+        self._started: dict[int, float] = {}
+
+    def statement_id(self, serial: int) -> str:
+        """The `stm_` id of a statement of this session."""
+        found = self._ids.get(serial)
+        if found is None:
+            found = self._ids[serial] = self._services.new_id("stm")
+        return found
+
+    def decided(self, serial: int, ruling: Ruling) -> list[AuditEvent]:
+        """That a statement was judged; once for each."""
+        if serial in self._decided:
+            return []
+        self._decided.add(serial)
+        return [self._decision(serial, ruling.analysis, ruling.decision)]
+
+    def execution(self, command: RecordExecution) -> tuple[list[AuditEvent], bool]:
+        """What is written before Execute, and whether it must survive a power cut: all but reads (DESIGN 1)."""
+        ruling = command.ruling
+        executing = events.statement_executing(
+            self.session,
+            self.statement_id(command.serial),
+            self._name(),
+            masked=[_word(mask) for mask in command.shown],
+            conflicts=command.conflicts,
+            request=command.request,
+        )
+        self.statements += 1
+        self._started[command.serial] = time.perf_counter()
+        metrics = self._services.metrics
+        metrics.statement(self.database, ruling.analysis.kind, ruling.decision.outcome.value)
+        if command.conflicts:
+            metrics.lineage_disagreements.labels("conflict").inc(command.conflicts)
+        durable = bool(ruling.analysis.effects - {Effect.READ}) or bool(command.request)
+        return [*self.decided(command.serial, ruling), executing], durable
+
+    def refusal(self, command: RecordRefusal) -> None:
+        """A statement that was refused; the refusal stands whether or not it can be written."""
+        ruling, refusal = command.ruling, command.refusal
+        analysis = ruling.analysis if ruling is not None else UNREADABLE
+        decision = Decision(
+            Outcome.DENY,
+            rules=ruling.decision.rules if ruling is not None else (),
+            reason=refusal.message,
+            refusal=refusal,
+            labels=ruling.decision.labels if ruling is not None else (),
+            policy_version=ruling.decision.policy_version if ruling is not None else "",
+        )
+        self._services.metrics.statement(self.database, analysis.kind, Outcome.DENY.value)
+        self.write([self._decision(command.serial, analysis, decision)])
+        self._forget(command.serial)
+
+    def outcome(self, command: RecordOutcome) -> None:
+        """What came of an execution."""
+        started = self._started.get(command.serial)
+        seconds = time.perf_counter() - started if started is not None else 0.0
+        metrics = self._services.metrics
+        metrics.statement_duration.labels("upstream").observe(seconds)
+        metrics.rows.inc(command.rows)
+        metrics.cells_masked.inc(command.cells)
+        finished = events.statement_finished(
+            self.session,
+            self.statement_id(command.serial),
+            self._name(),
+            tag=command.tag,
+            rows=command.rows,
+            cells=command.cells,
+            size=command.size,
+            seconds=seconds,
+            sqlstate=command.sqlstate,
+        )
+        self.write([finished])
+        self._forget(command.serial)
+
+    def write(self, batch: Sequence[AuditEvent], *, durable: bool = False) -> Refusal | None:
+        """None when it is written; else the refusal that everything waiting for it gets."""
+        metrics = self._services.metrics
+        try:
+            self._services.audit.write_all(batch, durable)
+        except AuditFailed as error:
+            metrics.audit_events.labels("file", "failed").inc(len(batch))
+            return Refusal(
+                error.sqlstate,
+                "the audit log cannot be written, so nothing may run",
+                hint="Tell the operator; the proxy goes on as soon as the log does.",
+            )
+        metrics.audit_events.labels("file", "written").inc(len(batch))
+        return None
+
+    async def write_durably(self, batch: Sequence[AuditEvent]) -> Refusal | None:
+        """The same, on the disk, without holding up the event loop."""
+        return await asyncio.to_thread(self.write, batch, durable=True)
+
+    def _decision(self, serial: int, analysis: Analysis, decision: Decision) -> AuditEvent:
+        return events.statement_decided(
+            self.session,
+            self.statement_id(serial),
+            self._name(),
+            database=self.database,
+            role=self.role,
+            analysis=analysis,
+            decision=decision,
+        )
+
+    def _name(self) -> str:
+        return self.principal.name if self.principal is not None else ""
+
+    def _forget(self, serial: int) -> None:
+        self._ids.pop(serial, None)
+        self._decided.discard(serial)
+        self._started.pop(serial, None)
+
+
+def _word(mask: Mask | None) -> str | None:
+    return None if mask is None else f"{mask.label}:{mask.kind}"

@@ -1,0 +1,42 @@
+"""What every connection is given: built once by the composition root."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import final
+
+from pgmaskproxy.approval.broker import Broker
+from pgmaskproxy.audit.log import AuditLog
+from pgmaskproxy.config import Config
+from pgmaskproxy.ids import new_id
+from pgmaskproxy.metrics import Metrics
+from pgmaskproxy.proxy.cancel import CancelKeys
+from pgmaskproxy.proxy.judge import Judge
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The collaborators of a connection."""
+
+    config: Config
+    judge: Judge
+    broker: Broker
+    audit: AuditLog
+    metrics: Metrics
+    mock_secret: bytes
+    """Keys the verifiers of users who do not exist."""
+    link: Callable[[str], str]
+    """Where a request can be decided."""
+    cancel: CancelKeys
+    held: dict[str, int] = field(default_factory=dict)
+    """Open requests by principal."""
+    clock: Callable[[], float] = time.time
+    randbytes: Callable[[int], bytes] = secrets.token_bytes
+
+    def new_id(self, prefix: str) -> str:
+        """A fresh `ses_`, `stm_` or `apr_`."""
+        return new_id(prefix, self.clock, self.randbytes)  # type: ignore[arg-type]
