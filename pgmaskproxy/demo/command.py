@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import uvloop
 from psycopg.conninfo import make_conninfo
 
 from pgmaskproxy import app
@@ -24,6 +25,8 @@ from pgmaskproxy.demo.tour import Scene, Tour
 from pgmaskproxy.errors import ConfigError, Problem
 
 INTERRUPTED: Final = 130
+DRAIN_SECONDS: Final = 1.0
+"""For visitors who are still connected when the demo ends: nothing of it is kept, so nothing is waited for."""
 TRY: Final = (
     "SELECT * FROM customers LIMIT 3;                        -- masked",
     "SELECT city, count(*) FROM customers GROUP BY city;     -- untouched",
@@ -59,7 +62,8 @@ def run(
         )
         passwords = Passwords()
         path = stage.write_files(Path(directory), database, passwords, ports)
-        return asyncio.run(_serve(path, database, passwords, narrator, tour=tour, yes=yes))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_serve(path, database, passwords, narrator, tour=tour, yes=yes))
 
 
 async def _serve(
@@ -71,14 +75,14 @@ async def _serve(
         loop.add_signal_handler(number, stop.set)
     # Of the files only: this environment's PGHOST or PGMASKPROXY_... are about another proxy.
     config = load_config(path, {})
-    async with app.running(config) as running:
-        web = f"http://{HOST}:{running.web_port}"
+    async with app.running(config, drain_seconds=DRAIN_SECONDS) as running:
+        port, web = running.ports.proxy, f"http://{HOST}:{running.ports.web}"
         if not tour:
-            _introduce(narrator, path, running.port, web, passwords)
+            _introduce(narrator, path, port, web, passwords)
             await stop.wait()
             narrator.say("Stopping; everything the demo made is removed.")
             return 0
-        with ByteTap(HOST, running.port) as tap:
+        with ByteTap(HOST, port) as tap:
             scene = Scene(
                 agent=make_conninfo(
                     host=HOST, port=tap.port, user=AGENT, password=passwords.agent, dbname=database.database

@@ -1,0 +1,54 @@
+"""Running proxies. At the end of each test, every byte that was sent to a client is searched for every secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pgmaskproxy.demo.server import EmbeddedServer
+from tests.harness import proxy as proxies
+from tests.harness import servers
+from tests.harness.proxy import Proxy
+
+
+@pytest.fixture
+def proxy(shop_database: servers.Database, tmp_path: Path) -> Iterator[Proxy]:
+    """A proxy of the test's own, before a fresh shop, on every supported server in turn."""
+    with proxies.in_process(shop_database, tmp_path) as running:
+        yield running
+        running.check_bytes()
+
+
+@pytest.fixture
+def proxy18(shop18: servers.Database, tmp_path: Path) -> Iterator[Proxy]:
+    """A proxy of the test's own, before a fresh shop, on PostgreSQL 18."""
+    with proxies.in_process(shop18, tmp_path) as running:
+        yield running
+        running.check_bytes()
+
+
+@pytest.fixture
+def served(shop18: servers.Database, tmp_path: Path) -> Iterator[Proxy]:
+    """`pgmaskproxy serve` as a process, on PostgreSQL 18: for signals, kills and its exit code."""
+    with proxies.as_process(shop18, tmp_path) as running:
+        yield running
+        running.check_bytes()
+
+
+@pytest.fixture(scope="session")
+def _standing(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    with (
+        servers.fresh_shop(server) as database,
+        proxies.in_process(database, tmp_path_factory.mktemp("proxy")) as running,
+    ):
+        yield running
+
+
+@pytest.fixture
+def shared_proxy(_standing: Proxy) -> Iterator[Proxy]:
+    """One proxy for all tests that only read, on every supported server in turn."""
+    _standing.tap.clear()
+    yield _standing
+    _standing.check_bytes()
