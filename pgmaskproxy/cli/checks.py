@@ -1,0 +1,257 @@
+"""The checks behind `pgmaskproxy check`: each returns what it found, none stops at the first problem."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import rich_click as click
+
+from pgmaskproxy.audit.verify import verify
+from pgmaskproxy.cli.exits import Exit
+from pgmaskproxy.cli.settings import configured, configured_policy
+from pgmaskproxy.cli.upstream import NEWEST, OLDEST, Server, probe
+from pgmaskproxy.config import Config, read_text
+from pgmaskproxy.errors import ConfigError, Unavailable
+from pgmaskproxy.policy.principals import Directory, load_principals
+from pgmaskproxy.policy.rules import Policy
+from pgmaskproxy.proxy.deep import DeepThread
+from pgmaskproxy.proxy.knowledge import label
+
+LEAST_FREE: Final = 64 << 20
+"""Bytes below which a full disk, and with it the refusal of every statement, is near."""
+
+Area = Literal["configuration", "policy", "principals", "upstream", "state", "audit", "keys"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is right, doubtful or wrong."""
+
+    area: Area
+    level: Literal["ok", "warning", "error"]
+    message: str
+    file: str = ""
+    line: int = 0
+    hint: str = ""
+    code: Exit = Exit.CONFIG
+    """What an error makes the command exit with."""
+
+    def as_dict(self) -> dict[str, object]:
+        """For `--format json`."""
+        found: dict[str, object] = {"area": self.area, "level": self.level, "message": self.message}
+        if self.file:
+            found["file"] = self.file
+        if self.line:
+            found["line"] = self.line
+        if self.hint:
+            found["hint"] = self.hint
+        return found
+
+
+WORST_FIRST: Final = (Exit.CONFIG, Exit.NEGATIVE, Exit.UNAVAILABLE)
+COLORS: Final = {"ok": "green", "warning": "yellow", "error": "red"}
+
+
+def everything(path: Path | None, settings: Sequence[str], *, accept_rights: bool, offline: bool) -> list[Finding]:
+    """All checks of the configuration at `path`. Without a configuration that loads, only what is wrong with it."""
+    try:
+        config = configured(path, settings)
+    except ConfigError as error:
+        return of_problems("configuration", error)
+    size = f"{len(config.upstream.databases)} databases, {len(config.channels)} channels"
+    found = [Finding("configuration", "ok", size)]
+    policy, about_policy = _policy(config)
+    directory, about_people = _people(config)
+    found += [*about_policy, *about_people]
+    if policy is not None and directory is not None:
+        found += people_checks(policy, directory)
+    if not offline:
+        for database in dict.fromkeys(config.upstream.databases.values()):
+            try:
+                found += server_checks(probe(config, database), database, policy, accept_rights=accept_rights)
+            except Unavailable as error:
+                message = f"{error.message} ({error.detail})" if error.detail else error.message
+                found.append(Finding("upstream", "error", message, hint=error.hint, code=Exit.UNAVAILABLE))
+    return [*found, *storage_checks(config)]
+
+
+def exit_code(findings: Sequence[Finding]) -> Exit:
+    """What the worst of `findings` makes the command exit with."""
+    codes = {each.code for each in findings if each.level == "error"}
+    return next((code for code in WORST_FIRST if code in codes), Exit.OK)
+
+
+def findings_text(findings: Sequence[Finding]) -> str:
+    """One line each, hints below, and the sum."""
+    lines = []
+    for each in findings:
+        place = f"{each.file}:{each.line}: " if each.line else f"{each.file}: " if each.file else ""
+        level = click.style(each.level.ljust(7), fg=COLORS[each.level])
+        lines.append(f"{level}  {each.area.ljust(13)}  {place}{each.message}")
+        if each.hint and each.level != "ok":
+            lines.append(f"{' ' * 24}{each.hint}")
+    errors = sum(each.level == "error" for each in findings)
+    warnings = sum(each.level == "warning" for each in findings)
+    lines.append(f"{errors} errors, {warnings} warnings")
+    return "\n".join(lines)
+
+
+def of_problems(area: Area, error: ConfigError) -> list[Finding]:
+    """A finding per problem."""
+    return [Finding(area, "error", each.message, each.file, each.line, each.hint) for each in error.problems]
+
+
+def people_checks(policy: Policy, directory: Directory) -> Iterator[Finding]:
+    """Holds that nobody can decide, and people who cannot sign in."""
+    for rule in policy.rules:
+        for term in rule.terms:
+            able = {each.id for group in term.groups for each in directory.people.values() if group in each.groups}
+            if len(able) < max(1, term.quorum):
+                who = " or ".join(term.groups)
+                yield Finding(
+                    "principals",
+                    "warning",
+                    f'rule "{rule.id}" waits for {max(1, term.quorum)} of {who}, and {len(able)} people are in it',
+                    rule.ref.file,
+                    rule.ref.line,
+                    "nobody could ever release what it holds",
+                )
+    mute = sorted(person.id for person in directory.people.values() if not person.password_hash)
+    if mute:
+        yield Finding(
+            "principals",
+            "warning",
+            f"no password: {', '.join(mute)} cannot sign in to decide",
+            hint="`pgmaskproxy user add --person`",
+        )
+
+
+def server_checks(server: Server, database: str, policy: Policy | None, *, accept_rights: bool) -> Iterator[Finding]:
+    """The server's version, the role's rights, and whether the policy's labels are anywhere in it."""
+    major = server.version // 10_000
+    supported = OLDEST <= major <= NEWEST
+    yield Finding(
+        "upstream",
+        "ok" if supported else "error",
+        f"{database}: PostgreSQL {server.version_text} as role {server.role}"
+        + ("" if supported else f": only {OLDEST} to {NEWEST} are supported"),
+    )
+    level: Literal["warning", "error"] = "warning" if accept_rights else "error"
+    hint = "" if accept_rights else "use a plain role, or say --accept-role-rights"
+    for right in server.rights:
+        yield Finding("upstream", level, f"{database}: role {server.role} has {right}", hint=hint)
+    if policy is None:
+        return
+    deep = DeepThread("check")
+    try:
+        known = deep.call(lambda: label(policy, server.catalog))
+    finally:
+        deep.close()
+    if "SUPERUSER" not in server.rights:
+        labelled = {column.relation for column in known.labelling}
+        owned = sorted(
+            str(relation.ref)
+            for relation in server.catalog.relations
+            if relation.ref in labelled and relation.owner in server.member_of
+        )
+        if owned:
+            message = f"{database}: role {server.role} owns relations with labelled columns: {_some(owned)}"
+            yield Finding("upstream", level, message, hint=hint)
+    used = {name for labels in known.labelling.values() for name in labels.labels}
+    yield Finding("policy", "ok", f"{database}: {len(known.labelling)} labelled columns")
+    for name in sorted(set(policy.labels) - used):
+        ref = policy.labels[name].ref
+        yield Finding(
+            "policy",
+            "warning",
+            f'label "{name}" is on no column of {database}',
+            ref.file,
+            ref.line,
+            "a pattern that matches nothing protects nothing",
+        )
+
+
+def storage_checks(config: Config) -> Iterator[Finding]:
+    """State, audit log and keys: there or makeable, writable, whole."""
+    state = Path(config.state.removeprefix("sqlite:///"))
+    yield from _writable("state", state)
+    if state.is_file():
+        yield _sound(state)
+    directory = config.audit.directory
+    yield from _writable("audit", directory / "x")
+    yield from _chains(directory)
+    yield from _writable("keys", config.keys.directory / "x")
+
+
+def _policy(config: Config) -> tuple[Policy | None, list[Finding]]:
+    try:
+        policy = configured_policy(config)
+    except ConfigError as error:
+        return None, of_problems("policy", error)
+    said = f"{len(policy.rules)} rules, {len(policy.labels)} labels, version {policy.version[:12]}"
+    return policy, [Finding("policy", "ok", said)]
+
+
+def _people(config: Config) -> tuple[Directory | None, list[Finding]]:
+    file = config.principals
+    try:
+        directory = load_principals(str(file), read_text(file))
+    except ConfigError as error:
+        return None, of_problems("principals", error)
+    return directory, [Finding("principals", "ok", f"{len(directory.people)} people, {len(directory.users)} logins")]
+
+
+def _writable(area: Area, file: Path) -> Iterator[Finding]:
+    place = file if file.exists() else file.parent
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    rights = os.W_OK if place.is_file() else os.W_OK | os.X_OK
+    if not os.access(place, rights) or (place != file and not place.is_dir()):
+        yield Finding(
+            area, "error", f"cannot be written: {place}", hint="who runs `serve` must own it", code=Exit.UNAVAILABLE
+        )
+        return
+    free = os.statvfs(place).f_bavail * os.statvfs(place).f_frsize
+    if free < LEAST_FREE:
+        yield Finding(area, "warning", f"only {free >> 20} MiB are free at {place}")
+    else:
+        yield Finding(area, "ok", f"{file if area == 'state' else file.parent} can be written")
+
+
+def _sound(state: Path) -> Finding:
+    try:
+        with closing(sqlite3.connect(f"{state.absolute().as_uri()}?mode=ro", uri=True, timeout=2.0)) as connection:
+            (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.Error as error:
+        answer = str(error)
+    if answer == "ok":
+        return Finding("state", "ok", "the state database is sound")
+    return Finding("state", "error", f"the state database is damaged: {answer}", str(state), code=Exit.UNAVAILABLE)
+
+
+def _chains(directory: Path) -> Iterator[Finding]:
+    if not directory.is_dir() or not any(directory.glob("*.jsonl")):
+        yield Finding("audit", "ok", "no audit log yet")
+        return
+    try:
+        report = verify([directory])
+    except OSError as error:
+        yield Finding("audit", "error", f"cannot be read: {error}", str(directory), code=Exit.UNAVAILABLE)
+        return
+    for each in report.problems:
+        level: Literal["warning", "error"] = "warning" if each.torn else "error"
+        hint = "the next start sets it aside" if each.torn else "keep the file as it is; `audit verify` says more"
+        message = f"record {each.seq}: {each.wrong}"
+        yield Finding("audit", level, message, each.file, each.line, hint, Exit.NEGATIVE)
+    if report.ok:
+        yield Finding("audit", "ok", f"{report.records} records in {len(report.chains)} chains verify")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -1,0 +1,27 @@
+"""`pgmaskproxy serve`: the proxy, its REST interface and its metrics, until a signal says stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from pgmaskproxy.cli.exits import Exit
+from pgmaskproxy.cli.output import config_option, log_options, option
+from pgmaskproxy.cli.settings import configured
+
+
+@click.command("serve")
+@config_option
+@option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting over the file's; may be repeated.")
+@log_options
+@click.pass_context
+def serve(context: click.Context, config_path: Path | None, settings: tuple[str, ...]) -> None:
+    """Run the proxy.
+
+    SIGTERM drains: new clients are refused, open transactions may end, then it stops. SIGHUP reads policies and
+    principals again; a bad file keeps the old ones and says so.
+    """
+    from pgmaskproxy import app  # noqa: PLC0415 - loads everything
+
+    context.exit(Exit(app.run(configured(config_path, settings))))

@@ -1,0 +1,117 @@
+"""What the commands ask the upstream server, on connections of their own: version, the role's rights, its catalog."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import tuple_row
+
+from pgmaskproxy.config import Config
+from pgmaskproxy.errors import Unavailable
+from pgmaskproxy.proxy.catalog import load_catalog
+from pgmaskproxy.sql.catalog import Catalog
+
+T = TypeVar("T")
+
+OLDEST: Final = 15
+NEWEST: Final = 18
+"""Major versions that are supported."""
+
+_SESSION: Final = """
+SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, pg_catalog.current_setting('server_version'),
+       current_user::pg_catalog.text, pg_catalog.current_schemas(true)::pg_catalog.text[]
+"""
+_RIGHTS: Final = """
+SELECT r.rolsuper, r.rolcreaterole, r.rolreplication, r.rolbypassrls
+  FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user
+"""
+_MEMBER: Final = """
+SELECT r.rolname::pg_catalog.text FROM pg_catalog.pg_roles r WHERE pg_catalog.pg_has_role(current_user, r.oid, 'MEMBER')
+"""
+_NAMED: Final = ("SUPERUSER", "CREATEROLE", "REPLICATION", "BYPASSRLS")
+_PREDEFINED: Final = (
+    "pg_read_",
+    "pg_write_",
+    "pg_execute_",
+    "pg_monitor",
+    "pg_signal_",
+    "pg_checkpoint",
+    "pg_maintain",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The server as the proxy's role sees it in one database."""
+
+    version: int
+    """server_version_num."""
+    version_text: str
+    role: str
+    search_path: tuple[str, ...]
+    """Effective, pg_catalog included."""
+    rights: tuple[str, ...]
+    """What the role must not have: role attributes and memberships in PostgreSQL's own powerful roles."""
+    member_of: frozenset[str]
+    """Every role it is, directly or not."""
+    catalog: Catalog
+
+
+def conninfo(config: Config, database: str) -> str:
+    """libpq's connection string for `database`, the server's name."""
+    upstream = config.upstream
+    return make_conninfo(
+        host=upstream.host,
+        port=upstream.port,
+        user=upstream.user,
+        password=upstream.password.get_secret_value() if upstream.password is not None else None,
+        dbname=database,
+        sslmode=upstream.sslmode,
+        connect_timeout=max(2, round(config.limits.login_seconds)),
+        application_name="pgmaskproxy check",
+    )
+
+
+def probe(config: Config, database: str) -> Server:
+    """Logs in to `database` and looks around. Raises Unavailable."""
+    return waited(_probe(config, database))
+
+
+def waited(work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, run in an event loop of its own."""
+    with asyncio.Runner() as runner:
+        return runner.run(work)
+
+
+async def _probe(config: Config, database: str) -> Server:
+    where = f"{config.upstream.host}:{config.upstream.port}/{database} as {config.upstream.user}"
+    try:
+        async with await psycopg.AsyncConnection.connect(
+            conninfo(config, database), row_factory=tuple_row, autocommit=True
+        ) as connection:
+            version, text, role, path = await _row(connection, _SESSION)
+            flags = await _row(connection, _RIGHTS)
+            roles = frozenset(row[0] for row in await (await connection.execute(_MEMBER.encode())).fetchall())
+        catalog = await load_catalog(conninfo(config, database))
+    except psycopg.Error as error:
+        raise Unavailable(
+            f"cannot log in to the server: {str(error).strip()}",
+            detail=where,
+            hint="is it running, and do upstream.host, port, user and password fit?",
+        ) from error
+    rights = [name for name, has in zip(_NAMED, flags, strict=True) if has]
+    if not flags[0]:  # a superuser is a member of everything
+        rights += sorted(each for each in roles if each.startswith(_PREDEFINED))
+    return Server(version, text, role, tuple(path), tuple(rights), roles, catalog)
+
+
+async def _row(connection: psycopg.AsyncConnection[tuple[Any, ...]], query: str) -> tuple[Any, ...]:
+    found = await (await connection.execute(query.encode())).fetchone()
+    if found is None:
+        raise psycopg.DatabaseError("the server does not know its own role")
+    return found
