@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from struct import Struct
 from typing import Final, TypeAlias, final
 
+from pgmaskproxy.errors import InternalError
 from pgmaskproxy.wire.framing import pack
 from pgmaskproxy.wire.message import Message
-from pgmaskproxy.wire.reader import Reader, string
-
-_INT32: Final = Struct("!i")
-_REQUEST: Final = Struct("!BII")
+from pgmaskproxy.wire.reader import Reader
+from pgmaskproxy.wire.writer import Writer
 
 OK: Final = 0
 KERBEROS_V5: Final = 2
@@ -26,7 +24,10 @@ SASL_FINAL: Final = 12
 
 
 def _request(code: int, data: bytes = b"") -> bytes:
-    return _REQUEST.pack(ord("R"), 8 + len(data), code) + data
+    writer = Writer(ord("R"))
+    writer.int32(code)
+    writer.raw(data)
+    return writer.frame()
 
 
 @final
@@ -125,7 +126,12 @@ class AuthenticationSASL(Message):
         self.mechanisms = mechanisms
 
     def encode(self) -> bytes:
-        return _request(SASL, b"".join([string(name) for name in self.mechanisms]) + b"\0")
+        writer = Writer(ord("R"))
+        writer.int32(SASL)
+        for name in self.mechanisms:
+            writer.string(name)
+        writer.byte(0)
+        return writer.frame()
 
 
 @final
@@ -222,10 +228,10 @@ class SASLInitialResponse(Message):
         self.data = data
 
     def encode(self) -> bytes:
-        data = self.data
-        if data is None:
-            return pack(b"p", string(self.mechanism) + _INT32.pack(-1))
-        return pack(b"p", string(self.mechanism) + _INT32.pack(len(data)) + data)
+        writer = Writer(ord("p"))
+        writer.string(self.mechanism)
+        writer.value(self.data)
+        return writer.frame()
 
 
 @final
@@ -274,4 +280,6 @@ class PasswordMessage(Message):
 
 def password_message(password: bytes) -> PasswordMessage:
     """The answer to AuthenticationCleartextPassword."""
-    return PasswordMessage(string(password))
+    if b"\0" in password:
+        raise InternalError("a password holds a zero byte")
+    return PasswordMessage(password + b"\0")

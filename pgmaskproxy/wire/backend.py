@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from struct import Struct
 from typing import Final, TypeAlias, final
 
 from pgmaskproxy.errors import PeerError
@@ -36,7 +35,7 @@ from pgmaskproxy.wire.copy import (
 from pgmaskproxy.wire.framing import Frame, pack
 from pgmaskproxy.wire.limits import MAX_CANCEL_KEY
 from pgmaskproxy.wire.message import Message
-from pgmaskproxy.wire.reader import Reader, string
+from pgmaskproxy.wire.reader import Reader
 from pgmaskproxy.wire.report import ErrorResponse, NoticeResponse, read_fields
 from pgmaskproxy.wire.rows import (
     DataRow,
@@ -47,6 +46,7 @@ from pgmaskproxy.wire.rows import (
     read_parameter_description,
     read_row_description,
 )
+from pgmaskproxy.wire.writer import Writer
 
 __all__ = [
     "AuthenticationCleartextPassword",
@@ -89,8 +89,6 @@ __all__ = [
     "decode",
 ]
 
-_INT32: Final = Struct("!i")
-_TWO_INT32: Final = Struct("!ii")
 _PROTOCOL_3: Final = 3 << 16
 
 
@@ -105,7 +103,10 @@ class BackendKeyData(Message):
         self.secret_key = secret_key
 
     def encode(self) -> bytes:
-        return pack(b"K", _INT32.pack(self.process_id) + self.secret_key)
+        writer = Writer(ord("K"))
+        writer.int32(self.process_id)
+        writer.raw(self.secret_key)
+        return writer.frame()
 
 
 @final
@@ -119,7 +120,10 @@ class ParameterStatus(Message):
         self.value = value
 
     def encode(self) -> bytes:
-        return pack(b"S", string(self.name) + string(self.value))
+        writer = Writer(ord("S"))
+        writer.string(self.name)
+        writer.string(self.value)
+        return writer.frame()
 
 
 @final
@@ -145,7 +149,9 @@ class CommandComplete(Message):
         self.tag = tag
 
     def encode(self) -> bytes:
-        return pack(b"C", string(self.tag))
+        writer = Writer(ord("C"))
+        writer.string(self.tag)
+        return writer.frame()
 
 
 @final
@@ -220,7 +226,11 @@ class NotificationResponse(Message):
         self.payload = payload
 
     def encode(self) -> bytes:
-        return pack(b"A", _INT32.pack(self.process_id) + string(self.channel) + string(self.payload))
+        writer = Writer(ord("A"))
+        writer.int32(self.process_id)
+        writer.string(self.channel)
+        writer.string(self.payload)
+        return writer.frame()
 
 
 @final
@@ -237,9 +247,12 @@ class NegotiateProtocolVersion(Message):
         self.options = options
 
     def encode(self) -> bytes:
-        parts = [_TWO_INT32.pack(_PROTOCOL_3 | self.minor, len(self.options))]
-        parts.extend([string(option) for option in self.options])
-        return pack(b"v", b"".join(parts))
+        writer = Writer(ord("v"))
+        writer.int32(_PROTOCOL_3 | self.minor)
+        writer.int32(len(self.options))
+        for option in self.options:
+            writer.string(option)
+        return writer.frame()
 
 
 @final
@@ -252,9 +265,9 @@ class FunctionCallResponse(Message):
         self.value = value
 
     def encode(self) -> bytes:
-        if self.value is None:
-            return pack(b"V", _INT32.pack(-1))
-        return pack(b"V", _INT32.pack(len(self.value)) + self.value)
+        writer = Writer(ord("V"))
+        writer.value(self.value)
+        return writer.frame()
 
 
 BackendMessage: TypeAlias = (

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from struct import Struct
 from typing import Final, final
 
+from pgmaskproxy.wire.framing import pack
 from pgmaskproxy.wire.limits import MAX_COLUMNS
 from pgmaskproxy.wire.message import Message
-from pgmaskproxy.wire.reader import Reader, string
+from pgmaskproxy.wire.reader import Reader
+from pgmaskproxy.wire.writer import Writer
 
-_HEADER: Final = Struct("!BI")
-_RESPONSE: Final = Struct("!BIBH")
 _COPY_DONE: Final = b"c\0\0\0\4"
-_DATA: Final = ord("d")
-_FAIL: Final = ord("f")
 
 
 @final
@@ -26,7 +23,7 @@ class CopyData(Message):
         self.data = data
 
     def encode(self) -> bytes:
-        return _HEADER.pack(_DATA, 4 + len(self.data)) + self.data
+        return pack(b"d", self.data)
 
 
 @final
@@ -49,13 +46,16 @@ class CopyFail(Message):
         self.message = message
 
     def encode(self) -> bytes:
-        body = string(self.message)
-        return _HEADER.pack(_FAIL, 4 + len(body)) + body
+        writer = Writer(ord("f"))
+        writer.string(self.message)
+        return writer.frame()
 
 
 def _encode_response(code: int, format_code: int, column_formats: tuple[int, ...]) -> bytes:
-    count = len(column_formats)
-    return _RESPONSE.pack(code, 7 + 2 * count, format_code, count) + Struct(f"!{count}H").pack(*column_formats)
+    writer = Writer(code)
+    writer.byte(format_code)
+    writer.int16s(column_formats)
+    return writer.frame()
 
 
 @final

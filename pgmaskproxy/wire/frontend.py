@@ -7,7 +7,6 @@ body, or a byte left over, is a PeerError. `encode` gives the whole frame.
 from __future__ import annotations
 
 from collections.abc import Callable
-from struct import Struct
 from typing import Final, TypeAlias, final
 
 from pgmaskproxy.errors import PeerError
@@ -16,7 +15,8 @@ from pgmaskproxy.wire.copy import CopyData, CopyDone, CopyFail
 from pgmaskproxy.wire.framing import Frame
 from pgmaskproxy.wire.limits import MAX_PARAMETERS
 from pgmaskproxy.wire.message import Message
-from pgmaskproxy.wire.reader import Reader, string
+from pgmaskproxy.wire.reader import Reader
+from pgmaskproxy.wire.writer import Writer
 
 __all__ = [
     "Bind",
@@ -39,52 +39,12 @@ __all__ = [
     "decode",
 ]
 
-_HEADER: Final = Struct("!BI")
-_INT32: Final = Struct("!i")
-_UINT16: Final = Struct("!H")
-_COUNT_AND_ONE: Final = Struct("!Hh")
-
-_NO_INT16S: Final = b"\0\0"
-_NULL: Final = b"\xff\xff\xff\xff"
 _SYNC: Final = b"S\0\0\0\4"
 _FLUSH: Final = b"H\0\0\0\4"
 _TERMINATE: Final = b"X\0\0\0\4"
 
 STATEMENT: Final = b"S"
 PORTAL: Final = b"P"
-
-
-def _frame(code: int, parts: list[bytes]) -> bytes:
-    """One frame of `parts`; its header takes the place of `parts[0]`."""
-    size = 4
-    for part in parts:
-        size += len(part)
-    parts[0] = _HEADER.pack(code, size)
-    return b"".join(parts)
-
-
-def _int16s(numbers: tuple[int, ...]) -> bytes:
-    count = len(numbers)
-    if count == 0:
-        return _NO_INT16S
-    if count == 1:  # what drivers send: one format for all
-        return _COUNT_AND_ONE.pack(1, numbers[0])
-    return Struct(f"!H{count}h").pack(count, *numbers)
-
-
-def _oids(numbers: tuple[int, ...]) -> bytes:
-    count = len(numbers)
-    return Struct(f"!H{count}I").pack(count, *numbers) if count else _NO_INT16S
-
-
-def _append_values(parts: list[bytes], values: tuple[bytes | None, ...]) -> None:
-    parts.append(_UINT16.pack(len(values)))
-    for value in values:
-        if value is None:
-            parts.append(_NULL)
-        else:
-            parts.append(_INT32.pack(len(value)))
-            parts.append(value)
 
 
 @final
@@ -97,7 +57,9 @@ class Query(Message):
         self.query = query
 
     def encode(self) -> bytes:
-        return _frame(ord("Q"), [b"", string(self.query)])
+        writer = Writer(ord("Q"))
+        writer.string(self.query)
+        return writer.frame()
 
 
 @final
@@ -115,7 +77,11 @@ class Parse(Message):
         self.parameter_types = parameter_types
 
     def encode(self) -> bytes:
-        return _frame(ord("P"), [b"", string(self.statement), string(self.query), _oids(self.parameter_types)])
+        writer = Writer(ord("P"))
+        writer.string(self.statement)
+        writer.string(self.query)
+        writer.int32s(self.parameter_types)
+        return writer.frame()
 
 
 @final
@@ -142,10 +108,13 @@ class Bind(Message):
         self.result_formats = result_formats
 
     def encode(self) -> bytes:
-        parts = [b"", string(self.portal), string(self.statement), _int16s(self.parameter_formats)]
-        _append_values(parts, self.parameters)
-        parts.append(_int16s(self.result_formats))
-        return _frame(ord("B"), parts)
+        writer = Writer(ord("B"))
+        writer.string(self.portal)
+        writer.string(self.statement)
+        writer.int16s(self.parameter_formats)
+        writer.values(self.parameters)
+        writer.int16s(self.result_formats)
+        return writer.frame()
 
 
 @final
@@ -159,7 +128,10 @@ class Describe(Message):
         self.name = name
 
     def encode(self) -> bytes:
-        return _frame(ord("D"), [b"", self.kind, string(self.name)])
+        writer = Writer(ord("D"))
+        writer.raw(self.kind)
+        writer.string(self.name)
+        return writer.frame()
 
 
 @final
@@ -173,7 +145,10 @@ class Execute(Message):
         self.max_rows = max_rows
 
     def encode(self) -> bytes:
-        return _frame(ord("E"), [b"", string(self.portal), _INT32.pack(self.max_rows)])
+        writer = Writer(ord("E"))
+        writer.string(self.portal)
+        writer.int32(self.max_rows)
+        return writer.frame()
 
 
 @final
@@ -187,7 +162,10 @@ class Close(Message):
         self.name = name
 
     def encode(self) -> bytes:
-        return _frame(ord("C"), [b"", self.kind, string(self.name)])
+        writer = Writer(ord("C"))
+        writer.raw(self.kind)
+        writer.string(self.name)
+        return writer.frame()
 
 
 @final
@@ -239,10 +217,12 @@ class FunctionCall(Message):
         self.result_format = result_format
 
     def encode(self) -> bytes:
-        parts = [b"", Struct("!I").pack(self.function_oid), _int16s(self.argument_formats)]
-        _append_values(parts, self.arguments)
-        parts.append(Struct("!h").pack(self.result_format))
-        return _frame(ord("F"), parts)
+        writer = Writer(ord("F"))
+        writer.int32(self.function_oid)
+        writer.int16s(self.argument_formats)
+        writer.values(self.arguments)
+        writer.int16(self.result_format)
+        return writer.frame()
 
 
 FrontendMessage: TypeAlias = (

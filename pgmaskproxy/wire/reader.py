@@ -10,7 +10,7 @@ from typing import Final, final
 
 from librt.strings import read_i16_be, read_i32_be
 
-from pgmaskproxy.errors import InternalError, PeerError
+from pgmaskproxy.errors import PeerError
 
 NULL_LENGTH: Final = -1
 """The length field of a value that is SQL NULL."""
@@ -114,11 +114,3 @@ class Reader:
         """Insist that nothing remains."""
         if self.remaining:
             raise self.fail("trailing bytes")
-
-
-def string(value: bytes) -> bytes:
-    """A String as sent, with its terminating zero byte. InternalError for one that has a zero byte inside:
-    it would move every field after it."""
-    if b"\0" in value:
-        raise InternalError("a string to be sent holds a zero byte")
-    return value + b"\0"

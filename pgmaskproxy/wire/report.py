@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final, final
 
 from pgmaskproxy.errors import InternalError
-from pgmaskproxy.wire.framing import pack
 from pgmaskproxy.wire.message import Message
-from pgmaskproxy.wire.reader import Reader, string
+from pgmaskproxy.wire.reader import Reader
+from pgmaskproxy.wire.writer import Writer
 
 SEVERITY: Final = b"S"
 """Localized; SEVERITY_NONLOCALIZED never is."""
@@ -30,15 +30,15 @@ LINE: Final = b"L"
 ROUTINE: Final = b"R"
 
 
-def _encode_fields(fields: dict[bytes, bytes]) -> bytes:
-    parts: list[bytes] = []
+def _encode_fields(type_byte: int, fields: dict[bytes, bytes]) -> bytes:
+    writer = Writer(type_byte)
     for code, value in fields.items():
         if len(code) != 1 or code == b"\0":
             raise InternalError("the code of an error field is not one letter")
-        parts.append(code)
-        parts.append(string(value))
-    parts.append(b"\0")
-    return b"".join(parts)
+        writer.raw(code)
+        writer.string(value)
+    writer.byte(0)
+    return writer.frame()
 
 
 @final
@@ -51,7 +51,7 @@ class ErrorResponse(Message):
         self.fields = fields
 
     def encode(self) -> bytes:
-        return pack(b"E", _encode_fields(self.fields))
+        return _encode_fields(ord("E"), self.fields)
 
 
 @final
@@ -64,7 +64,7 @@ class NoticeResponse(Message):
         self.fields = fields
 
     def encode(self) -> bytes:
-        return pack(b"N", _encode_fields(self.fields))
+        return _encode_fields(ord("N"), self.fields)
 
 
 def read_fields(body: bytes, message: str) -> dict[bytes, bytes]:

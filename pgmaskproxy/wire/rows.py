@@ -5,20 +5,15 @@ Rows are relayed by the mask kernel in batches; `DataRow` is for what the proxy 
 
 from __future__ import annotations
 
-from struct import Struct
 from typing import Final, final
 
-from pgmaskproxy.wire.framing import pack
 from pgmaskproxy.wire.limits import MAX_COLUMNS, MAX_PARAMETERS
 from pgmaskproxy.wire.message import Message
-from pgmaskproxy.wire.reader import Reader, string
+from pgmaskproxy.wire.reader import Reader
+from pgmaskproxy.wire.writer import Writer
 
-_INT32: Final = Struct("!i")
-_UINT16: Final = Struct("!H")
-_FIELD: Final = Struct("!IhIhih")
 _FIELD_SIZE: Final = 19
 """The least a field takes: an empty name's zero byte, and 18 bytes of numbers."""
-_NULL: Final = b"\xff\xff\xff\xff"
 
 
 @final
@@ -49,24 +44,36 @@ class Field:
         self.type_modifier = type_modifier
         self.format = format
 
-    def encode(self) -> bytes:
-        """The field as it stands inside the message."""
-        return string(self.name) + _FIELD.pack(
-            self.table_oid, self.column_number, self.type_oid, self.type_size, self.type_modifier, self.format
+    def write(self, writer: Writer) -> None:
+        """Add the field to a RowDescription."""
+        writer.string(self.name)
+        writer.int32(self.table_oid)
+        writer.int16(self.column_number)
+        writer.int32(self.type_oid)
+        writer.int16(self.type_size)
+        writer.int32(self.type_modifier)
+        writer.int16(self.format)
+
+    def _key(self) -> tuple[bytes, int, int, int, int, int, int]:
+        return (
+            self.name,
+            self.table_oid,
+            self.column_number,
+            self.type_oid,
+            self.type_size,
+            self.type_modifier,
+            self.format,
         )
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Field) and self.encode() == other.encode()
+        return isinstance(other, Field) and self._key() == other._key()
 
     def __hash__(self) -> int:
-        return hash(self.encode())
+        return hash(self._key())
 
     def __repr__(self) -> str:
         # A description holds no value of a row, and a test that fails has to say which field.
-        return (
-            f"Field({self.name!r}, {self.table_oid}, {self.column_number}, {self.type_oid}, {self.type_size}, "
-            f"{self.type_modifier}, {self.format})"
-        )
+        return f"Field{self._key()!r}"
 
 
 @final
@@ -79,9 +86,11 @@ class RowDescription(Message):
         self.fields = fields
 
     def encode(self) -> bytes:
-        parts = [_UINT16.pack(len(self.fields))]
-        parts.extend([field.encode() for field in self.fields])
-        return pack(b"T", b"".join(parts))
+        writer = Writer(ord("T"))
+        writer.int16(len(self.fields))
+        for field in self.fields:
+            field.write(writer)
+        return writer.frame()
 
 
 @final
@@ -94,8 +103,9 @@ class ParameterDescription(Message):
         self.types = types
 
     def encode(self) -> bytes:
-        count = len(self.types)
-        return pack(b"t", Struct(f"!H{count}I").pack(count, *self.types))
+        writer = Writer(ord("t"))
+        writer.int32s(self.types)
+        return writer.frame()
 
 
 @final
@@ -108,14 +118,9 @@ class DataRow(Message):
         self.values = values
 
     def encode(self) -> bytes:
-        parts = [_UINT16.pack(len(self.values))]
-        for value in self.values:
-            if value is None:
-                parts.append(_NULL)
-            else:
-                parts.append(_INT32.pack(len(value)))
-                parts.append(value)
-        return pack(b"D", b"".join(parts))
+        writer = Writer(ord("D"))
+        writer.values(self.values)
+        return writer.frame()
 
 
 def read_row_description(body: bytes) -> RowDescription:

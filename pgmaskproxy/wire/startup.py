@@ -14,7 +14,7 @@ from librt.strings import read_i32_be
 from pgmaskproxy.errors import InternalError, PeerError
 from pgmaskproxy.wire.limits import MAX_CANCEL_KEY
 from pgmaskproxy.wire.message import Message
-from pgmaskproxy.wire.reader import Reader, string
+from pgmaskproxy.wire.reader import Reader
 
 MAX_STARTUP_PACKET: Final = 10_000
 """MAX_STARTUP_PACKET_LENGTH: bytes after the length field."""
@@ -84,12 +84,11 @@ class StartupMessage(Message):
     def encode(self) -> bytes:
         parts: list[bytes] = []
         for name, value in self.parameters:
-            if not name:
-                raise InternalError("a start-up parameter without a name")
-            parts.append(string(name))
-            parts.append(string(value))
-        parts.append(b"\0")
-        body = b"".join(parts)
+            if not name or b"\0" in name or b"\0" in value:
+                raise InternalError("a start-up parameter without a name, or with a zero byte inside")
+            parts.append(name)
+            parts.append(value)
+        body = b"".join([part + b"\0" for part in parts]) + b"\0"
         return _REQUEST.pack(8 + len(body), self.major, self.minor) + body
 
 

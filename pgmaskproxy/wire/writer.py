@@ -1,0 +1,97 @@
+"""Building one frame field by field; what `reader` reads.
+
+InternalError for what cannot be sent: these values are ours, or were read within the same bounds.
+"""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+from librt.strings import BytesWriter, write_i16_be, write_i32_be
+
+from pgmaskproxy.errors import InternalError
+
+_MAX_LENGTH: Final = 0x7FFFFFFF
+
+
+@final
+class Writer:
+    """A frame of the type byte `code`, its length still open."""
+
+    __slots__ = ("_out",)
+
+    def __init__(self, code: int) -> None:
+        self._out = BytesWriter()
+        self._out.append(code)
+        write_i32_be(self._out, 0)
+
+    def byte(self, number: int) -> None:
+        """One byte."""
+        if not 0 <= number <= 0xFF:
+            raise InternalError("a number to be sent does not fit a byte")
+        self._out.append(number)
+
+    def int16(self, number: int) -> None:
+        """An Int16, signed or not."""
+        if number > 0x7FFF:
+            number -= 0x10000
+        if not -0x8000 <= number <= 0x7FFF:
+            raise InternalError("a number to be sent does not fit an Int16")
+        write_i16_be(self._out, number)
+
+    def int32(self, number: int) -> None:
+        """An Int32, signed or not."""
+        if number > 0x7FFFFFFF:
+            number -= 0x100000000
+        if not -0x80000000 <= number <= 0x7FFFFFFF:
+            raise InternalError("a number to be sent does not fit an Int32")
+        write_i32_be(self._out, number)
+
+    def raw(self, data: bytes) -> None:
+        """Bytes as they are."""
+        self._out.write(data)
+
+    def string(self, text: bytes) -> None:
+        """A String. One with a zero byte inside would move every field after it, and is refused."""
+        if b"\0" in text:
+            raise InternalError("a string to be sent holds a zero byte")
+        self._out.write(text)
+        self._out.append(0)
+
+    def value(self, data: bytes | None) -> None:
+        """A length and so many bytes; None is SQL NULL."""
+        if data is None:
+            write_i32_be(self._out, -1)
+        else:
+            self.int32(len(data))
+            self._out.write(data)
+
+    def values(self, items: tuple[bytes | None, ...]) -> None:
+        """A count and so many values."""
+        self.int16(len(items))
+        for item in items:
+            self.value(item)
+
+    def int16s(self, numbers: tuple[int, ...]) -> None:
+        """A count and so many Int16."""
+        self.int16(len(numbers))
+        for number in numbers:
+            self.int16(number)
+
+    def int32s(self, numbers: tuple[int, ...]) -> None:
+        """A count and so many Int32."""
+        self.int16(len(numbers))
+        for number in numbers:
+            self.int32(number)
+
+    def frame(self) -> bytes:
+        """The whole frame, its length filled in."""
+        out = self._out
+        length: int = len(out) - 1
+        if length > _MAX_LENGTH:
+            raise InternalError("a message is too long for its length field")
+        out[1] = length >> 24
+        out[2] = (length >> 16) & 0xFF
+        out[3] = (length >> 8) & 0xFF
+        out[4] = length & 0xFF
+        return out.getvalue()
