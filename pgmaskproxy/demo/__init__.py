@@ -8,12 +8,14 @@ never reach an agent. `stage` writes an operator's files around it, `command` st
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 def run(
     *,
     tour: bool = False,
     yes: bool = False,
-    pg_bindir: str | None = None,
+    pg_bindir: Path | str | None = None,
     upstream: str | None = None,
     port: int = 6432,
     web_port: int = 8432,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import tempfile
 import threading
@@ -23,6 +24,7 @@ from pgmaskproxy.demo.stage import AGENT, OWNER, SECOND, Passwords, Ports, Upstr
 from pgmaskproxy.demo.tap import ByteTap
 from pgmaskproxy.demo.tour import Scene, Tour
 from pgmaskproxy.errors import ConfigError, Problem
+from pgmaskproxy.logs import configure
 
 INTERRUPTED: Final = 130
 DRAIN_SECONDS: Final = 1.0
@@ -39,7 +41,7 @@ def run(
     *,
     tour: bool,
     yes: bool,
-    pg_bindir: str | None,
+    pg_bindir: Path | str | None,
     upstream: str | None,
     port: int,
     web_port: int,
@@ -52,8 +54,9 @@ def run(
     """
     if pg_bindir and upstream:
         raise ConfigError([Problem("--pg-bindir starts a server and --upstream uses one: give one of them")])
-    ports = Ports(port, web_port, metrics_port)
-    stage.require_free(ports)
+    ports = stage.usable(Ports(port, web_port, metrics_port))
+    if not logging.getLogger("pgmaskproxy").isEnabledFor(logging.DEBUG):
+        configure(level="warning")  # what the demo says is enough, unless --verbose asked for more
     narrator = Narrator()
     source = stage.existing(upstream) if upstream else stage.embedded(Path(pg_bindir) if pg_bindir else None)
     with source as database, tempfile.TemporaryDirectory(prefix="pgmaskproxy-demo-") as directory:

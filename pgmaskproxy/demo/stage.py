@@ -7,7 +7,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -91,21 +91,29 @@ class Ports:
     metrics: int
 
 
-def require_free(ports: Ports) -> None:
-    """Raise `Unavailable` naming the first port that is taken and the flag that chooses another."""
-    for flag, port in (("--port", ports.proxy), ("--web-port", ports.web), ("--metrics-port", ports.metrics)):
-        if port == 0:
-            continue
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError as error:
-                raise Unavailable(
-                    f"port {port} cannot be used: {error.strerror}",
-                    detail=f"{HOST}:{port}",
-                    hint=f"choose another with {flag}, or stop what listens there",
-                ) from error
+def usable(ports: Ports) -> Ports:
+    """`ports`, if they are free; raises `Unavailable` naming the flag that chooses another.
+
+    Nobody needs the demo's metrics, so a taken port for them becomes a free one.
+    """
+    for flag, port in (("--port", ports.proxy), ("--web-port", ports.web)):
+        if error := _why_taken(port):
+            raise Unavailable(
+                f"port {port} cannot be used: {error}",
+                detail=f"{HOST}:{port}",
+                hint=f"choose another with {flag}, or stop what listens there",
+            )
+    return replace(ports, metrics=0) if _why_taken(ports.metrics) else ports
+
+
+def _why_taken(port: int) -> str:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            return error.strerror or str(error)
+    return ""
 
 
 @contextmanager

@@ -61,15 +61,20 @@ def test_an_unreachable_server_is_named() -> None:
         stage.existing("host=127.0.0.1 port=1 user=x dbname=x").__enter__()
 
 
-@pytest.mark.parametrize("flag", ["--port", "--web-port", "--metrics-port"])
+@pytest.mark.parametrize("flag", ["--port", "--web-port"])
 def test_a_taken_port_is_named_with_the_flag_that_chooses_another(flag: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
-        ports = [taken if each == flag else 0 for each in ("--port", "--web-port", "--metrics-port")]
+        ports = Ports(*(taken if each == flag else 0 for each in ("--port", "--web-port", "--metrics-port")))
         with pytest.raises(Unavailable, match=f"port {taken}") as raised:
-            stage.require_free(Ports(*ports))
+            stage.usable(ports)
     assert flag in raised.value.hint
-    stage.require_free(Ports(*ports))
+    assert stage.usable(ports) == ports
+
+
+def test_metrics_move_out_of_the_way() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        assert stage.usable(Ports(0, 0, other.getsockname()[1])) == Ports(0, 0, 0)
 
 
 def test_the_files_are_an_operators_and_load(tmp_path: Path) -> None:

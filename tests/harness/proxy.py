@@ -160,7 +160,7 @@ def as_process(
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "PGMASKPROXY_"))}
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "pgmaskproxy.cli", "serve", "-c", str(path)],
+            [sys.executable, "-c", "from pgmaskproxy.cli import main; main()", "serve", "-c", str(path)],
             env={**inherited, "PYTHONPATH": os.pathsep.join(sys.path), **(environment or {})},
             stdin=subprocess.DEVNULL,
             stderr=log,
