@@ -1,0 +1,96 @@
+"""sqlglot as the second reader of the canonical text.
+
+It reads SQL by code that shares nothing with PostgreSQL's. Where it makes a real tree of a statement it must
+name the same relations and the same kind as the grammar's tree, else one of the two has misread and the
+statement is UNKNOWN. Where it gives up, there is no second reader, and lineage is Opaque (DESIGN decision 2).
+
+Names are compared folded to lower case and without their schemas; names of WITH queries are left out on both
+sides, since PostgreSQL's scoping of them is not sqlglot's.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from pgmaskproxy.sql.tree import Node, text
+
+_KINDS: Final[Mapping[str, tuple[type[exp.Expression], ...]]] = MappingProxyType(
+    {
+        "SelectStmt": (exp.Select, exp.SetOperation, exp.Subquery, exp.Values, exp.Table),
+        "InsertStmt": (exp.Insert,),
+        "UpdateStmt": (exp.Update,),
+        "DeleteStmt": (exp.Delete,),
+        "MergeStmt": (exp.Merge,),
+    }
+)
+
+
+class Second(enum.Enum):
+    """What the second reader says."""
+
+    AGREES = "agrees"
+    DISAGREES = "disagrees"
+    GAVE_UP = "gave up"
+
+
+def second_reading(kind: str, node: Node, canonical: str) -> tuple[Second, str]:
+    """Whether sqlglot reads the canonical text as the grammar read the statement; and what is wrong, for people."""
+    expected = _KINDS.get(kind)
+    if expected is None:
+        return Second.AGREES, ""
+    if not canonical:
+        return Second.GAVE_UP, "no canonical text"
+    try:
+        trees = sqlglot.parse(canonical, read="postgres")
+        if len(trees) != 1 or trees[0] is None or isinstance(trees[0], exp.Command):
+            return Second.GAVE_UP, "the second reader has no tree for it"
+        tree = trees[0]
+        theirs = _their_relations(tree)
+        commands = next(tree.find_all(exp.Command), None)
+    except (SqlglotError, RecursionError) as error:
+        return Second.GAVE_UP, f"the second reader gave up ({type(error).__name__})"
+    if commands is not None:
+        return Second.GAVE_UP, "the second reader has no tree for a part of it"
+    if not isinstance(tree, expected):
+        return Second.DISAGREES, f"the second reader takes it for {type(tree).__name__}"
+    ours = _our_relations(node)
+    if ours != theirs:
+        odd = ", ".join(sorted(ours ^ theirs))
+        return Second.DISAGREES, f"the second reader names other relations: {odd}"
+    return Second.AGREES, ""
+
+
+def _our_relations(node: Node) -> frozenset[str]:
+    """Relation names in the grammar's tree, those of WITH queries left out."""
+    named: set[str] = set()
+    ctes: set[str] = set()
+    pending: list[object] = [node]
+    while pending:
+        current = pending.pop()
+        if isinstance(current, list):
+            pending.extend(current)
+        elif isinstance(current, dict):
+            name = current.get("relname")
+            if isinstance(name, str):
+                named.add(name.lower())
+            if "ctename" in current:
+                ctes.add(text(current.get("ctename")).lower())
+            pending.extend(part for key, part in current.items() if key != "lockingClause")
+    return frozenset(named - ctes)
+
+
+def _their_relations(tree: exp.Expr) -> frozenset[str]:
+    named = {
+        table.name.lower()
+        for table in tree.find_all(exp.Table)
+        if isinstance(table.this, exp.Identifier) and not isinstance(table.parent, exp.Lock)
+    }
+    ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+    return frozenset(named - ctes)

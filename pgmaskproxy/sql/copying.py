@@ -1,0 +1,107 @@
+"""COPY: what flows out or in, in which shape, and the SELECT that stands for it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pgmaskproxy.model import ColumnOrigin, Columns, CopyShape, Effect, Opaque
+from pgmaskproxy.sql.catalog import Relation
+from pgmaskproxy.sql.grammar import lexemes
+from pgmaskproxy.sql.scope import Scope
+from pgmaskproxy.sql.sources import unresolved
+from pgmaskproxy.sql.tree import Node, items, mapping, string, strings, text, unwrap
+from pgmaskproxy.sql.writes import Writes
+
+_UTF8: Final = frozenset({"utf8", "utf-8", "utf_8", "unicode"})
+
+
+class Copying(Writes):
+    """The part of a reader that reads COPY."""
+
+    @property
+    def empty(self) -> Scope:
+        """No names at all."""
+        return Scope()
+
+    def copy_query(self, fields: Node, inner: str | None, columns: int) -> CopyShape | None:
+        """COPY (query) TO: the query's own text is the probe."""
+        text_format = self._plain(fields, to_client=True)
+        if not self._through_protocol(fields):
+            return None
+        return CopyShape(to_stdout=True, text_format=text_format, probe=inner or "", columns=columns)
+
+    def copy_relation(self, fields: Node, source: bytes) -> tuple[tuple[ColumnOrigin, ...] | None, CopyShape | None]:
+        """COPY table TO or FROM: its outputs (none for FROM), and its shape when it flows through the protocol."""
+        named = mapping(fields.get("relation"))
+        incoming = bool(fields.get("is_from"))
+        relation = self.lookup(named)
+        ref = relation.ref if relation is not None else unresolved(named)
+        names = strings(fields.get("attlist")) or _copied(relation)
+        text_format = self._plain(fields, to_client=not incoming)
+        through = self._through_protocol(fields)
+        if incoming:
+            self._copy_from(fields, relation, names)
+            shape = CopyShape(to_stdout=False, text_format=text_format, probe="", columns=len(names))
+            return (), shape if through else None
+        self.facts.effects.add(Effect.READ)
+        self.facts.reads.add(ref)
+        if relation is None:
+            self.facts.give_up(f'relation "{ref}" is not in the catalog')
+            return None, CopyShape(to_stdout=True, text_format=text_format, probe="", columns=0) if through else None
+        outputs = tuple(_origin(relation, name) for name in names)
+        listed = ", ".join(quoted(name) for name in names)
+        probe = f"SELECT {listed} FROM ONLY {relation_tokens(source)}"  # noqa: S608 - the client's own tokens, parsed apart
+        shape = CopyShape(to_stdout=True, text_format=text_format, probe=probe, columns=len(names))
+        return outputs, shape if through else None
+
+    def _copy_from(self, fields: Node, relation: Relation | None, names: tuple[str, ...]) -> None:
+        self.facts.effects.add(Effect.WRITE)
+        named = mapping(fields.get("relation"))
+        target = self.target(named)
+        for name in names:
+            self.written(target, name, "COPY FROM")
+        if "whereClause" in fields:
+            self.predicate(mapping(fields["whereClause"]), Scope((target,)), "COPY FROM WHERE")
+
+    def _through_protocol(self, fields: Node) -> bool:
+        if "filename" in fields or fields.get("is_program"):
+            self.facts.effects |= {Effect.EXPORT, Effect.ADMIN}
+            return False
+        return True
+
+    def _plain(self, fields: Node, *, to_client: bool) -> bool:
+        """Whether COPY has the one shape that is relayed: text with every default."""
+        for node in items(fields.get("options")):
+            _, option = unwrap(node)
+            name, argument = text(option.get("defname")), string(option.get("arg")) or ""
+            if (name == "format" and argument == "text") or (name == "encoding" and argument.lower() in _UTF8):
+                continue
+            self.facts.effects.add(Effect.EXPORT if to_client else Effect.UNKNOWN)
+            self.facts.give_up(f"COPY with option {name}")
+            return False
+        return True
+
+
+def quoted(name: str) -> str:
+    """An identifier as SQL, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def relation_tokens(source: bytes) -> str:
+    """The relation's name in `COPY [BINARY] name ...` as the client wrote it."""
+    tokens = lexemes(source)
+    start = 2 if len(tokens) > 2 and tokens[1].text.lower() == "binary" and tokens[2].text not in {"(", "."} else 1
+    end = start + 1
+    while end + 1 < len(tokens) and tokens[end].text == ".":
+        end += 2
+    return source[tokens[start].start : tokens[end - 1].end].decode()
+
+
+def _copied(relation: Relation | None) -> tuple[str, ...]:
+    """The columns that COPY takes where none are listed: generated ones are left out."""
+    return tuple(column.name for column in relation.columns if not column.generated) if relation is not None else ()
+
+
+def _origin(relation: Relation, name: str) -> ColumnOrigin:
+    column = relation.column(name)
+    return Columns(frozenset({relation.column_ref(column)})) if column is not None else Opaque(f'no column "{name}"')

@@ -1,0 +1,84 @@
+"""What reading a statement has found so far."""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+from pgmaskproxy.errors import Unparsable
+from pgmaskproxy.model import ColumnOrigin, ColumnRef, ColumnUse, Effect, Opaque, RelationRef, Setting, Use
+from pgmaskproxy.sql.catalog import Relation
+from pgmaskproxy.sql.origins import columns_of, computed
+
+MAX_STEPS: Final = 20_000
+"""Queries visited for one statement. Recursive WITH inside recursive WITH multiplies."""
+
+
+@final
+class Facts:
+    """A statement's facts, gathered while its tree is walked. One per statement, then dropped."""
+
+    __slots__ = (
+        "_uses",
+        "effects",
+        "function_effects",
+        "functions",
+        "opaque",
+        "reads",
+        "settings",
+        "steps",
+        "views",
+        "without_where",
+        "writes",
+    )
+
+    def __init__(self) -> None:
+        self.effects: set[Effect] = set()
+        self.function_effects: set[Effect] = set()
+        """Those among the effects that functions, casts and operators bring."""
+        self.reads: set[RelationRef] = set()
+        self.writes: set[RelationRef] = set()
+        self.functions: set[str] = set()
+        self.settings: list[Setting] = []
+        self.views: dict[int, Relation] = {}
+        """Views outside the system's schemas that are read, by OID."""
+        self.opaque = ""
+        self.without_where = False
+        self.steps = 0
+        self._uses: dict[tuple[ColumnUse, int], None] = {}
+
+    @property
+    def uses(self) -> tuple[ColumnUse, ...]:
+        """In the order found; a term of the text that was walked twice counts once."""
+        return tuple(use for use, _ in self._uses)
+
+    def step(self) -> None:
+        """Count a query. Raises Unparsable 54001 over `MAX_STEPS`."""
+        self.steps += 1
+        if self.steps > MAX_STEPS:
+            raise Unparsable("statement is too complex", sqlstate="54001")
+
+    def function_effect(self, effect: Effect | None) -> None:
+        """An effect that a function, cast or operator brings; None for none."""
+        if effect is not None:
+            self.effects.add(effect)
+            self.function_effects.add(effect)
+
+    def give_up(self, reason: str) -> Opaque:
+        """Say why an origin is not known. Only the first reason is kept for people."""
+        if not self.opaque:
+            self.opaque = reason
+        return Opaque(reason)
+
+    def use(self, column: ColumnRef, use: Use, where: str, at: int = 0, target: ColumnRef | None = None) -> None:
+        """One column's use at byte `at` of the text."""
+        self._uses[ColumnUse(column, use, where, target), at] = None
+
+    def equality(self, column: ColumnRef, where: str, at: int, *, parameter: bool) -> None:
+        """One guess at a column's value."""
+        self._uses[ColumnUse(column, Use.EQUALITY, where, parameter=parameter), at] = None
+
+    def use_all(self, origin: ColumnOrigin, use: Use, where: str, at: int = 0) -> ColumnOrigin:
+        """The use of every column in an origin; what is computed from it then."""
+        for column in sorted(columns_of(origin)):
+            self.use(column, use, where, at)
+        return computed((origin,))

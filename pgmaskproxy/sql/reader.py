@@ -1,0 +1,140 @@
+"""The one entry: a client's text to what each of its statements does.
+
+Three things are put together: the grammar's tree (kind, effects, lineage), the second reader's word on it, and what the
+views that are read do when they run. Where they differ the statement is UNKNOWN; where one of them is silent its
+outputs are Opaque.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pgmaskproxy.errors import Unparsable
+from pgmaskproxy.model import Analysis, ColumnOrigin, Effect, Opaque
+from pgmaskproxy.sql.agree import Second, second_reading
+from pgmaskproxy.sql.catalog import Catalog, Relation
+from pgmaskproxy.sql.classify import Classifier, Reading
+from pgmaskproxy.sql.facts import Facts
+from pgmaskproxy.sql.grammar import RawStatement, parse, redact
+from pgmaskproxy.sql.statements import KEEPS_NAMES, LINEAGE, MOVES_NAMES, RUNS_ANOTHER
+from pgmaskproxy.sql.tree import descend
+
+_VIEW_PATH = ("pg_catalog",)
+"""pg_get_viewdef was asked under an empty search_path: everything else is qualified."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadStatement:
+    """One statement of a client's text: its slice from character `offset` on, and what it says."""
+
+    text: str
+    offset: int
+    analysis: Analysis
+
+
+def read(sql: str, catalog: Catalog, search_path: tuple[str, ...]) -> tuple[ReadStatement, ...]:
+    """Every statement of `sql`, none for a text without one.
+
+    `search_path` is the effective one, pg_catalog included. Call it on a thread with `grammar.STACK_BYTES` of stack.
+    Raises Unparsable (42601, 54000, 54001, 22021), and nothing else.
+    """
+    try:
+        return tuple(ReadStatement(raw.text, raw.offset, analyse(raw, catalog, search_path)) for raw in parse(sql))
+    except RecursionError as error:
+        raise Unparsable("statement is nested too deeply", sqlstate="54001") from error
+
+
+def analyse(raw: RawStatement, catalog: Catalog, search_path: tuple[str, ...]) -> Analysis:
+    """What one statement says. Raises Unparsable 54001, and RecursionError for `read` to turn into it."""
+    classifier = Classifier(catalog, search_path, raw.text.encode())
+    reading = classifier.statement(raw.kind, raw.node)
+    facts = classifier.facts
+    _run_views(facts, catalog)
+    outputs = _second_opinion(raw, reading, facts)
+    effects = frozenset(facts.effects)
+    return Analysis(
+        kind=raw.kind,
+        effects=effects,
+        reads=frozenset(facts.reads),
+        writes=frozenset(facts.writes),
+        outputs=outputs,
+        uses=facts.uses,
+        functions=frozenset(facts.functions),
+        canonical=raw.canonical,
+        redacted=redact(raw.text),
+        inner=reading.inner,
+        names=reading.names,
+        copy=reading.copy,
+        settings=tuple(facts.settings),
+        transaction=reading.transaction,
+        without_where=facts.without_where,
+        parameters=0 if raw.kind == "PrepareStmt" else _parameters(raw),
+        opaque=facts.opaque,
+        moves_names=raw.kind in RUNS_ANOTHER or (bool(effects & MOVES_NAMES) and raw.kind not in KEEPS_NAMES),
+    )
+
+
+def _second_opinion(raw: RawStatement, reading: Reading, facts: Facts) -> tuple[ColumnOrigin, ...] | None:
+    """The outputs, unless the second reader is silent or says otherwise."""
+    kind, node, canonical = raw.kind, raw.node, raw.canonical
+    if reading.inner is not None:
+        inside = parse(reading.inner)[0]
+        kind, node, canonical = inside.kind, inside.node, inside.canonical
+    if kind not in LINEAGE:
+        return reading.outputs
+    second, reason = second_reading(kind, node, canonical)
+    if second is Second.AGREES:
+        return reading.outputs
+    facts.give_up(reason)
+    if second is Second.DISAGREES:
+        facts.effects.add(Effect.UNKNOWN)
+    if raw.kind == "ExplainStmt":
+        return reading.outputs
+    return tuple(Opaque(reason) for _ in reading.outputs) if reading.outputs is not None else None
+
+
+def _run_views(facts: Facts, catalog: Catalog) -> None:
+    """Reading a view runs its query: the functions in it, and in the views below it, are the statement's."""
+    seen: set[int] = set()
+    pending: list[Relation] = list(facts.views.values())
+    while pending:
+        view = pending.pop()
+        if view.oid in seen or view.kind != "v":
+            continue
+        seen.add(view.oid)
+        inside = view_facts(catalog, view)
+        if inside is None:
+            facts.effects.add(Effect.UNKNOWN)
+            facts.give_up(f'the definition of view "{view.ref}" cannot be read')
+            continue
+        for effect in inside.function_effects | (inside.effects & {Effect.UNKNOWN}):
+            facts.function_effect(effect)
+        if inside.function_effects:
+            facts.give_up(f'view "{view.ref}" runs functions')
+        facts.functions |= inside.functions
+        pending.extend(inside.views.values())
+
+
+def view_facts(catalog: Catalog, view: Relation) -> Facts | None:
+    """What reading a view's definition finds; None when it cannot be read."""
+    found = view_reading(catalog, view)
+    return found[1] if found is not None else None
+
+
+def view_reading(catalog: Catalog, view: Relation) -> tuple[tuple[ColumnOrigin, ...] | None, Facts] | None:
+    """A view's outputs and facts by its definition; None when it cannot be read."""
+    try:
+        statements = parse(view.definition)
+        if len(statements) != 1 or statements[0].kind != "SelectStmt":
+            return None
+        classifier = Classifier(catalog, _VIEW_PATH, view.definition.encode())
+        return classifier.statement("SelectStmt", statements[0].node).outputs, classifier.facts
+    except (Unparsable, RecursionError):
+        return None
+
+
+def _parameters(raw: RawStatement) -> int:
+    """The highest $n."""
+    numbers: Iterable[object] = (fields.get("number", 0) for kind, fields in descend(raw.node) if kind == "ParamRef")
+    return max((number for number in numbers if isinstance(number, int)), default=0)

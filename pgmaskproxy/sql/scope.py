@@ -1,0 +1,160 @@
+"""Names in scope, as PostgreSQL's parse_relation.c keeps them.
+
+A `Scope` is one query's namespace with the enclosing query's behind it. An `Item` is something in FROM. A column
+is looked for in every level before a name is taken for a whole row; a level where the name is found ends the search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol, TypeAlias
+
+from pgmaskproxy.model import ColumnOrigin, Opaque
+from pgmaskproxy.sql.catalog import SYSTEM_COLUMNS, Relation
+from pgmaskproxy.sql.origins import CLEAN, Output, Result, either, row_of
+
+
+class NamedQuery(Protocol):
+    """A WITH query, read when it is first asked for."""
+
+    def result(self) -> Result:
+        """Its columns."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something in FROM. `more` is set when it may have columns that are not listed."""
+
+    name: str
+    outputs: tuple[Output, ...]
+    more: ColumnOrigin | None = None
+    relation: Relation | None = None
+    schema: str | None = None
+    """Of a relation without an alias: it can be named `schema.name.column`."""
+    columns_visible: bool = True
+    """Its columns answer to their bare names, and to `*`."""
+    name_visible: bool = True
+    target: bool = False
+    """The relation that the statement writes: read only if one of its columns is named."""
+
+    def column(self, name: str) -> Output | None:
+        """The column of that name; None when there is none, an ambiguous one is Opaque."""
+        found = [output for output in self.outputs if output.name == name]
+        if len(found) > 1:
+            return Output(name, Opaque(f'column reference "{name}" is ambiguous'))
+        if found:
+            return found[0]
+        if name in SYSTEM_COLUMNS and (self.relation is not None and self.relation.kind != "v"):
+            return Output(name, CLEAN)
+        return None
+
+    def row(self) -> ColumnOrigin:
+        """The whole row as one value."""
+        return row_of(self.outputs, self.more)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A query's namespace. `ctes` are all WITH queries in sight."""
+
+    items: tuple[Item, ...] = ()
+    parent: Scope | None = None
+    ctes: Mapping[str, NamedQuery] = field(default_factory=dict)
+
+    def levels(self) -> Iterator[Scope]:
+        """This query's namespace, then each enclosing one's."""
+        level: Scope | None = self
+        while level is not None:
+            yield level
+            level = level.parent
+
+    def seeing(self, *items: Item) -> Scope:
+        """The same level with more items."""
+        return replace(self, items=(*self.items, *items))
+
+    def only(self, *items: Item) -> Scope:
+        """The same level with just these items."""
+        return replace(self, items=items)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A name resolved: to a column, or (`row`) to a whole row, or to `attribute` of a row that has no such column."""
+
+    output: Output
+    items: tuple[Item, ...] = ()
+    """What it came out of."""
+    row: Item | None = None
+    attribute: str | None = None
+
+
+Names: TypeAlias = tuple[str, ...]
+
+
+def find_item(scope: Scope, names: Names) -> Item | None:
+    """The item that `name` or `schema.name` (or `database.schema.name`) means."""
+    for level in scope.levels():
+        for item in level.items:
+            if not item.name_visible or item.name != names[-1]:
+                continue
+            if len(names) == 1 or (item.schema is not None and item.schema == names[-2]):
+                return item
+    return None
+
+
+def find(scope: Scope, names: Names) -> Found | None:
+    """What a column reference means; None when nothing in sight has that name."""
+    if len(names) == 1:
+        return _find_bare(scope, names[0])
+    item = find_item(scope, names[:-1])
+    if item is None:
+        return None
+    output = item.column(names[-1])
+    if output is not None:
+        return Found(output, (item,))
+    if item.more is not None:
+        return Found(Output(names[-1], either(item.more, item.row())), (item,))
+    return Found(Output(names[-1], item.row()), (item,), row=item, attribute=names[-1])
+
+
+def local_column(scope: Scope, name: str) -> bool:
+    """Whether this query's own FROM has (or may have) a column of that name."""
+    return any(item.column(name) is not None or item.more is not None for item in scope.items if item.columns_visible)
+
+
+def _find_bare(scope: Scope, name: str) -> Found | None:
+    possible: list[Found] = []
+    for level in scope.levels():
+        hits = [
+            Found(output, (item,))
+            for item in level.items
+            if item.columns_visible and (output := item.column(name)) is not None
+        ]
+        if len(hits) > 1:
+            ambiguous = Opaque(f'column reference "{name}" is ambiguous')
+            return Found(Output(name, ambiguous), tuple(item for hit in hits for item in hit.items))
+        if hits:
+            possible.append(hits[0])
+            break
+        possible.extend(
+            Found(Output(name, item.more), (item,))
+            for item in level.items
+            if item.columns_visible and item.more is not None
+        )
+    else:
+        item = find_item(scope, (name,))
+        if item is not None:
+            row = Found(Output(name, item.row()), (item,), row=item)
+            if not possible:
+                return row
+            possible.append(row)
+    if not possible:
+        return None
+    if len(possible) == 1:
+        return possible[0]
+    origin = possible[0].output.origin
+    for other in possible[1:]:
+        origin = either(origin, other.output.origin)
+    return Found(Output(name, origin), tuple(item for found in possible for item in found.items))

@@ -1,0 +1,280 @@
+"""What stands in FROM: relations, subqueries, functions, joins, and the columns each brings into scope."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from pgmaskproxy.model import ColumnOrigin, Columns, Effect, Opaque, RelationRef, Use
+from pgmaskproxy.sql.catalog import Relation
+from pgmaskproxy.sql.expressions import Expressions
+from pgmaskproxy.sql.functions import OUT_COLUMNS, SAMPLE_METHODS, TYPES, Verdict, resolve_function
+from pgmaskproxy.sql.names import output_name
+from pgmaskproxy.sql.origins import CLEAN, Output, Result, either, row_of
+from pgmaskproxy.sql.scope import Item, Scope
+from pgmaskproxy.sql.tree import Node, items, kind_of, mapping, strings, text, unwrap
+
+REVEALING: Final = frozenset(
+    {
+        "pg_authid", "pg_backend_memory_contexts", "pg_cursors", "pg_file_settings", "pg_hba_file_rules",
+        "pg_ident_file_mappings", "pg_aios", "pg_locks", "pg_prepared_statements", "pg_prepared_xacts", "pg_shadow",
+        "pg_shmem_allocations", "pg_shmem_allocations_numa", "pg_stat_activity", "pg_stat_get_activity",
+        "pg_stat_gssapi", "pg_stat_replication", "pg_stat_replication_slots", "pg_stat_ssl", "pg_stat_statements",
+        "pg_stat_statements_info", "pg_stat_subscription", "pg_stat_subscription_stats", "pg_stat_wal_receiver",
+        "pg_statistic", "pg_statistic_ext_data", "pg_stats", "pg_stats_ext", "pg_stats_ext_exprs", "pg_subscription",
+        "pg_user_mapping", "pg_user_mappings", "pg_foreign_server", "pg_wait_events",
+    }
+)  # fmt: skip
+"""System relations that show values out of other relations, other sessions' SQL, or secrets."""
+
+REVEALING_PREFIXES: Final = (
+    "pg_largeobject",
+    "pg_replication_",
+    "pg_stat_progress_",
+    "_pg_user_mappings",
+    "user_mapping",
+)
+
+
+class Sources(Expressions):
+    """The part of a reader that walks FROM."""
+
+    def from_clause(self, nodes: Iterable[Node], scope: Scope) -> Scope:
+        """The scope with the items of a FROM clause, each seeing those left of it where LATERAL lets it."""
+        for node in nodes:
+            scope = scope.seeing(*self.source(node, scope))
+        return scope
+
+    def source(self, node: Node, scope: Scope) -> tuple[Item, ...]:
+        """The items that one element of FROM brings into scope."""
+        kind, fields = unwrap(node)
+        alias = mapping(fields.get("alias"))
+        name, names = text(alias.get("aliasname")), strings(alias.get("colnames"))
+        match kind:
+            case "RangeVar":
+                return (self.relation(fields, scope),)
+            case "RangeSubselect":
+                lateral = scope if fields.get("lateral") else scope.only()
+                result = self.query(mapping(fields.get("subquery")), lateral, scope.ctes)
+                return (_item(name, result.renamed(names)),)
+            case "RangeFunction":
+                return (_item(*self._functions(fields, scope, name, names)),)
+            case "RangeTableFunc" | "JsonTable":
+                return (_item(name, self._table_function(fields, scope).renamed(names)),)
+            case "RangeTableSample":
+                return self._sample(fields, scope)
+            case "JoinExpr":
+                return self._join(fields, scope, name, names)
+            case _:
+                self.facts.effects.add(Effect.UNKNOWN)
+                self.parts(fields, scope, Use.EXPRESSION, "FROM")
+                return (Item(name, (), self.facts.give_up(f"a table expression of kind {kind}")),)
+
+    # -- relations -----------------------------------------------------------------------------------------
+
+    def relation(self, fields: Node, scope: Scope) -> Item:
+        """A relation that is read, or a WITH query of that name."""
+        alias = mapping(fields.get("alias"))
+        written = text(fields.get("relname"))
+        name = text(alias.get("aliasname")) or written
+        if "schemaname" not in fields and written in scope.ctes:
+            return _item(name, scope.ctes[written].result().renamed(strings(alias.get("colnames"))))
+        relation = self.lookup(fields)
+        self.facts.reads.add(relation.ref if relation is not None else unresolved(fields))
+        return self.item(fields, relation)
+
+    def lookup(self, fields: Node) -> Relation | None:
+        """The relation that a RangeVar names, and what merely naming it means."""
+        schema, name = text(fields.get("schemaname")) or None, text(fields.get("relname"))
+        relation = self.catalog.resolve(self.search_path, schema, name)
+        in_system = relation is None or relation.schema in {"pg_catalog", "information_schema", "pg_toast"}
+        if name in REVEALING or (in_system and name.startswith(REVEALING_PREFIXES)) or schema == "pg_toast":
+            self.facts.effects.add(Effect.ADMIN)
+        if relation is not None and relation.kind in {"v", "m"} and relation.definition:
+            self.facts.views[relation.oid] = relation
+        return relation
+
+    def item(self, fields: Node, relation: Relation | None) -> Item:
+        """A RangeVar's place in scope, under its alias and column aliases."""
+        alias = mapping(fields.get("alias"))
+        name = text(alias.get("aliasname")) or text(fields.get("relname"))
+        schema = (
+            None if alias else (relation.schema if relation is not None else text(fields.get("schemaname")) or None)
+        )
+        if relation is None:
+            unknown = self.facts.give_up(f'relation "{unresolved(fields)}" is not in the catalog')
+            result = Result((), unknown)
+        else:
+            result = relation_result(relation)
+        renamed = result.renamed(strings(alias.get("colnames")))
+        return Item(name, renamed.outputs, renamed.more, relation, schema)
+
+    def _sample(self, fields: Node, scope: Scope) -> tuple[Item, ...]:
+        method = strings(fields.get("method"))
+        if method[-1:] == () or method[-1] not in SAMPLE_METHODS or method[:-1] not in {(), ("pg_catalog",)}:
+            self.facts.function_effect(Effect.ROUTINE)
+        found = self.source(mapping(fields.get("relation")), scope)
+        self.parts([fields.get("args"), fields.get("repeatable")], scope, Use.PREDICATE, "TABLESAMPLE")
+        return found
+
+    # -- functions -----------------------------------------------------------------------------------------
+
+    def _functions(self, fields: Node, scope: Scope, alias: str, names: tuple[str, ...]) -> tuple[str, Result]:
+        """Functions in FROM, alone or as ROWS FROM: the name they go by, and their columns."""
+        entries = [items(unwrap(entry)[1].get("items")) for entry in items(fields.get("functions"))]
+        outputs: tuple[Output, ...] = ()
+        more: ColumnOrigin | None = None
+        for entry in entries:
+            call = entry[0] if entry else {}
+            definitions = items(unwrap(entry[1])[1].get("items")) if len(entry) > 1 else []
+            definitions = definitions or items(fields.get("coldeflist"))
+            origin = self.value(call, scope, Use.EXPRESSION, "FROM")
+            own = alias if alias and len(entries) == 1 else ""
+            result = self._function_result(call, origin, own, definitions, scope)
+            more = result.more if more is None else either(more, result.more or CLEAN)
+            outputs += result.outputs if more is None else ()
+        if fields.get("ordinality") and more is None:
+            outputs += (Output("ordinality", CLEAN, 20),)
+        name = alias or (output_name(entries[0][0]) if entries and entries[0] else "")
+        return name, Result(outputs, more).renamed(names)
+
+    def _function_result(
+        self, call: Node, origin: ColumnOrigin, alias: str, definitions: list[Node], scope: Scope
+    ) -> Result:
+        if definitions:
+            columns = [unwrap(definition)[1] for definition in definitions]
+            for column in columns:
+                self.cast(mapping(column.get("typeName")))
+            return Result(tuple(Output(text(column.get("colname")), origin) for column in columns))
+        kind, fields = unwrap(call)
+        name = output_name(call)
+        if kind != "FuncCall":
+            return Result((Output(alias or name, origin),))
+        names = strings(fields.get("funcname"))
+        resolved = resolve_function(self.catalog, names[-2] if len(names) > 1 else None, name)
+        if resolved.verdict is not Verdict.BUILTIN:
+            return Result((Output(alias or name, origin),)) if name in TYPES else Result((), origin)
+        columns_named = OUT_COLUMNS.get(name, ())
+        if columns_named is None:
+            arguments = items(fields.get("args"))
+            plain = name == "unnest" and len(arguments) == 1 and self._plain_array(arguments[0], scope)
+            return Result((Output(alias or name, origin),)) if plain else Result((), origin)
+        if not columns_named:
+            return Result((Output(alias or name, origin),))
+        return Result(tuple(Output(column, origin) for column in columns_named))
+
+    def _plain_array(self, node: Node, scope: Scope) -> bool:
+        """Whether an array is certainly not one of rows, so that unnest() of it has one column."""
+        kind, fields = unwrap(node)
+        match kind:
+            case "A_ArrayExpr":
+                return all(
+                    kind_of(element) in {"A_Const", "ParamRef"} or self.type_of(element, scope) is not None
+                    for element in items(fields.get("elements"))
+                )
+            case "TypeCast":
+                names = strings(mapping(fields.get("typeName")).get("names"))
+                return names[-1:] != () and names[-1] in TYPES
+            case "ColumnRef":
+                type_oid = self.type_of(node, scope)
+                return type_oid is not None and type_oid < 10_000
+            case _:
+                return False
+
+    def _table_function(self, fields: Node, scope: Scope) -> Result:
+        """XMLTABLE and JSON_TABLE: every column is computed from what is passed in."""
+        origin = self.parts(
+            {key: part for key, part in fields.items() if key != "alias"}, scope, Use.EXPRESSION, "FROM"
+        )
+        return Result(tuple(Output(name, origin) for name in _table_columns(items(fields.get("columns")))))
+
+    # -- joins ---------------------------------------------------------------------------------------------
+
+    def _join(self, fields: Node, scope: Scope, alias: str, names: tuple[str, ...]) -> tuple[Item, ...]:
+        left = self.source(mapping(fields.get("larg")), scope)
+        right = self.source(mapping(fields.get("rarg")), scope.seeing(*left))
+        left_result, right_result = _visible(left), _visible(right)
+        using = strings(fields.get("usingClause"))
+        if fields.get("isNatural"):
+            using = self._natural(left_result, right_result)
+        merged = [self._merge(name, left_result, right_result, fields) for name in using]
+        rest = (
+            *(output for output in left_result.outputs if output.name not in using),
+            *(output for output in right_result.outputs if output.name not in using),
+        )
+        more = left_result.more
+        if right_result.more is not None:
+            more = either(more, right_result.more) if more is not None else right_result.more
+        if fields.get("isNatural") and more is not None:
+            more = self.facts.give_up("a NATURAL JOIN of unknown columns")
+            merged, rest = [], ()
+        if "quals" in fields:
+            self.predicate(mapping(fields["quals"]), scope.only(*left, *right), "JOIN ON", join=True)
+        result = Result((*merged, *rest), more)
+        using_alias = text(mapping(fields.get("join_using_alias")).get("aliasname"))
+        shared = (Item(using_alias, tuple(merged), columns_visible=False),) if using_alias else ()
+        if alias:
+            return (*shared, _item(alias, result.renamed(names)))
+        hidden = tuple(replace(item, columns_visible=False) for item in (*left, *right))
+        return (*hidden, *shared, replace(_item("", result), name_visible=False))
+
+    def _natural(self, left: Result, right: Result) -> tuple[str, ...]:
+        theirs = {output.name for output in right.outputs}
+        return tuple(dict.fromkeys(output.name for output in left.outputs if output.name in theirs))
+
+    def _merge(self, name: str, left: Result, right: Result, fields: Node) -> Output:
+        """A column of USING: it may be either side's, and both are compared."""
+        sides = []
+        for result in (left, right):
+            found = [output for output in result.outputs if output.name == name]
+            if len(found) > 1:
+                sides.append(Output(name, Opaque(f'column "{name}" is ambiguous')))
+            else:
+                sides.append(found[0] if found else Output(name, result.more or CLEAN))
+        one, other = sides
+        self.operator(("=",), one.type_oid, other.type_oid)
+        location = fields.get("rtindex", 0)
+        self.pair(one.origin, other.origin, "JOIN USING", location if isinstance(location, int) else 0)
+        type_oid = one.type_oid if one.type_oid == other.type_oid else None
+        return Output(name, either(one.origin, other.origin), type_oid)
+
+
+def relation_result(relation: Relation) -> Result:
+    """A relation's columns, each its own origin."""
+    return Result(
+        tuple(
+            Output(column.name, Columns(frozenset({relation.column_ref(column)})), column.type_oid)
+            for column in relation.columns
+        )
+    )
+
+
+def unresolved(fields: Node) -> RelationRef:
+    """A RangeVar that the catalog does not have, as it was written."""
+    return RelationRef(text(fields.get("schemaname")), text(fields.get("relname")))
+
+
+def _item(name: str, result: Result) -> Item:
+    return Item(name, result.outputs, result.more)
+
+
+def _visible(found: tuple[Item, ...]) -> Result:
+    """The columns that one side of a join offers under their bare names."""
+    shown = [item for item in found if item.columns_visible]
+    open_items = [item.more for item in shown if item.more is not None]
+    more = row_of((), open_items[0]) if open_items else None
+    for other in open_items[1:]:
+        more = either(more, other) if more is not None else other
+    return Result(tuple(output for item in shown for output in item.outputs), more)
+
+
+def _table_columns(columns: list[Node]) -> list[str]:
+    names: list[str] = []
+    for column in columns:
+        _, fields = unwrap(column)
+        if fields.get("coltype") == "JTC_NESTED":
+            names.extend(_table_columns(items(fields.get("columns"))))
+        else:
+            names.append(text(fields.get("colname")) or text(fields.get("name")))
+    return names

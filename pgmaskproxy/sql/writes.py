@@ -1,0 +1,257 @@
+"""INSERT, UPDATE, DELETE and MERGE: what is written, out of what, and what is RETURNed.
+
+A bare column that flows into another is a use WRITE with its target; a written column is WRITTEN. RETURNING of a
+written column is not pure: with a keyed mask it would be a code book (DESIGN 3b).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from pgmaskproxy.model import ColumnOrigin, ColumnRef, Columns, Effect, Opaque, Use
+from pgmaskproxy.sql.catalog import Relation
+from pgmaskproxy.sql.lineage import Queries
+from pgmaskproxy.sql.origins import CLEAN, Output, Result, columns_of, either
+from pgmaskproxy.sql.scope import Item, NamedQuery, Scope
+from pgmaskproxy.sql.sources import unresolved
+from pgmaskproxy.sql.tree import Node, items, mapping, text, unwrap
+
+Written = dict[str, ColumnOrigin]
+"""What flowed into each column that a statement writes, by name."""
+
+
+class Writes(Queries):
+    """The part of a reader that walks statements which write rows."""
+
+    def modify(self, kind: str, fields: Node, parent: Scope | None, ctes: Mapping[str, NamedQuery]) -> Result:
+        self.facts.effects.add(Effect.WRITE)
+        ctes = self.with_clause(fields, parent, ctes)
+        scope = Scope((), parent, ctes)
+        target = self.target(mapping(fields.get("relation")))
+        match kind:
+            case "InsertStmt":
+                return self._insert(fields, scope, target)
+            case "UpdateStmt":
+                return self._update(fields, scope, target)
+            case "DeleteStmt":
+                return self._delete(fields, scope, target)
+            case _:
+                return self._merge_rows(fields, scope, target)
+
+    def target(self, fields: Node) -> Item:
+        """The relation written. A WITH query of that name is never meant."""
+        relation = self.lookup(fields)
+        self.facts.writes.add(relation.ref if relation is not None else unresolved(fields))
+        if relation is not None:
+            self.facts.views.pop(relation.oid, None)
+            if relation.has_rules:
+                self.facts.function_effect(Effect.ROUTINE)
+                self.facts.give_up(f'rewrite rules on "{relation.ref}"')
+            if relation.definition:
+                self.facts.views[relation.oid] = relation
+        return replace(self.item(fields, relation), target=True)
+
+    # -- the four ------------------------------------------------------------------------------------------
+
+    def _insert(self, fields: Node, scope: Scope, target: Item) -> Result:
+        names = [text(unwrap(column)[1].get("name")) for column in items(fields.get("cols"))]
+        relation = target.relation
+        explicit = bool(names)
+        if not explicit and relation is not None:
+            names = [column.name for column in relation.columns]
+        for column in items(fields.get("cols")):
+            self.parts(unwrap(column)[1].get("indirection"), scope, Use.EXPRESSION, "INSERT")
+        written: Written = {}
+        if "selectStmt" in fields:
+            result = self.query(mapping(fields["selectStmt"]), scope, scope.ctes)
+            if result.more is not None:
+                self._unknown_source(result.more)
+            for name, output in zip(names, result.outputs, strict=False):
+                written[name] = self.flow(target, name, output.origin, "INSERT")
+        for name in names:
+            self.written(target, name, "INSERT")
+            written.setdefault(name, CLEAN)
+        if "onConflictClause" in fields:
+            self._on_conflict(mapping(fields["onConflictClause"]), scope, target, written)
+        return self._returning(fields, scope.only(target), target, written)
+
+    def _on_conflict(self, fields: Node, scope: Scope, target: Item, written: Written) -> None:
+        infer = mapping(fields.get("infer"))
+        here = scope.only(target)
+        for element in items(infer.get("indexElems")):
+            _, index = unwrap(element)
+            column = target.column(text(index.get("name"))) if "name" in index else None
+            if column is not None:
+                self.facts.use_all(column.origin, Use.PREDICATE, "ON CONFLICT")
+            self.value(mapping(index.get("expr")), here, Use.PREDICATE, "ON CONFLICT")
+        if "whereClause" in infer:
+            self.predicate(mapping(infer["whereClause"]), here, "ON CONFLICT")
+        if fields.get("action") != "ONCONFLICT_UPDATE":
+            return
+        proposed = (
+            tuple(
+                replace(output, origin=either(output.origin, written.get(output.name, output.origin)))
+                for output in self.item({"relname": "excluded"}, target.relation).outputs
+            )
+            if target.relation is not None
+            else ()
+        )
+        excluded = Item("excluded", proposed, target.more, columns_visible=False)
+        both = scope.only(target, excluded)
+        written.update(self._assign(items(fields.get("targetList")), both, target, "ON CONFLICT DO UPDATE"))
+        if "whereClause" in fields:
+            self.predicate(mapping(fields["whereClause"]), both, "ON CONFLICT DO UPDATE WHERE")
+
+    def _update(self, fields: Node, scope: Scope, target: Item) -> Result:
+        sources = self.from_clause(items(fields.get("fromClause")), scope)
+        everything = scope.only(target, *sources.items)
+        written = self._assign(items(fields.get("targetList")), everything, target, "UPDATE")
+        self._where(fields, everything)
+        return self._returning(fields, everything, target, written)
+
+    def _delete(self, fields: Node, scope: Scope, target: Item) -> Result:
+        sources = self.from_clause(items(fields.get("usingClause")), scope)
+        everything = scope.only(target, *sources.items)
+        self._where(fields, everything)
+        return self._returning(fields, everything, target, {})
+
+    def _where(self, fields: Node, scope: Scope) -> None:
+        if "whereClause" in fields:
+            self.predicate(mapping(fields["whereClause"]), scope, "WHERE", lookup=True, join=True)
+        else:
+            self.facts.without_where = True
+
+    def _merge_rows(self, fields: Node, scope: Scope, target: Item) -> Result:
+        source = self.source(mapping(fields.get("sourceRelation")), scope)
+        everything = scope.only(target, *source)
+        self.predicate(mapping(fields.get("joinCondition")), everything, "MERGE ON", join=True)
+        written: Written = {}
+        for clause in items(fields.get("mergeWhenClauses")):
+            _, action = unwrap(clause)
+            if "condition" in action:
+                self.predicate(mapping(action["condition"]), everything, "MERGE WHEN")
+            changes = items(action.get("targetList"))
+            if action.get("commandType") == "CMD_INSERT":
+                found = self._merge_insert(action, changes, scope.only(*source), target)
+            else:
+                found = self._assign(changes, everything, target, "MERGE")
+            for name, origin in found.items():
+                written[name] = either(written[name], origin) if name in written else origin
+        return self._returning(fields, scope.only(*source, target), target, written)
+
+    def _merge_insert(self, action: Node, columns: list[Node], scope: Scope, target: Item) -> Written:
+        names = [text(unwrap(column)[1].get("name")) for column in columns]
+        values = items(action.get("values"))
+        if not names and target.relation is not None:
+            names = [column.name for column in target.relation.columns]
+        written: Written = {}
+        for name, value in zip(names, values, strict=False):
+            written[name] = self.flow(target, name, self.origin(value, scope, "MERGE"), "MERGE")
+        for name in names:
+            self.written(target, name, "MERGE")
+            written.setdefault(name, CLEAN)
+        return written
+
+    # -- what flows where ----------------------------------------------------------------------------------
+
+    def _assign(self, targets: list[Node], scope: Scope, target: Item, where: str) -> Written:
+        """The SET list: `a = expression`, `(a, b) = (SELECT ...)`, `(a, b) = ROW(...)`."""
+        written: Written = {}
+        rows: list[ColumnOrigin] = []
+        for node in targets:
+            _, entry = unwrap(node)
+            name = text(entry.get("name"))
+            self.parts(entry.get("indirection"), scope, Use.EXPRESSION, where)
+            value = mapping(entry.get("val"))
+            kind, fields = unwrap(value)
+            if kind == "MultiAssignRef":
+                number = fields.get("colno", 1)
+                if number == 1:
+                    rows = self._row_source(mapping(fields.get("source")), scope, where)
+                position = number - 1 if isinstance(number, int) else 0
+                origin = (
+                    rows[position] if position < len(rows) else self.facts.give_up("an assignment of unknown width")
+                )
+            else:
+                origin = self.origin(value, scope, where)
+            written[name] = self.flow(target, name, origin, where)
+            self.written(target, name, where)
+        return written
+
+    def _row_source(self, source: Node, scope: Scope, where: str) -> list[ColumnOrigin]:
+        kind, fields = unwrap(source)
+        if kind == "SubLink":
+            result = self.query(mapping(fields.get("subselect")), scope, scope.ctes)
+            return [] if result.more is not None else [output.origin for output in result.outputs]
+        if kind == "RowExpr":
+            return [self.origin(argument, scope, where) for argument in items(fields.get("args"))]
+        origin = self.value(source, scope, Use.EXPRESSION, where)
+        return [self.facts.give_up("an assignment from a row")] if isinstance(origin, Opaque) else []
+
+    def flow(self, target: Item, name: str, origin: ColumnOrigin, where: str) -> ColumnOrigin:
+        """A value written to a column: a use WRITE of every bare column in it."""
+        if isinstance(origin, Opaque):
+            self._unknown_source(origin)
+        if isinstance(origin, Columns):
+            into = self._column_ref(target, name)
+            for column in sorted(origin.columns):
+                self.facts.use(column, Use.WRITE, where, target=into)
+        return origin
+
+    def written(self, target: Item, name: str, where: str) -> None:
+        """A column that is the target of a write."""
+        column = self._column_ref(target, name)
+        if column is not None:
+            self.facts.use(column, Use.WRITTEN, where)
+
+    def _column_ref(self, target: Item, name: str) -> ColumnRef | None:
+        relation = target.relation
+        column = relation.column(name) if relation is not None else None
+        return relation.column_ref(column) if relation is not None and column is not None else None
+
+    def _unknown_source(self, origin: ColumnOrigin) -> None:
+        """What is written out of something unread may be anything."""
+        self.facts.effects.add(Effect.UNKNOWN)
+        self.facts.use_all(origin, Use.EXPRESSION, "write of unknown columns")
+
+    # -- RETURNING -----------------------------------------------------------------------------------------
+
+    def _returning(self, fields: Node, scope: Scope, target: Item, written: Written) -> Result:
+        clause = mapping(fields.get("returningClause"))
+        nodes = items(clause.get("exprs"))
+        if not nodes:
+            return Result()
+        new = replace(target, outputs=tuple(_rewritten(target, written)))
+        names = {"RETURNING_OPTION_OLD": "old", "RETURNING_OPTION_NEW": "new"}
+        given = {
+            text(option.get("option")): text(option.get("value"))
+            for _, option in (unwrap(node) for node in items(clause.get("options")))
+        }
+        taken = {item.name for item in scope.items}
+        extra: list[Item] = []
+        for key, default in names.items():
+            name = given.get(key, default)
+            if key in given or name not in taken:
+                version = target if key == "RETURNING_OPTION_OLD" else new
+                extra.append(replace(version, name=name, schema=None, columns_visible=False))
+        here = [new if item is target else item for item in scope.items]
+        result = self.targets(nodes, scope.only(*here, *extra))
+        if target.relation is not None and target.relation.has_rules:
+            return Result((), self.facts.give_up(f'rewrite rules on "{target.relation.ref}"'))
+        return result
+
+
+def _rewritten(target: Item, written: Written) -> Iterable[Output]:
+    """The target's columns as RETURNING shows them: a written one may be what was written."""
+    relation: Relation | None = target.relation
+    for number, output in enumerate(target.outputs):
+        name = relation.columns[number].name if relation is not None and number < len(relation.columns) else output.name
+        if name not in written:
+            yield output
+        elif isinstance(output.origin, Columns):
+            flowed = written[name]
+            columns = output.origin.columns | columns_of(flowed)
+            yield replace(output, origin=flowed if isinstance(flowed, Opaque) else Columns(columns, pure=False))
+        else:
+            yield replace(output, origin=either(output.origin, written[name]))
