@@ -3,3 +3,5 @@
 `request`, `duty`, `events`, `notification` and `refusals` are the pure core; `broker` joins it to
 a store, an audit log and the clock.
 """
+
+from __future__ import annotations

@@ -2,3 +2,5 @@
 
 `chain` and `events` are the pure core; `log` writes, `verify` checks offline, `tail` follows.
 """
+
+from __future__ import annotations

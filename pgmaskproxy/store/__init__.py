@@ -2,3 +2,5 @@
 
 `protocol` says what a store does; `sqlite` does it.
 """
+
+from __future__ import annotations

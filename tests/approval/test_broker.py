@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from pgmaskproxy.approval.refusals import NoSuchRequest, NotAllowed, NotPending
 from pgmaskproxy.approval.request import State
@@ -16,6 +17,7 @@ from pgmaskproxy.audit.tail import tail
 from pgmaskproxy.audit.verify import verify
 from pgmaskproxy.errors import AuditFailed, InternalError, Unavailable
 from pgmaskproxy.store.protocol import Filter
+from tests.approval.interleavings import Interleavings
 from tests.approval.making import (
     ALICE,
     BOB,
@@ -30,6 +32,9 @@ from tests.approval.making import (
     open_desk,
     term,
 )
+
+Interleavings.TestCase.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
+TestInterleavings = Interleavings.TestCase
 
 TWO_TERMS = (term("dba", quorum=2), term("privacy"))
 

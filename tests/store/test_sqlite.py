@@ -8,19 +8,13 @@ import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import alembic.autogenerate
-import alembic.command
-import alembic.config
-import alembic.migration
 import pytest
-from sqlalchemy import create_engine
 
 from pgmaskproxy.approval.notification import Notification
 from pgmaskproxy.approval.request import ApprovalRequest, State, Vote
 from pgmaskproxy.errors import ConfigError, Unavailable
 from pgmaskproxy.model import Parameter, RuleRef
 from pgmaskproxy.store.protocol import Change, Filter, Token
-from pgmaskproxy.store.schema import METADATA
 from pgmaskproxy.store.sqlite import SqliteStore
 from tests.approval.making import NOW, make_request, term
 
@@ -281,36 +275,3 @@ async def test_a_file_that_is_no_database_and_one_that_cannot_be_made(tmp_path: 
         await SqliteStore.open(f"sqlite:///{tmp_path}/x.db")
     with pytest.raises(Unavailable, match="cannot be opened"):
         await SqliteStore.open(f"sqlite:///{tmp_path}/x.db/y/state.db")
-
-
-async def test_the_migrations_make_the_tables_that_the_code_means(store: SqliteStore) -> None:
-    with store._engine.begin() as connection:
-        context = alembic.migration.MigrationContext.configure(connection)
-        assert alembic.autogenerate.compare_metadata(context, METADATA) == []
-        assert context.get_current_revision() == "0001"
-
-
-async def test_opening_an_existing_state_keeps_it_and_a_newer_one_is_refused(url: str, tmp_path: Path) -> None:
-    for number in range(3):
-        store = await SqliteStore.open(url)
-        assert len((await store.list(Filter(), 10)).requests) == number
-        await add(store, make_request(number))
-        await store.close()
-    with sqlite3.connect(tmp_path / "state" / "state.db") as raw:
-        raw.execute("UPDATE alembic_version SET version_num = '9999'")
-    raw.close()
-    with pytest.raises(ConfigError, match="newer version"):
-        await SqliteStore.open(url)
-
-
-def test_the_first_migration_can_be_undone(tmp_path: Path) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path}/x.db")
-    with engine.begin() as connection:
-        config = alembic.config.Config()
-        config.set_main_option("script_location", "pgmaskproxy.store:migrations")
-        config.attributes["connection"] = connection
-        alembic.command.upgrade(config, "head")
-        alembic.command.downgrade(config, "base")
-        left = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
-    engine.dispose()
-    assert left == ["alembic_version"]

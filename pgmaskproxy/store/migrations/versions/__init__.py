@@ -1,1 +1,3 @@
 """The steps; each names the one before it."""
+
+from __future__ import annotations

@@ -9,7 +9,6 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
@@ -143,7 +142,3 @@ class Interleavings(RuleBasedStateMachine):
 def _reachable(state: State) -> set[State]:
     direct = {then for (start, _), then in TRANSITIONS.items() if start is state}
     return direct.union(*(_reachable(each) for each in direct)) if direct else set()
-
-
-Interleavings.TestCase.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
-TestInterleavings = Interleavings.TestCase
