@@ -58,7 +58,7 @@ def _version(context: click.Context, _parameter: click.Parameter, value: bool) -
         context.exit()
 
 
-@click.group(cls=Program, context_settings=CONTEXT)
+@click.group("pgmaskproxy", cls=Program, context_settings=CONTEXT)
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Say which and exit."
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import tempfile
@@ -130,8 +129,16 @@ def _normal(document: object, section: str) -> object:
 
 
 def _scalar(value: str) -> str:
-    plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
-    return value if plain else json.dumps(value, ensure_ascii=False)
+    if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+        return value
+    return '"' + "".join(_quoted(character) for character in value) + '"'
+
+
+def _quoted(character: str) -> str:
+    """In a double-quoted scalar (YAML 1.2, 5.7)."""
+    if character in '"\\':
+        return "\\" + character
+    return character if character.isprintable() else f"\\U{ord(character):08X}"
 
 
 def _by_hand(section: str) -> Failure:
