@@ -113,10 +113,9 @@ class Broker:
         approved may still reject while others are missing. Raises NoSuchRequest, NotAllowed (and
         records who tried), NotPending, AuditFailed or Unavailable.
         """
-        groups: tuple[str, ...] = ()
+        reason = reason.encode("utf-8", "replace").decode()  # JSON can spell what is not Unicode text
 
         def step(request: ApprovalRequest, done: list[str]) -> Change | None:
-            nonlocal groups
             try:
                 may_decide(person, request)
             except NotAllowed as refused:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from pgmaskproxy.approval.request import ApprovalRequest
 from pgmaskproxy.model import JsonValue
+
+LONGEST_SQL: Final = 8000
+"""Characters: a chat room takes no more, and the link shows the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ def notification_data(request: ApprovalRequest, link: str) -> dict[str, JsonValu
         "labels": list(request.labels),
         "relations": list(request.relations),
         "effects": list(request.effects),
-        "sql": request.redacted,
+        "sql": request.redacted if len(request.redacted) <= LONGEST_SQL else request.redacted[:LONGEST_SQL] + "…",
         "parameters": len(request.parameters),
         "groups": list(request.groups),
         "deadline": int(request.deadline),

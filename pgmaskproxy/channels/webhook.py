@@ -27,17 +27,17 @@ SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - what a secret starts with
 _LONGEST_PAUSE: Final = 3600.0
 
 
-def decode_secret(text: str) -> bytes:
-    """The key in `whsec_<base64>`: 24 to 64 bytes. Raises ConfigError, without the secret in it."""
+def decode_secret(text: str, owner: str = "a webhook") -> bytes:
+    """The key in `whsec_<base64>`: 24 to 64 bytes. Raises ConfigError that names `owner`, never the secret."""
     hint = f"write {SECRET_PREFIX} and the base64 of 24 to 64 random bytes"
     if not text.startswith(SECRET_PREFIX):
-        raise ConfigError([Problem(f"a webhook secret does not start with {SECRET_PREFIX}", hint=hint)])
+        raise ConfigError([Problem(f"{owner}: the secret does not start with {SECRET_PREFIX}", hint=hint)])
     try:
         key = base64.b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
     except (binascii.Error, ValueError):
-        raise ConfigError([Problem("a webhook secret is not base64", hint=hint)]) from None
+        raise ConfigError([Problem(f"{owner}: the secret is not base64", hint=hint)]) from None
     if not 24 <= len(key) <= 64:
-        raise ConfigError([Problem(f"a webhook secret has {len(key)} bytes", hint=hint)])
+        raise ConfigError([Problem(f"{owner}: the secret has {len(key)} bytes", hint=hint)])
     return key
 
 
@@ -51,7 +51,7 @@ def payload(notification: Notification) -> bytes:
     """The body: the same bytes at every retry."""
     at = datetime.fromtimestamp(notification.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     message = {"type": notification.type, "timestamp": at, "data": dict(notification.data)}
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(message, separators=(",", ":")).encode("ascii")
 
 
 class Webhook:
@@ -84,7 +84,7 @@ class Webhook:
         self.name = name
         self.groups = frozenset(groups)
         self._url = url
-        self._keys = tuple(decode_secret(secret) for secret in secrets)
+        self._keys = tuple(decode_secret(secret, f"channel {name}") for secret in secrets)
         self._clock = clock
         self._client = httpx2.AsyncClient(
             timeout=seconds,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
+import textwrap
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from pgmaskproxy.approval.broker import POLL_SECONDS
 from pgmaskproxy.approval.refusals import NoSuchRequest, NotAllowed, NotPending
 from pgmaskproxy.approval.request import State
 from pgmaskproxy.audit.tail import tail
@@ -86,6 +89,13 @@ async def test_another_digest_is_never_released(desk: Desk) -> None:
     for digest in ("", make_request(sql="SELECT 1").digest, request.digest.upper()):
         assert not await desk.broker.release(request.id, digest)
     assert await desk.broker.release(request.id, request.digest)
+
+
+async def test_a_reason_that_is_not_unicode_text_is_made_so(desk: Desk) -> None:
+    request = make_request()
+    await desk.broker.open(request)
+    decided = await desk.broker.decide(request.id, BOB, approve=True, reason="\ud800 é")
+    assert decided.votes[0].reason == "? é"
 
 
 async def test_several_terms_and_a_quorum_add_up(desk: Desk) -> None:
@@ -214,18 +224,36 @@ async def test_a_waiter_wakes_at_once_when_decided_here(desk: Desk, monkeypatch:
     assert desk.broker._waiters == {}
 
 
-async def test_a_waiter_wakes_when_another_process_decides(tmp_path: Path) -> None:
-    here, there = await open_desk(tmp_path, "w1"), await open_desk(tmp_path, "w2")
+ELSEWHERE = """
+    import asyncio, pathlib, sys
+    from tests.approval.making import BOB, open_desk
+
+    async def main():
+        desk = await open_desk(pathlib.Path(sys.argv[1]), "w2")
+        await desk.broker.decide(sys.argv[2], BOB, approve=True)
+        print(await desk.broker.release(sys.argv[2], sys.argv[3]))
+        await desk.close()
+
+    asyncio.run(main())
+"""
+
+
+async def test_a_waiter_wakes_when_another_process_decides_and_one_of_them_releases(desk: Desk, tmp_path: Path) -> None:
+    assert POLL_SECONDS <= 0.5
     request = make_request()
-    await here.broker.open(request)
-    waiting = asyncio.create_task(here.broker.wait(request.id))
-    await asyncio.sleep(0)
-    await there.broker.decide(request.id, BOB, approve=True)
-    async with asyncio.timeout(1):
-        assert (await waiting).state is State.APPROVED
-    assert [await desk.broker.release(request.id, request.digest) for desk in (there, here)] == [True, False]
-    await here.close()
-    await there.close()
+    await desk.broker.open(request)
+    waiting = asyncio.create_task(desk.broker.wait(request.id))
+    other = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", textwrap.dedent(ELSEWHERE), str(tmp_path), request.id, request.digest),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(60):
+        assert (await waiting).state in {State.APPROVED, State.RELEASED}
+        said, _ = await other.communicate()
+    mine = await desk.broker.release(request.id, request.digest)
+    assert [said.strip() == b"True", mine].count(True) == 1
+    assert (await desk.broker.get(request.id)).state is State.RELEASED
+    assert verify([tmp_path / "audit"]).ok
 
 
 async def test_a_restart_withdraws_what_the_dead_writer_held(tmp_path: Path) -> None:

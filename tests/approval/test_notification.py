@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from pgmaskproxy.approval.notification import notification_data
+from pgmaskproxy.approval.notification import LONGEST_SQL, notification_data
 from tests.approval.making import CANARY, make_request
 
 
@@ -22,3 +22,8 @@ def test_it_says_who_what_and_where_but_no_value() -> None:
     assert data["sql"] == request.redacted
     assert data["parameters"] == 2
     assert data["link"] == "https://approvals.example.com/x"
+
+
+def test_a_long_statement_is_cut() -> None:
+    data = notification_data(make_request(redacted="x" * (LONGEST_SQL + 1)), "")
+    assert data["sql"] == "x" * LONGEST_SQL + "…"

@@ -124,9 +124,14 @@ async def test_addresses_that_may_be_told() -> None:
     ],
 )
 def test_a_bad_secret_is_named_without_being_shown(secret: str, says: str) -> None:
-    with pytest.raises(ConfigError, match=says) as caught:
+    with pytest.raises(ConfigError, match=f"channel hook: the secret {says}") as caught:
         webhook("https://a.example/", secret)
     assert secret.removeprefix("whsec_") not in str(caught.value)
+
+
+def test_text_that_is_not_unicode_does_not_stop_the_rest() -> None:
+    odd = Notification("evt_1", "approval.requested", NOW, NOW, {"card": "\ud800 é"})
+    assert json.loads(payload(odd))["data"]["card"] == "\ud800 é"
 
 
 def test_a_secret_is_needed() -> None:
