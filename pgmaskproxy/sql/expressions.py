@@ -300,7 +300,7 @@ class Expressions(ABC):
         counted = self._counted(schema, name, fields, arguments, scope)
         found: list[ColumnOrigin] = []
         if counted is not None:
-            found.append(self.facts.use_all(counted, Use.COUNT, "count()", _at(fields)))
+            self.facts.use_all(counted, Use.COUNT, "count()", _at(fields))
         else:
             found.extend(self.value(argument, scope, use, where) for argument in arguments)
         found.extend(self.value(order, scope, Use.ORDERING, "ORDER BY") for order in items(fields.get("agg_order")))

@@ -52,6 +52,8 @@ def analyse(raw: RawStatement, catalog: Catalog, search_path: tuple[str, ...]) -
     facts = classifier.facts
     _run_views(facts, catalog)
     outputs = _second_opinion(raw, reading, facts)
+    if facts.reads:
+        facts.effects.add(Effect.READ)
     effects = frozenset(facts.effects)
     return Analysis(
         kind=raw.kind,
