@@ -118,7 +118,7 @@ async def test_addresses_that_may_be_told() -> None:
     ("secret", "says"),
     [
         ("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "does not start with"),
-        ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS!", "not base64"),
+        ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS!", "is not base64"),
         ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2La", "has 21 bytes"),
         ("whsec_" + base64.b64encode(b"x" * 65).decode(), "has 65 bytes"),
     ],
