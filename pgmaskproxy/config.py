@@ -391,8 +391,8 @@ class _Loading:
         return None
 
     def _line(self, names: Path_) -> int:
-        key = self._key(names)
-        return key.line if key is not None else yaml.locate(self.root, names).line
+        above = (self._key(names[:end]) for end in range(len(names), 0, -1))
+        return next((key.line for key in above if key is not None), self.root.line)
 
 
 def _lower(message: str) -> str:
