@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -211,11 +212,12 @@ def _writable(area: Area, file: Path) -> Iterator[Finding]:
     place = file if file.exists() else file.parent
     while not place.exists() and place != place.parent:
         place = place.parent
-    rights = os.W_OK if place.is_file() else os.W_OK | os.X_OK
-    if not os.access(place, rights) or (place != file and not place.is_dir()):
-        yield Finding(
-            area, "error", f"cannot be written: {place}", hint="who runs `serve` must own it", code=Exit.UNAVAILABLE
-        )
+    try:
+        with place.open("r+b") if place.is_file() and place == file else tempfile.TemporaryFile(dir=place):
+            pass  # opened, and nothing changed: asking for permission alone is no answer on a read-only disk
+    except OSError as error:
+        message = f"cannot be written: {place}: {error.strerror}"
+        yield Finding(area, "error", message, hint="who runs `serve` must own it", code=Exit.UNAVAILABLE)
         return
     free = os.statvfs(place).f_bavail * os.statvfs(place).f_frsize
     if free < LEAST_FREE:
