@@ -74,7 +74,7 @@ class PsycopgAgent:
         return Pending(self, statement)
 
     def notice(self, seconds: float) -> str:
-        """The next NOTICE; '' when none came in time."""
+        """The next NOTICE with its detail and hint; '' when none came in time."""
         try:
             return self._notices.get(timeout=seconds) if seconds > 0 else self._notices.get_nowait()
         except queue.Empty:
@@ -89,7 +89,8 @@ class PsycopgAgent:
         self._connection.close()
 
     def _heard(self, notice: Diagnostic) -> None:
-        self._notices.put(notice.message_primary or "")
+        lines = [notice.message_primary or "", notice.message_detail or "", notice.message_hint or ""]
+        self._notices.put("\n".join(line for line in lines if line))
 
 
 @final

@@ -56,7 +56,7 @@ def run(
         raise ConfigError([Problem("--pg-bindir starts a server and --upstream uses one: give one of them")])
     ports = stage.usable(Ports(port, web_port, metrics_port))
     if not logging.getLogger("pgmaskproxy").isEnabledFor(logging.DEBUG):
-        configure(level="warning")  # what the demo says is enough, unless --verbose asked for more
+        configure(level="error")  # what the demo says is enough, unless --verbose asked for more
     narrator = Narrator()
     source = stage.existing(upstream) if upstream else stage.embedded(Path(pg_bindir) if pg_bindir else None)
     with source as database, tempfile.TemporaryDirectory(prefix="pgmaskproxy-demo-") as directory:

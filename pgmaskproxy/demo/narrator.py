@@ -60,7 +60,7 @@ class Narrator:
 
     def notice(self, text: str) -> None:
         """The server side said something meanwhile."""
-        self.say(f"NOTICE: {text}", "yellow")
+        self.say("NOTICE: " + "\n        ".join(text.splitlines()), "yellow")
 
     def decided(self, who: str, what: str) -> None:
         """A person did something."""

@@ -51,10 +51,10 @@ MASKED: Final[Sequence[tuple[str, str, Sequence[Sequence[object]]]]] = (
         (("***",),),
     ),
     (
-        "nor does a view, or a materialized one",
+        "nor does a view (what it derives has no mask of its own, so it is NULL), or a materialized one",
         "SELECT v.contact, m.email FROM customer_contacts v JOIN customer_totals m ON m.id = v.id"
         " ORDER BY v.id LIMIT 1",
-        (("b***@post.example", "b***@post.example"),),
+        ((None, "b***@post.example"),),
     ),
     ("nor a partition", "SELECT card FROM payments_2024 ORDER BY id LIMIT 1", (("***3581",),)),
 )
@@ -64,6 +64,8 @@ REFUSED: Final = (
     ("computing", "SELECT lower(ssn) FROM customers"),
     ("converting", "SELECT replace(ssn, '-', '')::int FROM customers"),
     ("packing a row into JSON", "SELECT row_to_json(c) FROM customers c"),
+    ("comparing with values of its own", "SELECT ssn FROM customers UNION SELECT '937-63-8919'"),
+    ("copying it to where nothing masks it", "CREATE TABLE shop.copied AS SELECT name, ssn FROM customers"),
 )
 
 
@@ -181,7 +183,7 @@ class Tour:
                 tell.decided(SECOND, f"rejects {request}: {why}")
                 self._decided(second.reject(request, why).status)
 
-            statement = "CREATE TABLE shop.export AS SELECT name, ssn FROM customers"
+            statement = "DELETE FROM payments"
             reply, state = self._hold(agent, statement, second, dissent)
             if state == "rejected":
                 told = reply.error is not None and (why in reply.error.detail or not self._automatic)
@@ -201,8 +203,10 @@ class Tour:
         found = REQUEST_ID.search(notice)
         tell.notice(notice)
         if found is None:
+            reply = pending.finished(REPLY_SECONDS) or Reply()
+            self._print(reply)
             tell.check("a notice says that it is held", [notice or "no notice came"])
-            return pending.finished(REPLY_SECONDS) or Reply(), ""
+            return reply, ""
         request = found.group()
         self._requests.append(request)
         early = pending.finished(0.2)

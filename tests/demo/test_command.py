@@ -1,0 +1,94 @@
+"""The demo as a newcomer runs it: in a process of its own, on free ports."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pgmaskproxy import demo
+from pgmaskproxy.demo.approver import Approver
+from pgmaskproxy.errors import ConfigError
+
+SECONDS = 120
+
+
+def _start(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
+    call = "import sys; from pgmaskproxy.cli import main; main()"
+    free = ["--port", "0", "--web-port", "0"]
+    return subprocess.Popen(
+        [sys.executable, "-c", call, "demo", *free, *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A temporary directory that the server's account can reach, unlike pytest's own ones."""
+    made = tmp_path_factory.mktemp("demo")
+    for each in (made, *made.parents[:2]):
+        each.chmod(0o755)
+    return made
+
+
+def test_the_tour_that_decides_for_itself_comes_out_right(directory: Path) -> None:
+    with _start(directory, "--tour", "--yes") as running:
+        told, errors = running.communicate(timeout=SECONDS)
+    assert running.returncode == 0, told + errors
+    assert "WRONG" not in told
+    assert re.search(r"All [23]\d checks came out right\.", told)
+    assert errors == ""
+    assert list(directory.iterdir()) == []  # no cluster, no configuration and no password is left
+
+
+def test_visitors_are_told_how_to_connect_and_how_to_decide(directory: Path) -> None:
+    with _start(directory) as running:
+        assert running.stdout is not None
+        told = ""
+        while "Ctrl-C ends it" not in told:
+            line = running.stdout.readline()
+            assert line, told + running.communicate()[1]
+            told += line
+        url = re.search(r"'(postgresql://agent:[^']+/shop)'", told)
+        assert url is not None
+        with psycopg.connect(url[1]) as connection:
+            row = connection.execute("SELECT name, ssn FROM customers ORDER BY id LIMIT 1").fetchone()
+            assert row == ("Bram Abbott", "***")
+        decider = re.search(r"PGMASKPROXY_URL=(\S+) PGMASKPROXY_PERSON=(\S+) PGMASKPROXY_PASSWORD=(\S+)", told)
+        assert decider is not None
+        with Approver(*decider.groups()) as bob:
+            assert bob.request("apr_01890000000070008000000000000000").status == 404
+        running.send_signal(signal.SIGINT)
+        rest, errors = running.communicate(timeout=SECONDS)
+    assert running.returncode == 0, errors
+    assert "everything the demo made is removed" in rest
+    assert list(directory.iterdir()) == []
+
+
+def test_an_interrupted_tour_leaves_nothing(directory: Path) -> None:
+    with _start(directory, "--tour") as running:
+        assert running.stdout is not None
+        told = ""
+        while "Your turn" not in told:
+            line = running.stdout.readline()
+            assert line, told + running.communicate()[1]
+            told += line
+        running.send_signal(signal.SIGTERM)
+        _, errors = running.communicate(timeout=SECONDS)
+    assert running.returncode == 130, errors
+    assert list(directory.iterdir()) == []
+
+
+def test_two_sources_of_a_server_exclude_each_other() -> None:
+    with pytest.raises(ConfigError, match="give one of them"):
+        demo.run(pg_bindir="/usr/bin", upstream="host=127.0.0.1", port=0, web_port=0)
