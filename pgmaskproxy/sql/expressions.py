@@ -21,14 +21,14 @@ from pgmaskproxy.sql.tree import Node, items, kind_of, mapping, string, strings,
 
 TRANSPARENT: Final = frozenset(
     {
-        "A_ArrayExpr", "A_Const", "A_Indices", "A_Star", "BoolExpr", "BooleanTest", "CaseExpr", "CaseWhen",
-        "CoalesceExpr", "CollateClause", "CurrentOfExpr", "GroupingFunc", "GroupingSet", "IndexElem", "JsonArgument",
-        "JsonArrayAgg", "JsonArrayConstructor", "JsonArrayQueryConstructor", "JsonBehavior", "JsonFuncExpr",
-        "JsonIsPredicate", "JsonKeyValue", "JsonObjectAgg", "JsonObjectConstructor", "JsonOutput", "JsonParseExpr",
-        "JsonReturning", "JsonScalarExpr", "JsonSerializeExpr", "JsonTablePathSpec", "JsonValueExpr", "List",
-        "MergeSupportFunc", "MinMaxExpr", "NamedArgExpr", "NullTest", "ParamRef", "ResTarget", "RowExpr",
-        "SQLValueFunction", "SetToDefault", "String", "Integer", "Float", "Boolean", "BitString", "XmlExpr",
-        "XmlSerialize",
+        "A_ArrayExpr", "A_Const", "A_Indices", "A_Star", "BitString", "BoolExpr", "Boolean", "BooleanTest",
+        "CaseExpr", "CaseWhen", "CoalesceExpr", "CollateClause", "CurrentOfExpr", "Float", "GroupingFunc",
+        "GroupingSet", "IndexElem", "Integer", "JsonArgument", "JsonArrayAgg", "JsonArrayConstructor",
+        "JsonArrayQueryConstructor", "JsonBehavior", "JsonFuncExpr", "JsonIsPredicate", "JsonKeyValue",
+        "JsonObjectAgg", "JsonObjectConstructor", "JsonOutput", "JsonParseExpr", "JsonReturning", "JsonScalarExpr",
+        "JsonSerializeExpr", "JsonTableColumn", "JsonTablePathSpec", "JsonValueExpr", "List", "MergeSupportFunc",
+        "MinMaxExpr", "NamedArgExpr", "NullTest", "ParamRef", "RangeTableFuncCol", "ResTarget", "RowExpr",
+        "SQLValueFunction", "SetToDefault", "String", "XmlExpr", "XmlSerialize",
     }
 )  # fmt: skip
 """Nodes that only combine what is below them."""
