@@ -170,6 +170,7 @@ class Simple:
         link.send(Parse(name, sql, ()).encode(), Exchange(PARSE, forward=False))
         link.send(Bind(name, name, (), (), ()).encode(), Exchange(BIND, forward=False))
         link.send(Execute(name, 0).encode(), Exchange(EXECUTE, forward=False))
+        link.send(Close(b"P", name).encode(), Exchange(CLOSE, forward=False))
         link.send(Close(b"S", name).encode(), Exchange(CLOSE, forward=False))
 
     def _empty(self) -> None:
