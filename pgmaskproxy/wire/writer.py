@@ -33,19 +33,15 @@ class Writer:
 
     def int16(self, number: int) -> None:
         """An Int16, signed or not."""
-        if number > 0x7FFF:
-            number -= 0x10000
-        if not -0x8000 <= number <= 0x7FFF:
+        if not -0x8000 <= number <= 0xFFFF:
             raise InternalError("a number to be sent does not fit an Int16")
-        write_i16_be(self._out, number)
+        write_i16_be(self._out, number - 0x10000 if number > 0x7FFF else number)
 
     def int32(self, number: int) -> None:
         """An Int32, signed or not."""
-        if number > 0x7FFFFFFF:
-            number -= 0x100000000
-        if not -0x80000000 <= number <= 0x7FFFFFFF:
+        if not -0x80000000 <= number <= 0xFFFFFFFF:
             raise InternalError("a number to be sent does not fit an Int32")
-        write_i32_be(self._out, number)
+        write_i32_be(self._out, number - 0x100000000 if number > 0x7FFFFFFF else number)
 
     def raw(self, data: bytes) -> None:
         """Bytes as they are."""
@@ -63,7 +59,9 @@ class Writer:
         if data is None:
             write_i32_be(self._out, -1)
         else:
-            self.int32(len(data))
+            if len(data) > _MAX_LENGTH:
+                raise InternalError("a value is too long for its length field")
+            write_i32_be(self._out, len(data))
             self._out.write(data)
 
     def values(self, items: tuple[bytes | None, ...]) -> None:
