@@ -50,6 +50,11 @@ _TRANSACTION: Final[Mapping[str, TransactionVerb]] = MappingProxyType(
     }
 )
 
+_RELATIONS: Final = frozenset(
+    {"OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_FOREIGN_TABLE", "OBJECT_SEQUENCE", "OBJECT_INDEX"}
+)
+"""What DROP may name that is a relation."""
+
 _FALSE: Final = frozenset({"off", "false", "0"})
 
 
@@ -113,6 +118,7 @@ class Classifier(Copying):
         if kind_of(query) not in LINEAGE:
             self.facts.effects.add(Effect.UNKNOWN)
             return Result((), self.facts.give_up(f"a query of kind {kind_of(query)}"))
+        self.facts.effects |= EFFECTS[kind_of(query)]
         return self.query(query, None, {})
 
     def _inner(self, query: Node) -> str | None:
@@ -169,7 +175,7 @@ class Classifier(Copying):
         else:
             self._query_inside(query)
             reading = Reading(inner=self._inner(query) if kind in LINEAGE else None)
-        self.facts.reads |= self.facts.writes
+        self.facts.reads |= {ref for ref in self.facts.writes if (ref.schema, ref.name) in self.catalog.by_name}
         if not _analyzes(fields):
             self.facts.effects &= self.facts.function_effects | {Effect.READ, Effect.ADMIN, Effect.UNKNOWN}
             self.facts.writes.clear()
@@ -263,7 +269,7 @@ class Classifier(Copying):
                 if isinstance(current.get("relname"), str):
                     self._changed(current)
                 pending.extend(current.values())
-        if kind == "DropStmt":
+        if kind == "DropStmt" and fields.get("removeType") in _RELATIONS:
             for node in items(fields.get("objects")):
                 names = strings(unwrap(node)[1].get("items")) or ((string(node),) if string(node) else ())
                 if names:

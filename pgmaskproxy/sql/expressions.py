@@ -393,7 +393,8 @@ class Expressions(ABC):
         origins = [column.origin for column in columns if column and isinstance(column.origin, Columns)]
         types = (self.type_of(left, scope), self.type_of(right, scope))
         if len(origins) == 2 and join:
-            if self.operator(names, *types):
+            pure = all(origin.pure for origin in origins)  # else a guess may be among what is joined
+            if pure and self.operator(names, *types):
                 self.pair(origins[0], origins[1], where, _at(fields))
                 return True
         elif len(origins) == 1 and lookup:

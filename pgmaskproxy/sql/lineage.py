@@ -46,7 +46,6 @@ class Queries(Sources):
     def select(self, fields: Node, parent: Scope | None, ctes: Mapping[str, NamedQuery]) -> Result:
         """A SELECT, VALUES or set operation."""
         self.facts.step()
-        self.facts.effects.add(Effect.READ)
         ctes = self.with_clause(fields, parent, ctes)
         if "intoClause" in fields:
             self.into(mapping(fields["intoClause"]))
