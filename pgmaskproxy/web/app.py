@@ -54,6 +54,19 @@ async def whoami(
 
 def create_app(services: Services) -> FastAPI:
     """The application; serve it with `web.server.embedded_server`."""
+    app = _application()
+    app.state.services = services
+    app.state.identity = Identity(services)
+    app.state.answers = Answers(services.clock)
+    return app
+
+
+def api_document() -> dict[str, Any]:
+    """The OpenAPI document; needs no services."""
+    return _application().openapi()
+
+
+def _application() -> FastAPI:
     app = FastAPI(
         title="pgmaskproxy",
         version=API_VERSION,
@@ -65,9 +78,6 @@ def create_app(services: Services) -> FastAPI:
         middleware=[Middleware(Guard)],
         redirect_slashes=False,
     )
-    app.state.services = services
-    app.state.identity = Identity(services)
-    app.state.answers = Answers(services.clock)
     for each in (router, requests.router, tokens.router):
         app.include_router(each)
     install(app)

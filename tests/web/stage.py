@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import httpx2
 from argon2 import PasswordHasher
 
 from pgmaskproxy.approval.broker import Broker
@@ -52,6 +53,18 @@ ALICE = basic("alice", "alice's password")
 BOB = basic("bob", "bob's password")
 CAROL = basic("carol", "carol: päss")
 DAVE = basic("dave", "dave's password")
+
+
+def kinds(stage: Stage) -> list[str]:
+    return [line.split('"kind":"')[1].split('"')[0] for line in stage.audit.path.read_text().splitlines()]
+
+
+async def token_of(web: httpx2.AsyncClient, who: dict[str, str], **wish: object) -> str:
+    answer = await web.post("/api/v1/tokens", json=wish, headers=who)
+    assert answer.status_code == 201, answer.text
+    token = answer.json()["token"]
+    assert isinstance(token, str)
+    return token
 
 
 class Clock:
