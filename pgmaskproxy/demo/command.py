@@ -22,7 +22,7 @@ from pgmaskproxy.demo.narrator import Narrator
 from pgmaskproxy.demo.server import HOST
 from pgmaskproxy.demo.stage import AGENT, OWNER, SECOND, Passwords, Ports, Upstream
 from pgmaskproxy.demo.tap import ByteTap
-from pgmaskproxy.demo.tour import Scene, Tour
+from pgmaskproxy.demo.tour import Scene, Tour, command_line
 from pgmaskproxy.errors import ConfigError, Problem
 from pgmaskproxy.logs import configure
 
@@ -81,7 +81,7 @@ async def _serve(
     async with app.running(config, drain_seconds=DRAIN_SECONDS) as running:
         port, web = running.ports.proxy, f"http://{HOST}:{running.ports.web}"
         if not tour:
-            _introduce(narrator, path, port, web, passwords)
+            _introduce(narrator, path, port, web, passwords, psql=database.psql, database=database.database)
             await stop.wait()
             narrator.say("Stopping; everything the demo made is removed.")
             return 0
@@ -132,19 +132,21 @@ def _in_a_thread(function: Callable[[], bool]) -> asyncio.Future[bool]:
     return future
 
 
-def _introduce(narrator: Narrator, path: Path, port: int, web: str, passwords: Passwords) -> None:
-    say = narrator.say
+def _introduce(
+    narrator: Narrator, path: Path, port: int, web: str, passwords: Passwords, *, psql: str, database: str
+) -> None:
+    say, program = narrator.say, command_line()
     say(f"The proxy listens on {HOST}:{port}, its REST interface on {web}. Files: {path.parent}")
     narrator.title("Be the agent")
-    say(f"  psql 'postgresql://{AGENT}:{passwords.agent}@{HOST}:{port}/shop'", "bold")
-    say("  The same URL works in psycopg, asyncpg, SQLAlchemy, JDBC (jdbc:postgresql://...) and any other driver. Try:")
+    say(f"  {psql} 'postgresql://{AGENT}:{passwords.agent}@{HOST}:{port}/{database}'", "bold")
+    say("  The same URL works in psycopg, asyncpg, SQLAlchemy and any other driver. Try:")
     for line in TRY:
         say(f"    {line}", "cyan")
     narrator.title("Be the one who decides")
     say(f"  {SECOND} (password {passwords.second}) is a database administrator. In another terminal:")
     say(f"  export PGMASKPROXY_URL={web} PGMASKPROXY_PERSON={SECOND} PGMASKPROXY_PASSWORD={passwords.second}", "bold")
-    say("  pgmaskproxy approvals list", "bold")
-    say("  pgmaskproxy approvals approve apr_...      # or reject apr_... --reason '...'", "bold")
+    say(f"  {program} approvals list", "bold")
+    say(f"  {program} approvals approve apr_...      # or reject apr_... --reason '...'", "bold")
     say(f"  or: curl -u {SECOND}:{passwords.second} {web}/api/v1/requests", "bold")
     say(f"  {OWNER} (password {passwords.owner}) owns the agent: she is refused.")
     say("")

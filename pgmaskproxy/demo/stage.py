@@ -71,6 +71,8 @@ class Upstream:
     admin: str = field(repr=False)
     """A superuser's conninfo to the same database: the demo's own eyes, never the agent's."""
     version: str
+    psql: str = "psql"
+    """How to call psql here: the server's own where there is none on the path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,8 @@ def embedded(bindir: Path | None) -> Iterator[Upstream]:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(shop.DATABASE)))
         admin = server.conninfo(shop.DATABASE)
         _fill(admin, password)
-        yield Upstream(server.host, server.port, shop.ROLE, password, shop.DATABASE, admin, server.version)
+        psql = "psql" if shutil.which("psql") else str(server.bindir / "psql")
+        yield Upstream(server.host, server.port, shop.ROLE, password, shop.DATABASE, admin, server.version, psql)
 
 
 @contextmanager

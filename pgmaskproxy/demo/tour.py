@@ -6,11 +6,13 @@ REST, and at the end every byte that the agent was sent is searched for every se
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Final, final
 
 import psycopg
 
@@ -20,53 +22,13 @@ from pgmaskproxy.demo.agent import REQUEST_ID, AsyncpgAgent, Pending, PsycopgAge
 from pgmaskproxy.demo.approver import Approver
 from pgmaskproxy.demo.narrator import Narrator
 from pgmaskproxy.demo.stage import AGENT, OWNER, SECOND, Passwords
+from pgmaskproxy.demo.steps import MASKED, PLAIN, REFUSED, describe, differs, not_refused, truth
 from pgmaskproxy.demo.tap import ByteTap
 
-INSUFFICIENT_PRIVILEGE: Final = "42501"
 NOTICE_SECONDS: Final = 15.0
 REPLY_SECONDS: Final = 15.0
 PATIENCE: Final = 1800.0
 """Seconds a human has for a decision: more than the policy's deadline."""
-
-PLAIN: Final = (
-    ("orders of a city, counted", "SELECT city, orders, revenue FROM sales_by_city ORDER BY city"),
-    (
-        "a join and an aggregate",
-        "SELECT p.name, sum(o.quantity) AS sold FROM orders o JOIN products p ON p.id = o.product_id"
-        " GROUP BY p.name ORDER BY sold DESC, p.name LIMIT 3",
-    ),
-)
-MASKED: Final[Sequence[tuple[str, str, Sequence[Sequence[object]]]]] = (
-    (
-        "names stay, secrets do not",
-        "SELECT name, email, ssn, card, birth_date, profile FROM customers ORDER BY id LIMIT 2",
-        (
-            ("Bram Abbott", "b***@post.example", "***", "***7294", None, None),
-            ("Chloe Abbott", "c***@letters.example", "***", "***4584", None, None),
-        ),
-    ),
-    (
-        "another name does not help",
-        "WITH c AS (SELECT id, ssn AS harmless FROM customers) SELECT harmless FROM c ORDER BY id LIMIT 1",
-        (("***",),),
-    ),
-    (
-        "nor does a view (what it derives has no mask of its own, so it is NULL), or a materialized one",
-        "SELECT v.contact, m.email FROM customer_contacts v JOIN customer_totals m ON m.id = v.id"
-        " ORDER BY v.id LIMIT 1",
-        ((None, "b***@post.example"),),
-    ),
-    ("nor a partition", "SELECT card FROM payments_2024 ORDER BY id LIMIT 1", (("***3581",),)),
-)
-REFUSED: Final = (
-    ("guessing", "SELECT name FROM customers WHERE ssn LIKE '9%'"),
-    ("sorting", "SELECT name FROM customers ORDER BY birth_date LIMIT 1"),
-    ("computing", "SELECT lower(ssn) FROM customers"),
-    ("converting", "SELECT replace(ssn, '-', '')::int FROM customers"),
-    ("packing a row into JSON", "SELECT row_to_json(c) FROM customers c"),
-    ("comparing with values of its own", "SELECT ssn FROM customers UNION SELECT '937-63-8919'"),
-    ("copying it to where nothing masks it", "CREATE TABLE shop.copied AS SELECT name, ssn FROM customers"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +75,7 @@ class Tour:
         for why, statement in PLAIN:
             reply = agent.ask(statement)
             self._show(agent.name, statement, reply)
-            self._tell.check(why, _differs(reply, _truth(self._scene.admin, statement)))
+            self._tell.check(why, differs(reply, truth(self._scene.admin, statement)))
 
     def _masked(self, agent: PsycopgAgent) -> None:
         tell = self._tell
@@ -121,21 +83,21 @@ class Tour:
         for why, statement, expected in MASKED:
             reply = agent.ask(statement)
             self._show(agent.name, statement, reply)
-            tell.check(why, _differs(reply, expected))
+            tell.check(why, differs(reply, expected))
 
         statement = "SELECT name, salary, department FROM employees WHERE id = $1"
         other = AsyncpgAgent(self._scene.agent)
         replies = other.ask(statement, 7, times=2)
         self._show(other.name, f"{statement}   -- binary, executed twice from one prepared statement", replies[-1])
         row = ("Yara Conti", None, "finance")
-        tell.check("binary results and cached statements, too", [p for r in replies for p in _differs(r, (row,))])
+        tell.check("binary results and cached statements, too", [p for r in replies for p in differs(r, (row,))])
 
         statement = "COPY customers (id, name, email, ssn) TO STDOUT"
         reply = agent.copy(statement)
         self._show(agent.name, statement, reply)
         problems = [] if reply.error or len(reply.rows) == 239 else [f"{len(reply.rows)} rows"]
         first = Reply(rows=reply.rows[:1], error=reply.error)
-        tell.check("and COPY", [*problems, *_differs(first, (("1", "Bram Abbott", "b***@post.example", "***"),))])
+        tell.check("and COPY", [*problems, *differs(first, (("1", "Bram Abbott", "b***@post.example", "***"),))])
 
     def _refused(self, agent: PsycopgAgent) -> None:
         tell = self._tell
@@ -143,18 +105,18 @@ class Tour:
         for why, statement in REFUSED:
             reply = agent.ask(statement)
             self._show(agent.name, statement, reply)
-            tell.check(f"{why} is refused", _not_refused(reply))
+            tell.check(f"{why} is refused", not_refused(reply))
         other = AsyncpgAgent(self._scene.agent)
         statement = "SELECT id, ssn FROM customers WHERE card = $1"
         reply = other.ask(statement, "4111110001047294")[0]
         self._show(other.name, statement, reply)
-        tell.check("to asyncpg as well", _not_refused(reply))
-        tell.check("the session goes on after it", _differs(agent.ask("SELECT 1 + 1"), ((2,),)))
+        tell.check("to asyncpg as well", not_refused(reply))
+        tell.check("the session goes on after it", differs(agent.ask("SELECT 1 + 1"), ((2,),)))
 
     def _held(self, agent: PsycopgAgent) -> None:
         tell = self._tell
         tell.title("4. Dangerous statements wait for a person who is not behind them")
-        before = _truth(self._scene.admin, "SELECT sum(price) FROM products")
+        before = truth(self._scene.admin, "SELECT sum(price) FROM products")
         with (
             Approver(self._scene.web, OWNER, self._scene.passwords.owner) as owner,
             Approver(self._scene.web, SECOND, self._scene.passwords.second) as second,
@@ -167,13 +129,13 @@ class Tour:
 
             statement = "UPDATE products SET price = price + 1"
             reply, state = self._hold(agent, statement, second, consent)
-            after = _truth(self._scene.admin, "SELECT sum(price) FROM products")
+            after = truth(self._scene.admin, "SELECT sum(price) FROM products")
             if state == "rejected":
                 tell.check(
-                    "it did not run", [*_not_refused(reply, hint=False), *([] if before == after else ["it ran"])]
+                    "it did not run", [*not_refused(reply, hint=False), *([] if before == after else ["it ran"])]
                 )
             else:
-                problems = [] if reply.tag == "UPDATE 24" else [_describe(reply)]
+                problems = [] if reply.tag == "UPDATE 24" else [describe(reply)]
                 problems += [] if after[0][0] - before[0][0] == 24 else ["prices are not as they should be"]
                 tell.check(f"approved by {SECOND}, it ran once", problems)
 
@@ -184,13 +146,16 @@ class Tour:
                 self._decided(second.reject(request, why).status)
 
             statement = "DELETE FROM payments"
+            paid = truth(self._scene.admin, "SELECT count(*) FROM payments")
             reply, state = self._hold(agent, statement, second, dissent)
             if state == "rejected":
                 told = reply.error is not None and (why in reply.error.detail or not self._automatic)
+                left = truth(self._scene.admin, "SELECT count(*) FROM payments")
+                tell.check("it did not run", [] if left == paid else ["payments are gone"])
                 tell.check(
-                    "the reason arrives", [*_not_refused(reply, hint=False), *([] if told else [_describe(reply)])]
+                    "the reason arrives", [*not_refused(reply, hint=False), *([] if told else [describe(reply)])]
                 )
-            tell.check("the session goes on after it", _differs(agent.ask("SELECT 1 + 1"), ((2,),)))
+            tell.check("the session goes on after it", differs(agent.ask("SELECT 1 + 1"), ((2,),)))
 
     def _hold(
         self, agent: PsycopgAgent, statement: str, second: Approver, decide: Callable[[str], None]
@@ -210,7 +175,7 @@ class Tour:
         request = found.group()
         self._requests.append(request)
         early = pending.finished(0.2)
-        tell.check("a notice says that it is held", [] if early is None else [f"it did not wait: {_describe(early)}"])
+        tell.check("a notice says that it is held", [] if early is None else [f"it did not wait: {describe(early)}"])
         if self._automatic:
             decide(request)
         else:
@@ -249,7 +214,7 @@ class Tour:
             reason = " --reason 'why not'" if word == "reject" else ""
             self._tell.say(
                 f"  PGMASKPROXY_URL={self._scene.web} PGMASKPROXY_PASSWORD={password} "
-                f"pgmaskproxy approvals {word} --person {SECOND} {request}{reason}"
+                f"{command_line()} approvals {word} --person {SECOND} {request}{reason}"
             )
 
     def _audit(self) -> None:
@@ -300,27 +265,7 @@ def _first_notice(agent: PsycopgAgent, pending: Pending) -> str:
     return ""
 
 
-def _truth(conninfo: str, statement: str) -> tuple[tuple[Any, ...], ...]:
-    """What the server itself answers to somebody who may see everything."""
-    with psycopg.connect(conninfo) as connection:
-        return tuple(connection.execute(statement.encode()).fetchall())
-
-
-def _differs(reply: Reply, expected: Sequence[Sequence[object]]) -> list[str]:
-    if reply.error is not None or reply.rows != tuple(map(tuple, expected)):
-        return [_describe(reply)]
-    return []
-
-
-def _not_refused(reply: Reply, *, hint: bool = True) -> list[str]:
-    error = reply.error
-    if error is None or error.sqlstate != INSUFFICIENT_PRIVILEGE or (hint and not error.hint):
-        return [_describe(reply)]
-    return []
-
-
-def _describe(reply: Reply) -> str:
-    """What a reply was, for the line that says it is wrong; rows are shown above already."""
-    if reply.error is not None:
-        return f"{reply.error.sqlstate} {reply.error.message}; {reply.error.detail}; {reply.error.hint}"
-    return f"{len(reply.rows)} rows, {reply.tag or 'no tag'}"
+def command_line() -> str:
+    """How to call `pgmaskproxy` from another terminal: by its place where it is not on the path."""
+    installed = Path(sys.executable).with_name("pgmaskproxy")
+    return "pgmaskproxy" if shutil.which("pgmaskproxy") or not installed.exists() else str(installed)
