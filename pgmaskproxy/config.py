@@ -121,7 +121,12 @@ class Upstream(_Section):
         default=None, description="Its password, best as ${file:/run/secrets/upstream}; none for trust and peer."
     )
     sslmode: Literal["disable"] = Field(default="disable", description="TLS to the server: not yet.")
-    attestation: Literal["off"] = Field(default="off", description="Proof by the server's own tree: not yet.")
+    attestation: Literal["preferred", "off"] = Field(
+        default="preferred",
+        description="preferred: the server prints its own tree of every statement to the proxy, which so far only "
+        "matches it to the statement; the trees go to the server's log too, unless the role's log_min_messages is "
+        "fatal. off: it does not, as behind a pooler that refuses start-up parameters.",
+    )
     databases: Databases = Field(
         description="Databases that clients may ask for: a list, or a mapping of the client's name to the server's."
     )

@@ -286,6 +286,9 @@ class Refusal:
     column: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     """What an agent can parse: the JSON object in DETAIL's last line."""
+    unproven: bool = False
+    """It says only that something could not be proven: where the server itself finds an error in the
+    statement (a column that does not exist), that error is the better answer."""
 
 
 @dataclass(frozen=True, slots=True)

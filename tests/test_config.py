@@ -194,7 +194,7 @@ lisen: {}
         f'{at}5: unknown setting "upstream.prot"',
         f"{at}6: the environment has no NOPE",
         f"{at}7: \"upstream.sslmode\": input should be 'disable'",
-        f"{at}8: \"upstream.attestation\": input should be 'off'",
+        f"{at}8: \"upstream.attestation\": input should be 'preferred' or 'off'",
         f'{at}9: "upstream.accept_trees_in_server_log" {later}',
         f'{at}10: "upstream.databases": dictionary should have at least 1 item after validation, not 0',
         f'{at}11: "trust" {later}',

@@ -25,7 +25,7 @@ from pgmaskproxy.model import (
 from pgmaskproxy.policy import refusals
 from pgmaskproxy.policy.coverage import BUILTIN, Matches, match
 from pgmaskproxy.policy.facts import EXPLAIN, Touched, touched
-from pgmaskproxy.policy.outputs import judge_outputs, visibility
+from pgmaskproxy.policy.outputs import judge_outputs, mixed_outputs, visibility
 from pgmaskproxy.policy.rules import Policy, declared_labels
 from pgmaskproxy.policy.settings import setting_allowed
 from pgmaskproxy.policy.uses import judge_uses
@@ -110,6 +110,8 @@ def _refusal(facts: Touched, matches: Matches) -> Refusal | None:
         for relation in sorted(facts.relations):
             if facts.secret(relation):
                 return refusals.explain(facts, relation)
+    for column in mixed_outputs(facts):
+        return refusals.mixed(facts, column)
     if facts.opaque and not _may_be_null(facts):
         return refusals.opaque(facts)
     return None

@@ -54,6 +54,17 @@ def judge_outputs(facts: Touched) -> Outputs:
     return Outputs(masks, tuple(sorted(cleared)))
 
 
+def mixed_outputs(facts: Touched) -> list[ColumnRef]:
+    """Masked columns that share an output with the statement's own values: a code book in the making (DESIGN 3b)."""
+    return sorted(
+        column
+        for origin in facts.analysis.outputs or ()
+        if isinstance(origin, Columns) and not origin.pure
+        for column in origin.columns
+        if column_mask(facts.policy, facts.principal, facts.labels(column)) is not None
+    )
+
+
 def visibility(  # noqa: PLR0917
     policy: Policy,
     principal: Principal,

@@ -39,6 +39,7 @@ def denied_by(rule: Rule, facts: Touched) -> Refusal:
         schema=relation.schema,
         table=relation.name,
         facts=facts_of(rule=rule.id, effect=effects, relation=str(relation) if relation.name else ""),
+        unproven=Effect.UNKNOWN in facts.effects & rule.effects,
     )
 
 
@@ -51,6 +52,7 @@ def not_covered(need: Need, others: Iterable[Need]) -> Refusal:
             detail="No rule holds UNKNOWN statements for a person to read.",
             hint="Say it in plain SQL: one simple statement over named tables and columns.",
             facts=facts_of(effect="UNKNOWN"),
+            unproven=True,
         )
     more = [str(other) for other in others if other != need]
     relation = need.relation or RelationRef("", "")
@@ -78,6 +80,7 @@ def undefined(relation: RelationRef) -> Refusal:
         hint="Name it with its schema. One made a moment ago is known as soon as the catalog is read again; "
         "temporary tables are not known at all.",
         facts=facts_of(relation=str(relation)),
+        unproven=True,
     )
 
 
@@ -145,6 +148,7 @@ def unresolved_use(use: ColumnUse) -> Refusal:
         detail="What is not known is taken for labelled.",
         hint="Write the column with its table's name or alias.",
         facts=facts_of(column=str(use.column), use=use.use.value, where=use.where),
+        unproven=True,
     )
 
 
@@ -176,6 +180,21 @@ def opaque(facts: Touched) -> Refusal:
         schema=relation.schema,
         table=relation.name,
         facts=facts_of(relation=str(relation) if secret else "", use="output", reason=facts.opaque),
+        unproven=True,
+    )
+
+
+def mixed(facts: Touched, column: ColumnRef) -> Refusal:
+    """A labelled column shares an output with values that the statement brings itself."""
+    return _about_column(
+        facts,
+        column,
+        f"column {column} may not be mixed with other values in one output",
+        "Another arm of the set operation feeds the same output with values of its own: they could be a code book.",
+        "Select the column in a statement of its own, or in a UNION ALL of columns with the same label.",
+        use="output",
+        where="set operation",
+        allowed="output",
     )
 
 

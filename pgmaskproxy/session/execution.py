@@ -79,6 +79,24 @@ class Execution:
         self._asking.record_refusal(self._link.serial(), refusal, ruling, sql)
         self._link.substitute(refusal).offset = offset
 
+    def refuse_unproven(self, refusal: Refusal, ruling: Ruling, parse: Parse, *, offset: int = 0) -> Flow[None]:
+        """Refuse, but let the server speak first: if the statement is wrong, its error is the better answer.
+
+        Parse runs nothing, and what it says quotes nothing but the statement's own text.
+        """
+        link = self._link
+        name = link.reserved + b"_unproven"
+        exchange, closed = Exchange(PARSE, forward=False), Exchange(CLOSE, forward=False)
+        exchange.offset = offset
+        link.send(Parse(name, parse.query, parse.parameter_types).encode(), exchange)
+        link.send(Close(b"S", name).encode(), closed)
+        link.flush()
+        yield Wait(exchange=closed)
+        if exchange.failed:
+            self._asking.record_refusal(link.serial(), refusal, ruling, ruling.sql)
+        else:
+            self.refuse(refusal, ruling, ruling.sql, offset=offset)
+
     def copy_in(self, exchange: Exchange) -> Flow[None]:
         """Relay the client's COPY data until it ends. Nothing is sent behind COPY FROM STDIN before that.
 

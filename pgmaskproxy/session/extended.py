@@ -49,6 +49,8 @@ class Extended:
         ruling = rulings[0]
         refusal = ruling.decision.refusal
         if ruling.decision.outcome is Outcome.DENY and refusal is not None:
+            if refusal.unproven:
+                return (yield from self._execution.refuse_unproven(refusal, ruling, message))
             return self._execution.refuse(refusal, ruling, sql, offset=ruling.offset)
         exchange = Exchange(PARSE, forward=True)
         exchange.scrub = ruling.decision.scrub

@@ -90,7 +90,11 @@ class Simple:
         link = self._link
         ruling = yield from self._ruling(judged)
         if isinstance(ruling, Refusal):
-            self._execution.refuse(ruling, judged, judged.sql, offset=judged.offset)
+            if ruling.unproven:
+                text = Parse(b"", judged.sql.encode(), ())
+                yield from self._execution.refuse_unproven(ruling, judged, text, offset=judged.offset)
+            else:
+                self._execution.refuse(ruling, judged, judged.sql, offset=judged.offset)
             return False
         if ruling.decision.outcome is Outcome.HOLD and grant is None:
             # It could not be asked before: what its name stands for is known only now, or what its names
