@@ -1,0 +1,1 @@
+"""Transcripts: the protocol logic of a session, specified line by line."""

@@ -1,0 +1,127 @@
+"""The judge's answers in words: `read masks=-,ssn`, `delete hold ; deny`, `set=search_path:s9`, `execute=s`.
+
+One item per statement, with a ` ; ` between them. The first word says what the statement is; the others what policy
+says of it. Without one it is allowed, its errors are not scrubbed, and its one output is clear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pgmaskproxy.model import (
+    NULL_MASK,
+    Analysis,
+    ApprovalTerms,
+    CopyShape,
+    Decision,
+    Effect,
+    Mask,
+    NameUse,
+    NameVerb,
+    Outcome,
+    Refusal,
+    RuleRef,
+    Ruling,
+    Setting,
+    Statement,
+    TransactionVerb,
+    Visibility,
+)
+
+SSN = Mask("redact", "ssn")
+MASKS = {"-": None, "ssn": SSN, "null": NULL_MASK, "email": Mask("email", "email")}
+DENIED = Refusal("42501", "permission denied by policy", rule=RuleRef("no-secrets", "policy.yaml", 7))
+TERMS = ApprovalTerms(RuleRef("ask-first"), ("dba",))
+PATH = ("pg_catalog", "public")
+
+_STATEMENTS: dict[str, tuple[str, frozenset[Effect]]] = {
+    "read": ("SelectStmt", frozenset({Effect.READ})),
+    "write": ("InsertStmt", frozenset({Effect.WRITE})),
+    "delete": ("DeleteStmt", frozenset({Effect.WRITE})),
+    "ddl": ("CreateStmt", frozenset({Effect.DDL})),
+    "call": ("CallStmt", frozenset({Effect.ROUTINE})),
+    "set": ("VariableSetStmt", frozenset({Effect.SESSION})),
+    "empty": ("", frozenset()),
+    "listen": ("ListenStmt", frozenset({Effect.SESSION})),
+    "copyother": ("CopyStmt", frozenset({Effect.EXPORT})),
+    "copyout": ("CopyStmt", frozenset({Effect.READ})),
+    "copyin": ("CopyStmt", frozenset({Effect.WRITE})),
+    "discard": ("DiscardStmt", frozenset({Effect.SESSION})),
+}
+_MOVING = frozenset({"ddl", "call", "set", "discard"})
+_PREPARE = {NameVerb.PREPARE, NameVerb.DECLARE, NameVerb.EXECUTE, NameVerb.FETCH}
+
+
+def visibility(known: str = "1") -> Visibility:
+    """Relation 1 is `customers`: id, name, ssn; its third column is labelled."""
+    return Visibility(frozenset(int(oid) for oid in known.split(",")), {(1, 3): SSN})
+
+
+def parts(sql: str, *, several: bool) -> Iterator[tuple[str, int]]:
+    """The statements of a text and where they begin; no test of the session has a semicolon inside a literal."""
+    if not several:
+        yield sql, 0
+        return
+    at = 0
+    for part in sql.split(";"):
+        if part.strip():
+            yield part.strip(), at + len(part) - len(part.lstrip())
+        at += len(part) + 1
+
+
+def rulings(statement: Statement, words: Sequence[str]) -> tuple[Ruling, ...]:
+    """The rulings on what was asked, one for each of its statements."""
+    items = " ".join(words).split(" ; ") if words != ["none"] else []
+    found = list(parts(statement.sql, several=not statement.extended))
+    assert len(found) == len(items), f"{len(found)} statements, {len(items)} rulings"
+    return tuple(
+        _ruling(item.split(), sql, offset, statement) for item, (sql, offset) in zip(items, found, strict=True)
+    )
+
+
+def _ruling(words: Sequence[str], sql: str, offset: int, statement: Statement) -> Ruling:
+    options = dict(word.partition("=")[::2] for word in words)
+    first, _, argument = words[0].partition("=")
+    names: NameUse | None = None
+    transaction = TransactionVerb(first) if first in TransactionVerb._value2member_map_ else None
+    if transaction is not None:
+        kind, effects = "TransactionStmt", frozenset({Effect.TRANSACTION})
+    elif first in _STATEMENTS:
+        kind, effects = _STATEMENTS[first]
+    else:
+        kind, effects = f"{first.title()}Stmt", frozenset({Effect.READ})
+    if first in NameVerb._value2member_map_:
+        verb = NameVerb(first)
+        all_of_them = argument in {"", "*"}
+        names = NameUse(verb, None if all_of_them else argument, holdable="holdable" in options)
+    settings = ()
+    if first == "set":
+        name, _, value = argument.partition(":")
+        settings = (Setting(name, value or None, constant=value != "?"),)
+    copies = "copyout" in options or "copyin" in options
+    masks = options.get("masks", "-" if first == "read" or (names and names.verb in _PREPARE) else "")
+    columns = masks.count(",") + 1
+    analysis = Analysis(
+        kind,
+        effects,
+        redacted=sql,
+        names=names,
+        copy=CopyShape(first == "copyout", True, f"SELECT {columns} COLUMNS", columns) if copies else None,
+        settings=settings,
+        transaction=transaction,
+        parameters=int(options.get("parameters", 0)),
+        moves_names=transaction is not None or first in _MOVING or "moves" in options,
+    )
+    return Ruling(sql, offset, analysis, _decision(options, masks), int(options.get("epoch", 1)), statement.search_path)
+
+
+def _decision(options: dict[str, str], masks: str) -> Decision:
+    outcome = Outcome.HOLD if "hold" in options else Outcome.DENY if "deny" in options else Outcome.ALLOW
+    return Decision(
+        outcome,
+        refusal=DENIED if outcome is Outcome.DENY else None,
+        masks=None if masks == "?" else tuple(MASKS[word] for word in masks.split(",") if word),
+        terms=(TERMS,) if outcome is Outcome.HOLD else (),
+        scrub="scrub" in options,
+        policy_version=options.get("version", "v1"),
+    )
