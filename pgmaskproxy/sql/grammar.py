@@ -156,7 +156,7 @@ def redact(sql: str) -> str:
 def _parse_json(data: bytes) -> list[Node]:
     result = lib.pg_query_parse(data)
     try:
-        _raise_error(result, data)
+        _raise_error(result)
         tree: bytes = result.parse_tree
     finally:
         lib.pg_query_free_parse_result(result)
@@ -197,19 +197,18 @@ def _scan(data: bytes) -> Any:
     """The scanner's tokens, each with `token`, `start`, `end` (bytes) and `keyword_kind`."""
     result = lib.pg_query_scan(data)
     try:
-        _raise_error(result, data)
+        _raise_error(result)
         return _tokens.ScanResult.FromString(ctypes.string_at(result.pbuf.data, result.pbuf.len)).tokens
     finally:
         lib.pg_query_free_scan_result(result)
 
 
-def _raise_error(result: ctypes.Structure, data: bytes) -> None:
+def _raise_error(result: ctypes.Structure) -> None:
     if not result.error:
         return
     error = result.error.contents
     message = error.message.decode(errors="replace") if error.message else "syntax error"
-    cursor = int(error.cursorpos)
-    position = len(data[: cursor - 1].decode(errors="ignore")) + 1 if cursor > 0 else 0
+    position = max(0, int(error.cursorpos))  # in characters, whatever postgast's documentation says
     if message.startswith("memory exhausted") or "stack depth" in message:
         raise Unparsable("statement is nested too deeply", sqlstate="54001", position=position)
     raise Unparsable(message, position=position)

@@ -83,7 +83,7 @@ class Queries(Sources):
             value = mapping(target.get("val"))
             star = self._star(value, scope)
             if star is None:
-                name = text(target.get("name")) or output_name(value)
+                name = text(target.get("name")) or output_name(value, lambda query: self._first_name(query, scope))
                 outputs.append(Output(name, self.origin(value, scope), self.type_of(value, scope)))
                 continue
             outputs.extend(star.outputs)
@@ -93,6 +93,10 @@ class Queries(Sources):
             reason = more.reason if isinstance(more, Opaque) else "a star over columns of unknown number"
             self.facts.give_up(reason)
         return Result(tuple(outputs), more)
+
+    def _first_name(self, query: Node, scope: Scope) -> str:
+        result = self.query(query, scope, scope.ctes)
+        return result.outputs[0].name if result.outputs else ""
 
     def _star(self, value: Node, scope: Scope) -> Result | None:
         """What `*`, `t.*` or `(c).*` stands for; None for any other target."""

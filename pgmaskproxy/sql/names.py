@@ -5,9 +5,9 @@ An outer query finds the column by it, so a wrong guess here would look in the w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeAlias
 
 from pgmaskproxy.sql.tree import Node, items, mapping, strings, text, unwrap
 
@@ -65,12 +65,16 @@ _BY_OPERATION: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-def output_name(node: Node) -> str:
+Inside: TypeAlias = Callable[[Node], str]
+"""The name of the first column of a subquery whose target list begins with a star."""
+
+
+def output_name(node: Node, inside: Inside = lambda _: "") -> str:
     """The name of an expression's output column where no AS gives one."""
-    return _figure(node)[0] or UNNAMED
+    return _figure(node, inside)[0] or UNNAMED
 
 
-def _figure(node: Node) -> tuple[str, int]:
+def _figure(node: Node, inside: Inside) -> tuple[str, int]:
     """A name and how strong a hint it is: 2 its own, 1 a type's or CASE, 0 none."""
     kind, fields = unwrap(node)
     match kind:
@@ -79,24 +83,24 @@ def _figure(node: Node) -> tuple[str, int]:
             return (names[-1], 2) if names else ("", 0)
         case "A_Indirection":
             names = strings(fields.get("indirection"))
-            return (names[-1], 2) if names else _figure(mapping(fields.get("arg")))
+            return (names[-1], 2) if names else _figure(mapping(fields.get("arg")), inside)
         case "FuncCall":
             return strings(fields.get("funcname"))[-1], 2
         case "A_Expr":
             return ("nullif", 2) if fields.get("kind") == "AEXPR_NULLIF" else ("", 0)
         case "TypeCast":
-            name, strength = _figure(mapping(fields.get("arg")))
+            name, strength = _figure(mapping(fields.get("arg")), inside)
             if strength <= 1:
                 names = strings(mapping(fields.get("typeName")).get("names"))
                 return (names[-1], 1) if names else (name, strength)
             return name, strength
         case "CollateClause":
-            return _figure(mapping(fields.get("arg")))
+            return _figure(mapping(fields.get("arg")), inside)
         case "CaseExpr":
-            name, strength = _figure(mapping(fields.get("defresult")))
+            name, strength = _figure(mapping(fields.get("defresult")), inside)
             return (name, strength) if strength > 1 else ("case", 1)
         case "SubLink":
-            return _figure_sublink(fields)
+            return _figure_sublink(fields, inside)
         case "MinMaxExpr" | "XmlExpr" | "SQLValueFunction" | "JsonFuncExpr":
             name = _BY_OPERATION.get(text(fields.get("op")), "")
             return name, 2 if name else 0
@@ -105,19 +109,19 @@ def _figure(node: Node) -> tuple[str, int]:
             return name, 2 if name else 0
 
 
-def _figure_sublink(fields: Node) -> tuple[str, int]:
+def _figure_sublink(fields: Node, inside: Inside) -> tuple[str, int]:
     match fields.get("subLinkType"):
         case "EXISTS_SUBLINK":
             return "exists", 2
         case "ARRAY_SUBLINK":
             return "array", 2
         case "EXPR_SUBLINK":
-            return first_name(mapping(fields.get("subselect")))
+            return _first_name(mapping(fields.get("subselect")), inside)
         case _:
             return "", 0
 
 
-def first_name(query: Node) -> tuple[str, int]:
+def _first_name(query: Node, inside: Inside) -> tuple[str, int]:
     """The name of a query's first column, of its leftmost arm."""
     kind, fields = unwrap(query)
     if kind != "SelectStmt":
@@ -134,6 +138,6 @@ def first_name(query: Node) -> tuple[str, int]:
         value = mapping(entry.get("val"))
         _, reference = unwrap(value)
         if any(unwrap(part)[0] == "A_Star" for part in items(reference.get("fields"))):
-            return "", 0
-        return output_name(value), 2
+            return inside(query), 2
+        return output_name(value, inside), 2
     return "", 0
