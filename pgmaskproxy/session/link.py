@@ -74,6 +74,10 @@ class Link:
         self.min_messages = "notice"
         """The client's own client_min_messages; the server's stays at log (DESIGN 3d)."""
         self.closed = False
+        self.settling: Exchange | None = None
+        """The last Sync behind a change of the table of names. Until it is answered, the change may be taken back,
+        and what comes behind that Sync would run all the same: so nothing behind it is looked up before."""
+        self._renamed = False
         self._tickets = 0
         self._serials = 0
 
@@ -115,6 +119,7 @@ class Link:
                 exchange.undo()
             return exchange
         self.unsynced = True
+        self._renamed = self._renamed or exchange.undo is not None
         self.pipeline.append(exchange)
         self.to_server(frame)
         return exchange
@@ -137,6 +142,8 @@ class Link:
         self.generation += 1
         self.send(Sync().encode(), exchange)
         self.pipeline.discarding = False
+        if self._renamed:
+            self.settling, self._renamed = exchange, False
         self.unsynced = False
         self.executed = False
         return exchange

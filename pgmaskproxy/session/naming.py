@@ -49,8 +49,8 @@ class Naming:
         if names is None:
             return ruling
         if names.verb is NameVerb.PREPARE and ruling.decision.outcome is Outcome.HOLD:
-            # It runs nothing yet; every EXECUTE of it is held.
-            return replace(ruling, decision=replace(ruling.decision, outcome=Outcome.ALLOW, terms=()))
+            # It runs nothing yet; every EXECUTE of it is held, on the terms that stay in the decision.
+            return replace(ruling, decision=replace(ruling.decision, outcome=Outcome.ALLOW))
         if not self.goes_by_name(ruling):
             return ruling
         target = self.target(ruling)
@@ -85,7 +85,10 @@ class Naming:
             return None
         name = names.name.encode() if names.name is not None else None
         if names.verb is NameVerb.PREPARE and name is not None:
-            return table.prepare(Prepared(name, _inside(ruling), by_sql=True))
+            decision = ruling.decision
+            if decision.terms:
+                decision = replace(decision, outcome=Outcome.HOLD)
+            return table.prepare(Prepared(name, _inside(replace(ruling, decision=decision)), by_sql=True))
         if names.verb is NameVerb.DECLARE and name is not None:
             # Whoever agreed to the DECLARE agreed to the rows: FETCH does not ask again.
             opened = _inside(replace(ruling, decision=replace(ruling.decision, outcome=Outcome.ALLOW, terms=())))

@@ -9,10 +9,11 @@ from pgmaskproxy.model import Refusal
 from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.execution import Execution
 from pgmaskproxy.session.extended import Extended
-from pgmaskproxy.session.flow import Flow
+from pgmaskproxy.session.flow import Flow, Wait
 from pgmaskproxy.session.holding import Holding
 from pgmaskproxy.session.link import Link
 from pgmaskproxy.session.naming import Naming
+from pgmaskproxy.session.pipeline import Exchange
 from pgmaskproxy.session.simple import Simple
 from pgmaskproxy.wire.copy import CopyData, CopyDone, CopyFail
 from pgmaskproxy.wire.frontend import (
@@ -55,6 +56,8 @@ class Frontend:
         if isinstance(message, Sync):
             self._extended.sync()
             return None
+        if link.settling is not None and not link.settling.settled:
+            return self._settled(message, link.settling)
         if link.pipeline.discarding:
             # The server failed something and ignores all before Sync; so do we, or a dropped Close
             # would leave the table of names wrong.
@@ -83,3 +86,10 @@ class Frontend:
         if isinstance(message, CopyData | CopyDone | CopyFail):
             return None  # left over from a COPY that failed: the server ignores them as well
         raise PeerError("a message that does not belong here")
+
+    def _settled(self, message: FrontendMessage, sync: Exchange) -> Flow[None]:
+        """Handle it once the names are certain: a change that fails before a Sync does not stop what follows it."""
+        yield Wait(exchange=sync)
+        flow = self.handle(message)
+        if flow is not None:
+            yield from flow

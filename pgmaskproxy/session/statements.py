@@ -63,12 +63,13 @@ class Names:
         return len(self.statements) + len(self.portals) >= self._limit
 
     def prepare(self, prepared: Prepared) -> Undo:
-        """A Parse or PREPARE was sent. An existing name stays as it is: the server will refuse (42P05)."""
-        return _put(self.statements, prepared.name, prepared, replace=prepared.name == b"")
+        """A Parse or PREPARE was sent. If the name exists, the server refuses (42P05) and the old entry comes back."""
+        return _put(self.statements, prepared.name, prepared)
 
     def bind(self, portal: Portal) -> Undo:
-        """A Bind or DECLARE was sent; an existing named portal stays: the server will refuse (42P03)."""
-        return _put(self.portals, portal.name, portal, replace=portal.name == b"")
+        """A Bind or DECLARE was sent. It replaces: whether the server still had one of that name is the server's to
+        say (a COMMIT on the way drops portals), and where it refuses (42P03) the old entry comes back."""
+        return _put(self.portals, portal.name, portal)
 
     def deallocate(self, name: bytes | None) -> Undo:
         """Forget a statement; None forgets all named ones, as DEALLOCATE ALL does."""
@@ -98,10 +99,8 @@ class Names:
             del self.portals[name]
 
 
-def _put(table: dict[bytes, T], name: bytes, entry: T, *, replace: bool) -> Undo:
+def _put(table: dict[bytes, T], name: bytes, entry: T) -> Undo:
     before = table.get(name)
-    if before is not None and not replace:
-        return lambda: None
     table[name] = entry
 
     def undo() -> None:
