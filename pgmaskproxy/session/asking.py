@@ -120,7 +120,8 @@ class Asking:
         else:
             link.flush()
             yield Wait(exchange=last)
-        link.search_path = _schemas(last.capture) if last.done else ()
+        # None: it failed, and is asked again before the next statement.
+        link.search_path = _schemas(last.capture) if last.done else None
 
     def record_execution(
         self, serial: int, ruling: Ruling, shown: tuple[Mask | None, ...], conflicts: int, request: str
@@ -170,5 +171,10 @@ def _schemas(rows: list[bytes] | None) -> tuple[str, ...]:
     row = decode(Frame(ord("D"), rows[0]))
     if not isinstance(row, DataRow) or len(row.values) != 1 or row.values[0] is None:
         raise PeerError("the server did not say its search_path")
-    schemas = json.loads(row.values[0])
+    try:
+        schemas = json.loads(row.values[0])
+    except (ValueError, RecursionError) as error:
+        raise PeerError("the server did not say its search_path") from error
+    if not isinstance(schemas, list):
+        raise PeerError("the server did not say its search_path")
     return tuple(str(schema) for schema in schemas)

@@ -116,6 +116,12 @@ class Extended:
             if isinstance(asked, Refusal):
                 return self._execution.refuse(asked, ruling, ruling.sql)
             grant = asked
+            # Policy may have moved while it was held.
+            ruling = yield from self._effective(portal)
+            if isinstance(ruling, Refusal):
+                return self._execution.refuse(ruling, portal.prepared.ruling, portal.prepared.ruling.sql)
+            if ruling.decision.outcome is Outcome.DENY and ruling.decision.refusal is not None:
+                return self._execution.refuse(ruling.decision.refusal, ruling, ruling.sql, offset=ruling.offset)
         description = portal.description
         if description is None or description.failed or self._naming.goes_by_name(ruling):
             description = portal.description = self._execution.describe(message.portal, ruling)
@@ -163,6 +169,13 @@ class Extended:
         if portal.bind is None:
             return Refusal(
                 "42501", "permission denied by policy", detail="The policy changed after this cursor was declared."
+            )
+        if link.names.statements.get(portal.prepared.name) is not portal.prepared:
+            # It is described, and bound again, by name: another statement of that name would run instead.
+            return Refusal(
+                "0A000",
+                "the prepared statement was closed or made anew after this portal was bound",
+                hint="Bind the statement again.",
             )
         serial = link.serial()
         asked = yield from self._holding.hold(ruling, serial, name=portal.prepared.name, bind=portal.bind)

@@ -66,7 +66,6 @@ class Holding:
         yield from link.drain()
         if link.pipeline.discarding:
             return None
-        in_block = link.executed or link.status != IDLE
         described = Exchange(DESCRIBE, forward=False)
         if attest:
             described = yield from self._describe(ruling, name)
@@ -77,6 +76,7 @@ class Holding:
             # stays open over a Sync. One that has run something would be committed by it.
             synced = link.sync(forward=False)
             yield Wait(exchange=synced)
+        in_block = link.executed or link.status != IDLE
         parameters = decode_parameters(bind, described.parameter_types)
         statement = self._asking.bound_to(ruling)
         ticket = link.ticket()
@@ -94,13 +94,15 @@ class Holding:
         self, grant: Grant, ruling: Ruling, fields: tuple[Field, ...], shown: tuple[Mask | None, ...]
     ) -> Flow[Refusal | None]:
         """Claim the one execution granted: same statement, same shape, same policy, or not at all."""
-        if ruling.decision.policy_version != grant.policy_version or not (
-            grant.fields is None or same_shape(fields, grant.fields)
+        if (
+            ruling.decision.policy_version != grant.policy_version
+            or self._asking.bound_to(ruling) != grant.statement
+            or not (grant.fields is None or same_shape(fields, grant.fields))
         ):
             return Refusal(
                 "42501",
                 "what was approved is not what would run",
-                detail=f"Request {grant.request}: policy or a table's definition changed while the statement was held.",
+                detail=f"Request {grant.request}: policy, a table's definition or the search_path changed since it was asked.",
                 hint="Run the statement again to ask for approval of what it means now.",
             )
         ticket = self._link.ticket()

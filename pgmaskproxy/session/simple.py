@@ -56,7 +56,7 @@ class Simple:
         ran = True
         for number, ruling in enumerate(rulings):
             last = number == len(rulings) - 1
-            ran = yield from self._run(ruling, grants.get(number), last=last)
+            ran = yield from self._run(ruling, grants.get(number), last=last, wrapped=wrap)
             if not ran:
                 break
         yield from self._end(wrapped=wrap, ran=ran)
@@ -85,7 +85,7 @@ class Simple:
             return None
         return asked
 
-    def _run(self, judged: Ruling, grant: Grant | None, *, last: bool) -> Flow[bool]:
+    def _run(self, judged: Ruling, grant: Grant | None, *, last: bool, wrapped: bool) -> Flow[bool]:
         """One statement; False when it failed or was refused, and the rest must not run."""
         link = self._link
         ruling = yield from self._ruling(judged)
@@ -121,8 +121,9 @@ class Simple:
         sent.hold_back = last
         if copy is not None and not copy.to_stdout:
             yield from self._execution.copy_in(sent)
-        if last:
-            return not sent.failed
+        if last and not wrapped:
+            return True
+        # In a hidden block the last one is waited for too: COMMIT or ROLLBACK depends on it.
         link.flush()
         yield Wait(exchange=sent)
         return not sent.failed
