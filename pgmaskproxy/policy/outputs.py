@@ -55,11 +55,16 @@ def judge_outputs(facts: Touched) -> Outputs:
 
 
 def mixed_outputs(facts: Touched) -> list[ColumnRef]:
-    """Masked columns that share an output with the statement's own values: a code book in the making (DESIGN 3b)."""
+    """Masked columns that share an output with the statement's own values: a code book in the making (DESIGN 3b).
+
+    RETURNING of a column that the statement writes is such an output too, and of every INSERT: it is not refused, a
+    mask that depends on the value is null there.
+    """
+    written = facts.written()
     return sorted(
         column
         for origin in facts.analysis.outputs or ()
-        if isinstance(origin, Columns) and not origin.pure
+        if isinstance(origin, Columns) and not origin.pure and not origin.columns & written
         for column in origin.columns
         if column_mask(facts.policy, facts.principal, facts.labels(column)) is not None
     )

@@ -9,6 +9,7 @@ from pgmaskproxy.policy.coverage import BUILTIN, Need, needs
 from tests.policy.shop import (
     AGENT,
     CUSTOMERS,
+    EMAIL,
     ID,
     NAME,
     ORDERS,
@@ -146,6 +147,7 @@ def test_an_allow_by_label_takes_only_those() -> None:
     rules = with_rules('{id: r, effects: [READ], labels: ["pii.ssn"], decide: allow}')
     assert ask(select(bare(SSN)), rules).outcome is Outcome.ALLOW
     assert ask(select(bare(SSN), bare(STATUS), reads=(CUSTOMERS, ORDERS)), rules).outcome is Outcome.DENY
+    assert ask(select(bare(SSN), bare(EMAIL)), rules).outcome is Outcome.DENY
     assert ask(select(bare(ID)), rules).outcome is Outcome.DENY
 
 

@@ -135,8 +135,43 @@ def test_a_routine_that_a_rule_names_runs_and_shows_null() -> None:
     found = ask(call, rules)
     assert (found.outcome, found.masks) == (Outcome.ALLOW, (Mask("null", ""),))
     assert ask(call).outcome is Outcome.DENY
+    lost = dataclasses.replace(call, reads=frozenset({RelationRef("", "gone")}))
+    held = with_rules(f"{{id: h, effects: [READ, ROUTINE], {HOLD}}}")
+    assert ask(call, held).outcome is Outcome.HOLD
+    assert ask(lost, held).outcome is Outcome.DENY
     over_labelled = dataclasses.replace(call, reads=frozenset({CUSTOMERS}))
     assert ask(over_labelled, rules).outcome is Outcome.DENY
+
+
+def test_a_masked_column_may_not_share_an_output_with_the_statements_own_values() -> None:
+    for source in (SSN, EMAIL, CARD):
+        found = refusal(ask(select(bare(source, pure=False))))
+        assert (found.sqlstate, found.column) == ("42501", source.column)
+        assert "may not be mixed" in found.message
+    assert ask(select(bare(ID, pure=False))).outcome is Outcome.ALLOW
+    assert ask(select(bare(EMAIL, pure=False)), principal=SUPPORT).outcome is Outcome.ALLOW
+
+
+def test_returning_what_was_written_is_masked_and_not_refused() -> None:
+    written = (used(EMAIL, Use.WRITTEN), used(SSN, Use.WRITTEN))
+    returning = update(
+        *written, outputs=(bare(EMAIL, pure=False), bare(SSN, pure=False), bare(CARD)), kind="InsertStmt"
+    )
+    found = ask(returning, WRITING)
+    assert found.masks == (
+        Mask("null", "pii.email"),
+        Mask("redact", "pii.ssn"),
+        Mask("partial", "pii.card", (("last", 4),)),
+    )
+
+
+def test_what_is_refused_because_it_is_unknown_says_so_to_the_session() -> None:
+    """The server's own error about a wrong statement is the better answer."""
+    lost = select(reads=[RelationRef("", "gone")])
+    for analysis in (lost, Analysis("StrangeStmt", frozenset({Effect.UNKNOWN})), select(Opaque("?"))):
+        assert refusal(ask(analysis)).unproven
+    assert not refusal(ask(select(bare(ID), uses=[used(SSN, Use.PREDICATE)]))).unproven
+    assert not refusal(ask(update())).unproven
 
 
 def test_what_a_person_released_may_be_unknown_and_is_null() -> None:
