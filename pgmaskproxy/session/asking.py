@@ -142,7 +142,9 @@ class Asking:
         link = self._link
         analysis = ruling.analysis
         for setting in analysis.settings:
-            if setting.name.lower() == MIN_MESSAGES:
+            if setting.name.lower() == "all":
+                link.min_messages, link.reason = DEFAULT_MIN_MESSAGES, ""
+            elif setting.name.lower() == MIN_MESSAGES:
                 link.min_messages = (setting.value or DEFAULT_MIN_MESSAGES).lower()
             elif setting.name.lower() == REASON:
                 link.reason = setting.value or ""

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from typing import final
 
+from pgmaskproxy.errors import PeerError
 from pgmaskproxy.mask.plan import SEALED, CopyPlan, MaskPlan, bind_copy, bind_plan
 from pgmaskproxy.model import Effect, Mask, Outcome, Refusal, Ruling, Visibility
 from pgmaskproxy.session.asking import Asking
-from pgmaskproxy.session.events import DefinitionsChanged
+from pgmaskproxy.session.events import DefinitionsChanged, RecordOutcome
 from pgmaskproxy.session.flow import Flow, Wait
 from pgmaskproxy.session.holding import Grant, Holding
 from pgmaskproxy.session.link import Link
 from pgmaskproxy.session.naming import Naming
-from pgmaskproxy.session.pipeline import CLOSE, DESCRIBE, EXECUTE, PARSE, Exchange
+from pgmaskproxy.session.pipeline import CLOSE, DESCRIBE, EXECUTE, PARSE, SKIPPED, Exchange
 from pgmaskproxy.wire.backend import Field
 from pgmaskproxy.wire.copy import CopyData, CopyDone, CopyFail
-from pgmaskproxy.wire.frontend import Close, Describe, Execute, Parse, Terminate
+from pgmaskproxy.wire.frontend import Close, Describe, Execute, Flush, Parse, Sync, Terminate
 
 REDEFINING = frozenset({Effect.DDL, Effect.PRIVILEGE, Effect.ROUTINE, Effect.UNKNOWN})
 """After one of these the catalog has to be read again."""
@@ -113,6 +114,8 @@ class Execution:
                 message = CopyFail(b"the client left")
             if isinstance(message, CopyData | CopyDone | CopyFail):
                 link.to_server(message.encode())
+            elif not isinstance(message, Flush | Sync):
+                raise PeerError("an unexpected message during COPY from stdin")
             if isinstance(message, CopyDone | CopyFail):
                 link.flush()
                 return
@@ -166,7 +169,7 @@ class Execution:
         request = grant.request if grant is not None else ""
         return (yield from self._asking.record_execution(serial, ruling, verdict.shown, verdict.conflicts, request))
 
-    def _execute(self, portal: bytes, max_rows: int, ruling: Ruling, serial: int, verdict: Verdict) -> Exchange:
+    def _execute(self, portal: bytes, max_rows: int, ruling: Ruling, serial: int, verdict: Verdict) -> Exchange | None:
         """Send Execute; its rows come back through this verdict's plan and no other."""
         link = self._link
         exchange = Exchange(EXECUTE, forward=True)
@@ -175,6 +178,10 @@ class Execution:
         exchange.serial, exchange.ruling = serial, ruling
         exchange.undo = self._naming.apply(ruling)
         link.send(Execute(portal, max_rows).encode(), exchange)
+        if exchange.failed:
+            # Something before it failed meanwhile: it was not sent.
+            link.commands.append(RecordOutcome(serial, ruling, SKIPPED, "", 0, 0, 0))
+            return None
         link.executed = True
         self._asking.note_settings(ruling)
         if ruling.analysis.effects & REDEFINING:

@@ -22,6 +22,7 @@ from pgmaskproxy.session.events import (
 from pgmaskproxy.session.flow import Flow, Wait
 from pgmaskproxy.session.link import IDLE, Link
 from pgmaskproxy.session.pipeline import CLOSE, DESCRIBE, PARSE, Exchange
+from pgmaskproxy.session.scrub import passes
 from pgmaskproxy.wire.backend import Field
 from pgmaskproxy.wire.frontend import Bind, Close, Describe, Parse
 
@@ -102,7 +103,7 @@ class Holding:
             return Refusal(
                 "42501",
                 "what was approved is not what would run",
-                detail=f"Request {grant.request}: policy, a table's definition or the search_path changed since it was asked.",
+                detail=f"Request {grant.request}: policy, a definition or the search_path changed since it was asked.",
                 hint="Run the statement again to ask for approval of what it means now.",
             )
         ticket = self._link.ticket()
@@ -140,7 +141,8 @@ class Holding:
                 self.request, link_text = answer.request, answer.link
                 link.to_client(held_notice(ruling, answer.request, 0, link_text))
             elif isinstance(answer, HoldTick):
-                link.to_client(held_notice(ruling, self.request, answer.elapsed, link_text))
+                if passes({}, link.min_messages):
+                    link.to_client(held_notice(ruling, self.request, answer.elapsed, link_text))
             elif isinstance(answer, CancelRequested):
                 link.commands.append(WithdrawHold(ticket, self.request, cancelled=True))
                 return Refusal("57014", CANCELLED, detail=f"Request {self.request} was withdrawn.")

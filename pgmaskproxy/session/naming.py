@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Final, final
 
 from pgmaskproxy.model import Analysis, Decision, NameVerb, Outcome, Refusal, Ruling
+from pgmaskproxy.session.answers import too_many_names
 from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.flow import Flow
 from pgmaskproxy.session.link import Link
@@ -48,6 +49,8 @@ class Naming:
         names = ruling.analysis.names
         if names is None:
             return ruling
+        if names.verb in (NameVerb.PREPARE, NameVerb.DECLARE) and self._link.names.full:
+            return too_many_names()
         if names.verb is NameVerb.PREPARE and ruling.decision.outcome is Outcome.HOLD:
             # It runs nothing yet; every EXECUTE of it is held, on the terms that stay in the decision.
             return replace(ruling, decision=replace(ruling.decision, outcome=Outcome.ALLOW))

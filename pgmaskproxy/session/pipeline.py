@@ -23,6 +23,9 @@ EXECUTE: Final = 4
 CLOSE: Final = 5
 SYNC: Final = 6
 
+SKIPPED: Final = "SKIPPED"
+"""The outcome of what was written down and never ran, since something before it failed."""
+
 
 @final
 class Exchange:

@@ -13,7 +13,7 @@ from pgmaskproxy.mask.kernel import relay, relay_copy
 from pgmaskproxy.session.answers import error_response
 from pgmaskproxy.session.events import DefinitionsChanged, RecordOutcome
 from pgmaskproxy.session.link import IDLE, Link
-from pgmaskproxy.session.pipeline import BIND, CLOSE, DESCRIBE, EXECUTE, PARSE, SYNC, Exchange
+from pgmaskproxy.session.pipeline import BIND, CLOSE, DESCRIBE, EXECUTE, PARSE, SKIPPED, SYNC, Exchange
 from pgmaskproxy.session.scrub import is_tree, passes, rebuilt, shifted
 from pgmaskproxy.wire.backend import (
     BackendMessage,
@@ -78,6 +78,11 @@ class Results:
         self._held_back = b""
         self.ended = False
         """The server said FATAL; it will close."""
+
+    @property
+    def within_row(self) -> bool:
+        """Part of a row is out: nothing else may be said before its end."""
+        return self._streaming > 0
 
     def receive(self, data: bytes) -> None:
         """Bytes arrived. PeerError, or SealedError when a row comes that nothing decided about."""
@@ -163,7 +168,9 @@ class Results:
     def _stream(self) -> bool:
         part = self._buffer.take(self._streaming)
         self._streaming -= len(part)
-        self._link.to_client(part)
+        head = self._link.pipeline.head
+        assert head is not None, "a row belongs to the exchange that it began under"
+        self._pass_on(head, part, 0, 0)
         return bool(part)
 
     def _dispatch(self, message: BackendMessage) -> None:
@@ -192,6 +199,9 @@ class Results:
             self._parameter(message)
         elif isinstance(message, CopyInResponse):
             head = link.pipeline.expect(EXECUTE)
+            copy = head.ruling.analysis.copy if head.ruling is not None else None
+            if copy is None or copy.to_stdout:
+                raise PeerError("the server asks for COPY data that no statement has")
             head.copy_in = True
             self._forward(head, message.encode())
         elif isinstance(message, CopyOutResponse):
@@ -276,8 +286,11 @@ class Results:
             # The commit that Sync does failed; ReadyForQuery still follows.
             link.to_client(ErrorResponse(rebuilt(fields)).encode())
             return
-        link.pipeline.fail()
-        self._record(head)
+        for lost in link.pipeline.fail():
+            lost.sqlstate = head.sqlstate
+            if lost is not head and lost.kind == EXECUTE:
+                lost.tag = SKIPPED.encode()
+            self._record(lost)
         if head.refusal is not None:
             link.to_client(error_response(head.refusal, offset=head.offset))
         elif head.show_errors:

@@ -241,7 +241,8 @@ class Session:
             self._link.commands.append(WithdrawHold(holding.ticket, holding.request, cancelled=False))
 
     def _fatal(self, refusal: Refusal, reason: str, *, alarm: bool = False) -> None:
-        self._link.to_client(error_response(refusal, severity="FATAL"))
+        if not self._results.within_row:
+            self._link.to_client(error_response(refusal, severity="FATAL"))
         self._close(reason, alarm=alarm)
 
     def _close(self, reason: str, *, alarm: bool = False) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import final
 
 from pgmaskproxy.model import NameVerb, Outcome, Refusal, Ruling
-from pgmaskproxy.session.answers import too_many_names
 from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.execution import Execution
 from pgmaskproxy.session.flow import Flow, Wait
@@ -38,6 +37,8 @@ class Simple:
         """Run the statements of one Query, and end with one ReadyForQuery whatever happens."""
         link = self._link
         yield from link.drain()
+        if link.pipeline.discarding:
+            return  # something before it failed: the server ignores a Query too until Sync
         sql = sql_of(message.query, link.limits)
         rulings = sql if isinstance(sql, Refusal) else (yield from self._asking.judge(sql, extended=False))
         if isinstance(rulings, Refusal):
@@ -140,9 +141,6 @@ class Simple:
             return ruling
         if ruling.decision.outcome is Outcome.DENY and ruling.decision.refusal is not None:
             return ruling.decision.refusal
-        names = ruling.analysis.names
-        if names is not None and names.verb in (NameVerb.PREPARE, NameVerb.DECLARE) and self._link.names.full:
-            return too_many_names()
         return ruling
 
     def _end(self, *, wrapped: bool, ran: bool) -> Flow[None]:

@@ -76,7 +76,7 @@ class Names:
         return _drop(self.statements, name)
 
     def close(self, name: bytes | None) -> Undo:
-        """Forget a portal; None forgets all."""
+        """Forget a portal; None forgets all named ones, as CLOSE ALL does."""
         return _drop(self.portals, name)
 
     def discard(self, *, statements: bool, portals: bool) -> Undo:
@@ -114,7 +114,7 @@ def _put(table: dict[bytes, T], name: bytes, entry: T) -> Undo:
 
 
 def _drop(table: dict[bytes, T], name: bytes | None) -> Undo:
-    gone = dict(table) if name is None else {name: table[name]} if name in table else {}
+    gone = {key: entry for key, entry in table.items() if key == name or (name is None and key)}
     for key in gone:
         del table[key]
 
