@@ -54,14 +54,15 @@ def shown(request: Mapping[str, Any]) -> str:
         ),
         "votes": "\n".join(
             f"{one_line(each['person'])} {'approved' if each['approve'] else 'rejected'} {each['at']}"
-            + (f": {visible(each['reason'])}" if each["reason"] else "")
+            + (f": {_flat(each['reason'])}" if each["reason"] else "")
             for each in request["votes"]
         ),
         "digest": request["digest"],
         "note": one_line(request["note"]),
     }
     lines = [pairs({name: value for name, value in facts.items() if value}), "", click.style("SQL", bold=True)]
-    lines.append(visible(request["sql"]))
+    # Every line is marked: what an agent writes into its SQL cannot pass for a line of ours.
+    lines += [f"  | {line}" for line in visible(request["sql"]).split("\n")]
     if request["parameters"]:
         lines += ["", click.style("parameters", bold=True)]
         lines += [
@@ -80,7 +81,12 @@ def shown(request: Mapping[str, Any]) -> str:
 
 
 def _value(text: str | None) -> str:
-    return "NULL" if text is None else "'" + visible(text).replace("'", "''") + "'"
+    return "NULL" if text is None else "'" + _flat(text).replace("'", "''") + "'"
+
+
+def _flat(text: str) -> str:
+    """All of `text` on one line."""
+    return visible(text).replace("\n", "⟨U+000A⟩")
 
 
 def _rule(rule: Mapping[str, Any]) -> str:

@@ -33,7 +33,7 @@ def test_list_and_show(invoke: Invoke, served: Running) -> None:
     assert "\x1b" not in listed.stdout, "no colour where stdout is no terminal"
     shown = invoke("approvals", "show", request, **at(served, BOB))
     for fact in (
-        SQL,
+        *SQL.splitlines(),
         "sales-agent",
         "alice",
         "$1 text = 'O''Hara'",

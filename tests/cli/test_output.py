@@ -16,7 +16,7 @@ import rich_click as click
 import structlog
 from click.testing import CliRunner
 
-from pgmaskproxy.cli import COMMANDS
+from pgmaskproxy.cli import COMMANDS, main
 from pgmaskproxy.cli.exits import Exit, Failure
 from pgmaskproxy.cli.output import format_option, log_options, pairs, show_failure, table
 from pgmaskproxy.errors import Problem
@@ -125,3 +125,14 @@ def test_a_pipe_that_is_closed_is_no_traceback(tmp_path: Path) -> None:
     process.stderr.close()
     assert process.wait(60) in {0, 1}
     assert b"Traceback" not in errors
+
+
+def test_every_command_and_exit_code_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+    for name in COMMANDS:
+        command = main.get_command(click.Context(main), name)
+        below = sorted(command.commands) if isinstance(command, click.Group) else [""]
+        for each in below:
+            assert f"`pgmaskproxy {name} {each}".rstrip() in page
+    for code in Exit:
+        assert f"| {int(code)}" in page

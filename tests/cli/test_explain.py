@@ -1,0 +1,78 @@
+"""Explaining over a small catalog, without a server."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from pgmaskproxy.cli.explain import explain, explained_dict, explained_text, place
+from pgmaskproxy.mask.maskers import kinds
+from pgmaskproxy.model import Outcome, Principal, PrincipalKind, RuleRef, Statement
+from pgmaskproxy.policy.loader import load_policies
+from pgmaskproxy.sql.catalog import Catalog, Column, Relation
+from tests.cli.files import POLICY
+
+CATALOG = Catalog(
+    relations=(
+        Relation(
+            100,
+            "shop",
+            "customers",
+            "r",
+            (Column(1, "id", 23), Column(2, "ssn", 25), Column(3, "email", 25)),
+            owner="o",
+        ),
+    ),
+    version=180000,
+    database="shop",
+    schemas=("pg_catalog", "shop"),
+)
+AGENT = Principal("agent", PrincipalKind.AGENT)
+
+
+def explained(sql: str) -> list[tuple[Outcome, str]]:
+    policy = load_policies([("p.yaml", POLICY)], kinds())
+    found = explain(policy, AGENT, Statement(sql, "shop", "app", ("pg_catalog", "shop")), CATALOG)
+    return [(each.decision.outcome, click.unstyle(explained_text(each))) for each in found]
+
+
+def test_masks_carry_their_params_and_labels() -> None:
+    policy = load_policies([("p.yaml", POLICY)], kinds())
+    (found,) = explain(
+        policy, AGENT, Statement("SELECT * FROM customers", "shop", "app", ("pg_catalog", "shop")), CATALOG
+    )
+    masks = [output["mask"] for output in explained_dict(found)["outputs"]]
+    assert [mask and (mask["kind"], mask["label"]) for mask in masks] == [
+        None,
+        ("redact", "pii.ssn"),
+        ("email", "pii.email"),
+    ]
+
+
+def test_several_statements_each_with_its_decision() -> None:
+    found = explained("SELECT id FROM customers; CREATE TABLE t (a int); GRANT ALL ON customers TO x")
+    assert [outcome for outcome, _ in found] == [Outcome.ALLOW, Outcome.HOLD, Outcome.DENY]
+    assert "rules" in found[0][1]
+    assert "p.yaml:8" in found[0][1]
+    assert "1 of dba within 900 s" in found[1][1]
+    assert "42501" in found[2][1]
+
+
+def test_what_cannot_be_read_is_denied() -> None:
+    ((outcome, text),) = explained("SELEC id")
+    assert outcome is Outcome.DENY
+    assert "42601" in text
+    assert "kind" not in text
+
+
+def test_43_kilobytes_of_additions_do_not_end_the_process() -> None:
+    ((outcome, text),) = explained("SELECT " + "+".join(["1"] * 21_500))
+    assert outcome is Outcome.DENY
+    assert "54001" in text
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"), [(RuleRef("a", "f.yaml", 3), "a (f.yaml:3)"), (RuleRef("builtin"), "builtin")]
+)
+def test_place(rule: RuleRef, text: str) -> None:
+    assert place(rule) == text
