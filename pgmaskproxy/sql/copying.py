@@ -90,7 +90,7 @@ def quoted(name: str) -> str:
 def relation_tokens(source: bytes) -> str:
     """The relation's name in `COPY [BINARY] name ...` as the client wrote it."""
     tokens = lexemes(source)
-    start = 2 if len(tokens) > 2 and tokens[1].text.lower() == "binary" and tokens[2].text not in {"(", "."} else 1
+    start = 2 if tokens[1].text.lower() == "binary" else 1  # a keyword that names a relation only in quotes
     end = start + 1
     while end + 1 < len(tokens) and tokens[end].text == ".":
         end += 2

@@ -159,7 +159,8 @@ def main(conninfos: list[str]) -> None:
             methods.update(
                 row[0]
                 for row in connection.execute(
-                    "SELECT proname FROM pg_proc WHERE prorettype = 'tsm_handler'::regtype AND proname <> 'tsm_handler_in' AND oid < 16384"
+                    "SELECT proname FROM pg_proc WHERE prorettype = 'tsm_handler'::regtype"
+                    " AND proname <> 'tsm_handler_in' AND oid < 16384"
                 )
             )
     classes: dict[str, list[str]] = defaultdict(list)

@@ -1,0 +1,96 @@
+"""The catalog as read from real servers, and as read past what a client put in its way."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psycopg
+import pytest
+
+from pgmaskproxy.errors import Unavailable
+from pgmaskproxy.proxy.catalog import load_catalog
+from pgmaskproxy.sql.catalog import Catalog
+from tests.harness.servers import Database
+
+
+def load(conninfo: str) -> Catalog:
+    return asyncio.run(load_catalog(conninfo))
+
+
+def run(database: Database, *statements: str) -> None:
+    with psycopg.connect(database.admin, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def test_the_shop(shop_database: Database) -> None:
+    catalog = load(shop_database.upstream)
+    customers = catalog.by_name["shop", "customers"]
+    assert customers.kind == "r"
+    assert [column.number for column in customers.columns] == sorted(column.number for column in customers.columns)
+    assert catalog.by_name["shop", "customer_contacts"].definition.lstrip().startswith("SELECT")
+    assert catalog.by_name["shop", "customer_totals"].kind == "m"
+    payments = catalog.by_name["shop", "payments"]
+    assert catalog.by_name["shop", "payments_2024"].parents == (payments.oid,)
+    orders = catalog.by_name["shop", "orders"]
+    assert customers.oid in {key.referenced for key in orders.foreign_keys}
+    assert {function.name for function in catalog.functions} >= {"order_total", "customer_tax_id"}
+    assert catalog.by_name["pg_catalog", "pg_class"].columns[0].name == "oid"
+    assert ("information_schema", "columns") in catalog.by_name
+    assert catalog.version // 10_000 in {15, 18}
+    assert Catalog.from_json(catalog.to_json()) == catalog
+
+
+def test_what_is_special(shop_database: Database) -> None:
+    run(
+        shop_database,
+        "CREATE TABLE shop.odd (a int, dropped int, b int GENERATED ALWAYS AS (a + 1) STORED)",
+        "ALTER TABLE shop.odd DROP COLUMN dropped",
+        "CREATE RULE r AS ON INSERT TO shop.odd DO ALSO SELECT 1",
+        "CREATE FUNCTION shop.eq(text, int) RETURNS bool LANGUAGE sql AS 'SELECT true'",
+        "CREATE OPERATOR shop.= (leftarg = text, rightarg = int, function = shop.eq)",
+        "CREATE DOMAIN shop.checked AS text CHECK (value <> '')",
+        "CREATE DOMAIN shop.plain AS text",
+        "CREATE TYPE shop.mood AS ENUM ('a')",
+        "CREATE FUNCTION pg_temp.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+    )
+    catalog = load(shop_database.admin)
+    odd = catalog.by_name["shop", "odd"]
+    assert [(column.name, column.number, column.generated) for column in odd.columns] == [("a", 1, ""), ("b", 3, "s")]
+    assert odd.columns[1].expression == "(a + 1)"
+    assert odd.has_rules
+    assert not odd.has_triggers
+    assert [(one.schema, one.left, one.right) for one in catalog.operators_by_name["="]] == [("shop", 25, 23)]
+    kinds = {one.name: (one.kind, one.checked) for one in catalog.types}
+    assert kinds["checked"] == ("d", True)
+    assert kinds["plain"] == ("d", False)
+    assert kinds["mood"] == ("e", False)
+    assert "_mood" not in kinds
+
+
+def test_a_client_cannot_stand_in_the_way(shop_database: Database) -> None:
+    """THREATS X4 and X5: tables, operators and functions of the catalog's own names, first on the path."""
+    before = load(shop_database.admin)
+    role = psycopg.conninfo.conninfo_to_dict(shop_database.admin)["user"]
+    run(
+        shop_database,
+        "CREATE SCHEMA evil",
+        "CREATE TABLE evil.pg_class AS SELECT * FROM pg_catalog.pg_class WHERE false",
+        "CREATE TABLE evil.pg_attribute AS SELECT * FROM pg_catalog.pg_attribute WHERE false",
+        "CREATE FUNCTION evil.never(oid, oid) RETURNS bool LANGUAGE sql AS 'SELECT false'",
+        "CREATE OPERATOR evil.= (leftarg = oid, rightarg = oid, function = evil.never)",
+        "CREATE FUNCTION evil.pg_get_viewdef(oid) RETURNS text LANGUAGE sql AS 'SELECT ''SELECT 1'''",
+        f'ALTER ROLE "{role}" SET search_path = evil, pg_catalog',
+    )
+    try:
+        after = load(shop_database.admin)
+    finally:
+        run(shop_database, f'ALTER ROLE "{role}" RESET search_path')
+    mine = [relation for relation in after.relations if relation.schema == "shop"]
+    assert mine == [relation for relation in before.relations if relation.schema == "shop"]
+
+
+def test_nobody_there() -> None:
+    with pytest.raises(Unavailable) as caught:
+        load("host=127.0.0.1 port=1 user=x dbname=x connect_timeout=2")
+    assert caught.value.sqlstate == "08006"

@@ -1,0 +1,96 @@
+"""Kinds of statement beyond the fixtures, and what the table's default means."""
+
+from __future__ import annotations
+
+import pytest
+
+from pgmaskproxy.model import Analysis, Effect, NameVerb, Setting
+from pgmaskproxy.sql.catalog import Catalog
+from pgmaskproxy.sql.classify import Classifier
+from pgmaskproxy.sql.reader import read
+from tests.sql.conftest import SEARCH_PATH, deep
+
+
+def one(sql: str, catalog: Catalog) -> Analysis:
+    return deep(lambda: read(sql, catalog, SEARCH_PATH))[0].analysis
+
+
+def test_a_kind_that_is_not_in_the_table_is_unknown(catalog: Catalog) -> None:
+    classifier = Classifier(catalog, SEARCH_PATH, b"")
+    classifier.statement("BrandNewStmt", {})
+    assert classifier.facts.effects == {Effect.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("options", "runs"),
+    [
+        ("ANALYZE", True),
+        ("(ANALYZE)", True),
+        ("(ANALYZE true)", True),
+        ("(ANALYZE 1)", True),
+        ("(ANALYZE yes)", True),
+        ("(ANALYZE off)", False),
+        ("(ANALYZE 0)", False),
+        ("(ANALYZE false)", False),
+        ("(ANALYZE off, ANALYZE)", True),
+        ("VERBOSE", False),
+    ],
+)
+def test_explain_analyze_runs(options: str, runs: bool, catalog: Catalog) -> None:
+    assert (Effect.WRITE in one(f"EXPLAIN {options} DELETE FROM scratch", catalog).effects) is runs
+
+
+def test_explain_never_hides_a_function(catalog: Catalog) -> None:
+    assert Effect.ROUTINE in one("EXPLAIN SELECT f_sql(1)", catalog).effects
+    assert Effect.EXPORT in one("EXPLAIN SELECT query_to_xml('x', true, true, '')", catalog).effects
+
+
+@pytest.mark.parametrize(
+    ("sql", "setting"),
+    [
+        ("SET x.y = on", Setting("x.y", "on")),
+        ('SET "Search_Path" = a', Setting("search_path", "a")),
+        ("SET x TO DEFAULT", Setting("x", None)),
+        ("SET x FROM CURRENT", Setting("x", None, constant=False)),
+        ("SET x = -1.5", Setting("x", "-1.5")),
+        ("SET NAMES 'SJIS'", Setting("client_encoding", "SJIS")),
+        ("SET SCHEMA 'evil'", Setting("search_path", "evil")),
+        ("RESET standard_conforming_strings", Setting("standard_conforming_strings", None)),
+    ],
+)
+def test_settings(sql: str, setting: Setting, catalog: Catalog) -> None:
+    assert one(sql, catalog).settings == (setting,)
+
+
+@pytest.mark.parametrize("sql", ["SET ROLE NONE", "SET LOCAL ROLE x", "RESET SESSION AUTHORIZATION", "SET role = x"])
+def test_roles_are_privileges(sql: str, catalog: Catalog) -> None:
+    assert Effect.PRIVILEGE in one(sql, catalog).effects
+
+
+def test_the_parameters_of_prepare_are_not_the_statements(catalog: Catalog) -> None:
+    assert one("PREPARE p AS SELECT $3", catalog).parameters == 0
+    assert one("DECLARE c CURSOR FOR SELECT $3", catalog).parameters == 3
+
+
+def test_names(catalog: Catalog) -> None:
+    names = one('DECLARE "C" CURSOR FOR SELECT 1', catalog).names
+    assert names is not None
+    assert (names.verb, names.name, names.holdable) == (NameVerb.DECLARE, "C", False)
+    everything = one("DISCARD ALL", catalog).names
+    assert everything is not None
+    assert (everything.name, everything.portals, everything.statements) == (None, True, True)
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT 1", "INSERT INTO scratch VALUES (1)", "SHOW work_mem", "LOCK orders", "CLOSE c"]
+)
+def test_names_stay(sql: str, catalog: Catalog) -> None:
+    assert not one(sql, catalog).moves_names
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["COMMIT", "SET search_path = a", "CREATE TABLE x ()", "DO ''", "DISCARD TEMP", "EXECUTE p", "SELECT f_sql(1)"],
+)
+def test_names_move(sql: str, catalog: Catalog) -> None:
+    assert one(sql, catalog).moves_names

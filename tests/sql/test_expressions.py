@@ -1,0 +1,101 @@
+"""Expressions beyond the fixtures: nodes nobody knows, and terms that look like an opt-in and are none."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import pytest
+
+from pgmaskproxy.model import Analysis, Columns, Effect, Opaque, Use
+from pgmaskproxy.sql.catalog import Catalog
+from pgmaskproxy.sql.classify import Classifier
+from pgmaskproxy.sql.expressions import TRANSPARENT
+from pgmaskproxy.sql.reader import read
+from pgmaskproxy.sql.scope import Item, Scope
+from pgmaskproxy.sql.sources import relation_result
+from tests.sql.conftest import SEARCH_PATH, deep
+
+GRAMMAR: Any = importlib.import_module("postgast.pg_query_pb2")
+
+
+def one(sql: str, catalog: Catalog) -> Analysis:
+    return deep(lambda: read(sql, catalog, SEARCH_PATH))[0].analysis
+
+
+def uses(sql: str, catalog: Catalog) -> set[Use]:
+    return {use.use for use in one(sql, catalog).uses if use.column.column == "ssn"}
+
+
+def test_a_node_that_nobody_knows_is_unknown_and_uses_what_is_below(catalog: Catalog) -> None:
+    reader = Classifier(catalog, SEARCH_PATH, b"")
+    relation = catalog.by_name["public", "customers"]
+    scope = Scope((Item("customers", relation_result(relation).outputs, relation=relation),))
+    reference = {"ColumnRef": {"fields": [{"String": {"sval": "ssn"}}]}}
+    origin = reader.origin({"BrandNewExpr": {"args": [reference]}}, scope)
+    assert isinstance(origin, Opaque)
+    assert Effect.UNKNOWN in reader.facts.effects
+    assert [(use.column.column, use.use) for use in reader.facts.uses] == [("ssn", Use.EXPRESSION)]
+
+
+def test_transparent_nodes_are_nodes_of_the_grammar() -> None:
+    assert {field.message_type.name for field in GRAMMAR.Node.DESCRIPTOR.fields} >= TRANSPARENT
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "ssn = 'a' OR true",
+        "NOT ssn = 'a'",
+        "ssn = ANY ($1)",
+        "ssn = lower('a')",
+        "ssn = (SELECT 'a')",
+        "ssn = ssn || ''",
+        "ssn <> 'a'",
+        "(ssn, id) = ('a', 1)",
+        "ssn IS NOT DISTINCT FROM 'a'",
+        "ssn = 'a' COLLATE \"C\"",
+        "CASE WHEN ssn = 'a' THEN true END",
+        "(ssn = 'a') = true",
+        "coalesce(ssn = 'a', false)",
+    ],
+)
+def test_no_equality(condition: str, catalog: Catalog) -> None:
+    assert uses(f"SELECT id FROM customers WHERE {condition}", catalog) == {Use.PREDICATE}
+
+
+@pytest.mark.parametrize("condition", ["lower(ssn) IS NULL", "(customers) IS NULL", "ssn IS TRUE", "ssn ISNULL = true"])
+def test_no_null_test(condition: str, catalog: Catalog) -> None:
+    assert uses(f"SELECT id FROM customers WHERE {condition}", catalog) == {Use.PREDICATE}
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["count(DISTINCT ssn)", "count(ssn) OVER ()", "count(lower(ssn))", "count(customers)", "min(ssn)", "max(ssn)"],
+)
+def test_no_count(call: str, catalog: Catalog) -> None:
+    assert uses(f"SELECT {call} FROM customers", catalog) == {Use.EXPRESSION}
+
+
+def test_equality_only_in_where(catalog: Catalog) -> None:
+    assert uses("SELECT 1 FROM orders o JOIN customers c ON c.ssn = 'x'", catalog) == {Use.PREDICATE}
+    assert uses("SELECT ssn FROM customers GROUP BY ssn HAVING ssn = 'x'", catalog) == {Use.PREDICATE}
+    assert uses("SELECT count(*) FILTER (WHERE ssn = 'x') FROM customers", catalog) == {Use.PREDICATE}
+    assert uses("SELECT ssn = 'x' FROM customers", catalog) == {Use.EXPRESSION}
+
+
+def test_a_subquerys_column_is_the_column(catalog: Catalog) -> None:
+    assert uses("SELECT 1 FROM (SELECT ssn AS x FROM customers) q WHERE x = 'a'", catalog) == {Use.EQUALITY}
+    derived = one("SELECT 1 FROM (SELECT lower(ssn) AS x FROM customers) q WHERE x = 'a'", catalog)
+    assert {use.use for use in derived.uses} == {Use.EXPRESSION, Use.PREDICATE}
+
+
+def test_a_functional_attribute_never_clears_a_row(catalog: Catalog) -> None:
+    for sql in (
+        "SELECT c.to_jsonb FROM customers c",
+        "SELECT to_jsonb(c) FROM customers c",
+        "SELECT (c).to_jsonb FROM customers c",
+    ):
+        origins = one(sql, catalog).outputs or ()
+        assert not any(isinstance(origin, Columns) for origin in origins)
+        assert uses(sql, catalog) == {Use.EXPRESSION}

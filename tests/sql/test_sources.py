@@ -1,0 +1,76 @@
+"""What stands in FROM: relations that reveal, samples, functions' columns."""
+
+from __future__ import annotations
+
+import pytest
+
+from pgmaskproxy.model import Analysis, Effect
+from pgmaskproxy.sql.catalog import Catalog
+from pgmaskproxy.sql.reader import read
+from pgmaskproxy.sql.sources import REVEALING
+from tests.sql.conftest import SEARCH_PATH, deep
+from tests.sql.notation import output
+
+
+def one(sql: str, catalog: Catalog) -> Analysis:
+    return deep(lambda: read(sql, catalog, SEARCH_PATH))[0].analysis
+
+
+@pytest.mark.parametrize("name", sorted(REVEALING))
+def test_what_shows_others_is_admin(name: str, catalog: Catalog) -> None:
+    assert Effect.ADMIN in one(f"SELECT 1 FROM {name}", catalog).effects
+    assert Effect.ADMIN in one(f"SELECT (SELECT 1 FROM pg_catalog.{name} LIMIT 1)", catalog).effects
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pg_largeobject",
+        "pg_replication_slots",
+        "pg_stat_progress_copy",
+        "pg_toast.pg_toast_1",
+        "pg_largeobject_metadata",
+    ],
+)
+def test_so_is_a_family(name: str, catalog: Catalog) -> None:
+    assert Effect.ADMIN in one(f"SELECT 1 FROM {name}", catalog).effects
+
+
+@pytest.mark.parametrize(
+    "name", ["pg_class", "pg_type", "pg_indexes", "pg_tables", "information_schema.columns", "pg_settings"]
+)
+def test_metadata_is_a_read(name: str, catalog: Catalog) -> None:
+    assert one(f"SELECT * FROM {name}", catalog).effects == {Effect.READ}
+
+
+def test_sampling_by_a_method_of_the_users_is_a_routine(catalog: Catalog) -> None:
+    assert one("SELECT 1 FROM orders TABLESAMPLE system (1)", catalog).effects == {Effect.READ}
+    assert Effect.ROUTINE in one("SELECT 1 FROM orders TABLESAMPLE evil (1)", catalog).effects
+    assert Effect.ROUTINE in one("SELECT 1 FROM orders TABLESAMPLE public.system (1)", catalog).effects
+
+
+@pytest.mark.parametrize(
+    ("source", "columns"),
+    [
+        ("generate_series(1, 2)", 1),
+        ("generate_series(1, 2) WITH ORDINALITY", 2),
+        ("json_each('{}')", 2),
+        ("ROWS FROM (generate_series(1, 2), json_each('{}'))", 3),
+        ("unnest(ARRAY[1, 2])", 1),
+        ("unnest('{a}'::text[])", 1),
+        ("json_to_record('{}') AS t(a int, b text)", 2),
+        ("current_date", 1),
+        ("json_populate_record(NULL::pair, '{}')", None),
+        ("unnest(ARRAY[ROW(1, 2)])", None),
+        ("unnest(ARRAY[1], ARRAY[2])", None),
+        ("f_tab()", None),
+    ],
+)
+def test_columns_of_functions(source: str, columns: int | None, catalog: Catalog) -> None:
+    found = one(f"SELECT * FROM {source}", catalog).outputs
+    assert (None if found is None else len(found)) == columns
+
+
+def test_a_functions_column_is_made_of_its_arguments(catalog: Catalog) -> None:
+    analysis = one("SELECT f FROM gen, regexp_split_to_table(ssn, '-') f", catalog)
+    assert [output(origin) for origin in analysis.outputs or ()] == ["f(gen.ssn)"]

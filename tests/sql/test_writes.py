@@ -1,0 +1,79 @@
+"""Writes beyond the fixtures: rules, unknown sources, and who is read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pgmaskproxy.model import Analysis, Effect, Use
+from pgmaskproxy.sql.catalog import Catalog
+from pgmaskproxy.sql.reader import read
+from tests.sql.conftest import SEARCH_PATH, deep
+from tests.sql.notation import output
+
+
+def one(sql: str, catalog: Catalog) -> Analysis:
+    return deep(lambda: read(sql, catalog, SEARCH_PATH))[0].analysis
+
+
+def flows(sql: str, catalog: Catalog) -> set[tuple[str, str]]:
+    return {
+        (use.column.column, use.target.column) for use in one(sql, catalog).uses if use.use is Use.WRITE and use.target
+    }
+
+
+def test_rewrite_rules_may_do_and_return_anything(catalog: Catalog) -> None:
+    ruled = replace(
+        catalog,
+        relations=tuple(replace(r, has_rules=r.name == "scratch") for r in catalog.relations),
+    )
+    analysis = one("INSERT INTO scratch VALUES (1, 'x') RETURNING id", ruled)
+    assert Effect.ROUTINE in analysis.effects
+    assert analysis.outputs is None
+
+
+def test_a_source_that_is_not_known_is_unknown(catalog: Catalog) -> None:
+    for sql in (
+        "INSERT INTO scratch SELECT * FROM nope",
+        "INSERT INTO scratch SELECT a, b FROM nope",
+        "UPDATE scratch SET t = (SELECT a FROM nope)",
+        "UPDATE scratch SET (id, t) = (SELECT * FROM nope)",
+        "UPDATE scratch SET t = f_sql(1)",
+        "MERGE INTO scratch s USING nope n ON true WHEN MATCHED THEN UPDATE SET t = n.a",
+    ):
+        assert Effect.UNKNOWN in one(sql, catalog).effects, sql
+
+
+def test_flows(catalog: Catalog) -> None:
+    assert flows("INSERT INTO scratch (t, id) SELECT ssn, id FROM customers", catalog) == {("ssn", "t"), ("id", "id")}
+    assert flows("INSERT INTO scratch WITH q AS (SELECT * FROM gen) SELECT id, ssn FROM q", catalog) == {
+        ("id", "id"),
+        ("ssn", "t"),
+    }
+    assert flows("INSERT INTO scratch VALUES (1, (SELECT ssn FROM gen))", catalog) == {("ssn", "t")}
+    assert flows("INSERT INTO scratch SELECT 1, 'x' UNION ALL SELECT 1, ssn FROM gen", catalog) == {("ssn", "t")}
+    assert flows("UPDATE scratch SET (t, id) = ROW(gen.ssn, 1) FROM gen", catalog) == {("ssn", "t")}
+
+
+def test_only_what_is_named_of_the_target_is_read(catalog: Catalog) -> None:
+    def reads(sql: str) -> set[str]:
+        return {ref.name for ref in one(sql, catalog).reads}
+
+    assert reads("UPDATE scratch SET t = 'x'") == set()
+    assert reads("UPDATE scratch SET t = 'x' WHERE id = 1") == {"scratch"}
+    assert reads("UPDATE scratch SET t = t") == {"scratch"}
+    assert reads("DELETE FROM scratch") == set()
+    assert reads("DELETE FROM scratch RETURNING *") == {"scratch"}
+    assert reads("INSERT INTO scratch VALUES (1) RETURNING scratch") == {"scratch"}
+
+
+def test_returning_what_was_written_is_not_pure(catalog: Catalog) -> None:
+    def shown(sql: str) -> list[str]:
+        return [output(origin) for origin in one(sql, catalog).outputs or ()]
+
+    assert shown("INSERT INTO gen (id, ssn) VALUES (1, 'guess') RETURNING ssn, id, gen.ssn") == [
+        "gen.ssn !",
+        "gen.id !",
+        "gen.ssn !",
+    ]
+    assert shown("UPDATE gen SET ssn = 'guess' RETURNING old.ssn, new.ssn") == ["gen.ssn", "gen.ssn !"]
+    assert shown("UPDATE gen AS old SET ssn = 'guess' RETURNING old.ssn") == ["gen.ssn !"]
