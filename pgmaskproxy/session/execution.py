@@ -59,13 +59,13 @@ class Execution:
         verdict = yield from self._verdict(ruling, description.fields)
         if verdict is None:
             return None
-        if isinstance(verdict, Refusal):
-            self.refuse(verdict, ruling, ruling.sql, offset=ruling.offset)
-            return None
         serial = grant.serial if grant is not None else self._link.serial()
+        if isinstance(verdict, Refusal):
+            self.refuse(verdict, ruling, ruling.sql, offset=ruling.offset, serial=serial)
+            return None
         refusal = yield from self._leave(ruling, serial, verdict, description.fields, grant)
         if refusal is not None:
-            self.refuse(refusal, ruling, ruling.sql, offset=ruling.offset)
+            self.refuse(refusal, ruling, ruling.sql, offset=ruling.offset, serial=serial)
             return None
         return self._execute(portal, max_rows, ruling, serial, verdict)
 
@@ -75,9 +75,11 @@ class Execution:
         exchange.scrub, exchange.offset = ruling.decision.scrub, ruling.offset
         return self._link.send(Describe(b"P", portal).encode(), exchange)
 
-    def refuse(self, refusal: Refusal, ruling: Ruling | None, sql: str, *, offset: int = 0) -> None:
-        """Write the refusal down and make the server fail at that place."""
-        self._asking.record_refusal(self._link.serial(), refusal, ruling, sql)
+    def refuse(
+        self, refusal: Refusal, ruling: Ruling | None, sql: str, *, offset: int = 0, serial: int | None = None
+    ) -> None:
+        """Write the refusal down, under the number the statement already has if any, and make the server fail there."""
+        self._asking.record_refusal(serial or self._link.serial(), refusal, ruling, sql)
         self._link.substitute(refusal).offset = offset
 
     def refuse_unproven(self, refusal: Refusal, ruling: Ruling, parse: Parse, *, offset: int = 0) -> Flow[None]:

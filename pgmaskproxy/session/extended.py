@@ -119,9 +119,10 @@ class Extended:
             # Policy may have moved while it was held.
             ruling = yield from self._effective(portal)
             if isinstance(ruling, Refusal):
-                return self._execution.refuse(ruling, portal.prepared.ruling, portal.prepared.ruling.sql)
+                held = portal.prepared.ruling
+                return self._execution.refuse(ruling, held, held.sql, serial=grant.serial)
             if ruling.decision.outcome is Outcome.DENY and ruling.decision.refusal is not None:
-                return self._execution.refuse(ruling.decision.refusal, ruling, ruling.sql, offset=ruling.offset)
+                return self._execution.refuse(ruling.decision.refusal, ruling, ruling.sql, serial=grant.serial)
         description = portal.description
         if description is None or description.failed or self._naming.goes_by_name(ruling):
             description = portal.description = self._execution.describe(message.portal, ruling)
@@ -179,7 +180,10 @@ class Extended:
             )
         serial = link.serial()
         asked = yield from self._holding.hold(ruling, serial, name=portal.prepared.name, bind=portal.bind)
-        if isinstance(asked, Grant) and link.names.portals.get(portal.name) is not portal:
+        if isinstance(asked, Refusal):
+            self._execution.refuse(asked, ruling, ruling.sql, serial=serial)
+            return None
+        if asked is not None and link.names.portals.get(portal.name) is not portal:
             portal.generation = link.generation
             portal.description = None
             exchange = self._bind_exchange(ruling, forward=False)

@@ -82,7 +82,7 @@ class Simple:
         serial = self._link.serial()
         asked = yield from self._holding.hold(ruling, serial, name=None, bind=None, attest=attest)
         if isinstance(asked, Refusal):
-            self._execution.refuse(asked, ruling, ruling.sql, offset=ruling.offset)
+            self._execution.refuse(asked, ruling, ruling.sql, offset=ruling.offset, serial=serial)
             return None
         return asked
 

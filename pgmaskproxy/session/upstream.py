@@ -128,6 +128,8 @@ class Upstream:
                 return self._refused(message)
             elif isinstance(message, NegotiateProtocolVersion):
                 return self._failed("the server does not speak protocol 3.0")
+            else:
+                raise PeerError("the server sent a message that has no place here")
 
     def _next(self) -> Flow[BackendMessage]:
         while True:

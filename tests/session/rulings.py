@@ -71,7 +71,9 @@ def parts(sql: str, *, several: bool) -> Iterator[tuple[str, int]]:
 
 def rulings(statement: Statement, words: Sequence[str]) -> tuple[Ruling, ...]:
     """The rulings on what was asked, one for each of its statements."""
-    items = " ".join(words).split(" ; ") if words != ["none"] else []
+    if words == ["none"]:
+        return ()
+    items = " ".join(words).split(" ; ")
     found = list(parts(statement.sql, several=not statement.extended))
     assert len(found) == len(items), f"{len(found)} statements, {len(items)} rulings"
     return tuple(
@@ -94,7 +96,7 @@ def _ruling(words: Sequence[str], sql: str, offset: int, statement: Statement) -
         verb = NameVerb(first)
         all_of_them = argument in {"", "*"}
         names = NameUse(verb, None if all_of_them else argument, holdable="holdable" in options)
-    settings = ()
+    settings: tuple[Setting, ...] = ()
     if first == "set":
         name, _, value = argument.partition(":")
         settings = (Setting(name, value or None, constant=value != "?"),)

@@ -252,7 +252,7 @@ def _masks(masks: Sequence[Mask | None]) -> str:
     return ",".join("-" if mask is None else f"{mask.label}:{mask.kind}" for mask in masks) or "nothing"
 
 
-def _command(command: ev.Command) -> str:  # noqa: C901 - one branch a command
+def _command(command: ev.Command) -> str:
     match command:
         case ev.LookUpLogin():
             return " ".join(["?? LookUpLogin", *(f"{k.decode()}={quoted(v)}" for k, v in command.parameters)])

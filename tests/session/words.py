@@ -190,7 +190,7 @@ def _shown_password(m: PasswordMessage) -> str:
     return "SASLResponse" if m.data.startswith(b"c=") else f"PasswordMessage {quoted(m.data)}"
 
 
-def shown(message: Message) -> str:  # noqa: C901 - one branch a message
+def shown(message: Message) -> str:
     """The message in words."""
     words: list[str] = []
     match message:
