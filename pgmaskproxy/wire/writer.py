@@ -11,7 +11,8 @@ from librt.strings import BytesWriter, write_i16_be, write_i32_be
 
 from pgmaskproxy.errors import InternalError
 
-_MAX_LENGTH: Final = 0x7FFFFFFF
+_MAX_LENGTH: Final = 0x7FF00000
+"""A MiB below what the length field can say: numbers, 65,535 at a time, are added without asking for room."""
 
 
 @final
@@ -24,6 +25,11 @@ class Writer:
         self._out = BytesWriter()
         self._out.append(code)
         write_i32_be(self._out, 0)
+
+    def _require(self, size: int) -> None:
+        """Room for `size` more bytes and the few that go with them."""
+        if size > _MAX_LENGTH - len(self._out):
+            raise InternalError("a message is too long for its length field")
 
     def byte(self, number: int) -> None:
         """One byte."""
@@ -45,12 +51,14 @@ class Writer:
 
     def raw(self, data: bytes) -> None:
         """Bytes as they are."""
+        self._require(len(data))
         self._out.write(data)
 
     def string(self, text: bytes) -> None:
         """A String. One with a zero byte inside would move every field after it, and is refused."""
         if b"\0" in text:
             raise InternalError("a string to be sent holds a zero byte")
+        self._require(len(text))
         self._out.write(text)
         self._out.append(0)
 
@@ -59,8 +67,7 @@ class Writer:
         if data is None:
             write_i32_be(self._out, -1)
         else:
-            if len(data) > _MAX_LENGTH:
-                raise InternalError("a value is too long for its length field")
+            self._require(len(data))
             write_i32_be(self._out, len(data))
             self._out.write(data)
 
@@ -86,8 +93,6 @@ class Writer:
         """The whole frame, its length filled in."""
         out = self._out
         length: int = len(out) - 1
-        if length > _MAX_LENGTH:
-            raise InternalError("a message is too long for its length field")
         out[1] = length >> 24
         out[2] = (length >> 16) & 0xFF
         out[3] = (length >> 8) & 0xFF

@@ -175,6 +175,7 @@ def test_a_peer_that_dribbles_loses_nothing() -> None:
     for byte in CopyData(body).encode():
         assert buffer.next() is None
         buffer.feed(bytes([byte]))
+        assert len(buffer._chunks) <= 257, "a crumb costs many times the byte it holds"
     assert buffer.next() == Frame(ord("d"), body)
 
 
@@ -216,6 +217,11 @@ def test_take_streams_a_frame_that_is_never_whole() -> None:
         if not taken:
             buffer.feed(bytes(min(50_000, left)))
     assert buffer.pending == 0
+
+
+def test_a_body_that_no_length_field_can_say() -> None:
+    with pytest.raises(InternalError):
+        pack(b"d", bytes(0x7FFFFFFC))  # never touched, so never in memory
 
 
 def test_pack() -> None:

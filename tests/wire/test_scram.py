@@ -80,6 +80,7 @@ KEY = base64.b64encode(bytes(32)).decode()
         f"SCRAM-SHA-256$99999999999:AAAA${KEY}:{KEY}",
         f"SCRAM-SHA-256$4096:${KEY}:{KEY}",
         f"SCRAM-SHA-256$4096:AAA${KEY}:{KEY}",
+        f"SCRAM-SHA-256$4096:AB==${KEY}:{KEY}",  # bits that no byte holds
         f"SCRAM-SHA-256$4096:AAAA${KEY}",
         f"SCRAM-SHA-256$4096:AAAA${KEY}:{KEY}:{KEY}",
         f"SCRAM-SHA-256$4096:AAAA${KEY}:{KEY}$",
@@ -183,13 +184,13 @@ def test_clients_as_they_come(client_first: bytes) -> None:
     assert server.final(final).startswith(b"v=")
 
 
-def oracle_final(header: bytes, bare: bytes, server_first: bytes, password: str = "pencil") -> bytes:
+def oracle_final(header: bytes, bare: bytes, server_first: bytes, nonce: bytes = b"", extension: bytes = b"") -> bytes:
     """The client-final-message by scramp's arithmetic, for a client-first-message that scramp would not send."""
-    nonce = server_first.partition(b",s=")[0][2:]
-    without_proof = b"c=" + base64.b64encode(header) + b",r=" + nonce
+    nonce = nonce or server_first.partition(b",s=")[0][2:]
+    without_proof = b"c=" + base64.b64encode(header) + b",r=" + nonce + extension
     message = b",".join((bare, server_first, without_proof)).decode("latin-1")
     hf = scramp.core.MECHS["SCRAM-SHA-256"].hf
-    salted = scramp.core.hi(hf, password.encode(), SALT, 4096)
+    salted = scramp.core.hi(hf, b"pencil", SALT, 4096)
     client_key, stored_key, _ = scramp.core._c_key_stored_key_s_key(hf, salted)
     signature = scramp.core.hmac(hf, stored_key, message.encode("latin-1"))
     return without_proof + b",p=" + base64.b64encode(scramp.core.xor(client_key, signature))
@@ -284,6 +285,27 @@ def test_wrong_client_final(changed: bytes) -> None:
     assert changed != RIGHT
     with pytest.raises(AuthenticationFailed):
         exchange_server().final(changed)
+
+
+def test_a_proof_over_another_exchange_is_refused() -> None:
+    """Each of these proofs is right for what the client says; what it says is not what was agreed."""
+    bare = b"n=,r=" + CLIENT_NONCE
+    for header, client_sees, extension in (
+        (b"n,,", b"", b""),
+        (b"y,,", b"", b""),  # whoever is in between made n of y
+        (b"n,a=root,", b"", b""),
+        (b"n,,", b"x", b""),  # an answer to another nonce
+        (b"n,,", b"", b",1=x"),
+    ):
+        server = ServerExchange(VERIFIER, SERVER_NONCE)
+        server_first = server.first(b"n,," + bare)
+        nonce = server_first.partition(b",s=")[0][2:] + client_sees
+        final = oracle_final(header, bare, server_first, nonce, extension)
+        if (header, client_sees, extension) == (b"n,,", b"", b""):
+            server.final(final)
+        else:
+            with pytest.raises(AuthenticationFailed):
+                server.final(final)
 
 
 @given(st.binary(max_size=80))
@@ -411,8 +433,9 @@ def test_fewer_iterations_by_request() -> None:
 def test_a_server_that_does_not_know_the_password(server_final: bytes) -> None:
     client = ClientExchange(b"", "pencil", CLIENT_NONCE)
     client.final(ServerExchange(VERIFIER, SERVER_NONCE).first(client.first()))
-    with pytest.raises(AuthenticationFailed):
+    with pytest.raises(AuthenticationFailed) as caught:
         client.verify(server_final)
+    assert ("refused" in caught.value.reason) == server_final.startswith(b"e=")
 
 
 def test_a_client_exchange_happens_in_order() -> None:

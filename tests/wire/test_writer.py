@@ -43,6 +43,9 @@ def test_the_length_field_of_a_long_frame() -> None:
         lambda writer: writer.int16s((0,) * 65_536),
         lambda writer: writer.int32s((0,) * 65_536),
         lambda writer: writer.values((None,) * 65_536),
+        # Never touched, so never in memory.
+        lambda writer: writer.raw(bytes(0x7FF00000)),
+        lambda writer: writer.value(bytes(0x7FF00000)),
     ],
 )
 def test_what_cannot_be_sent(write: Callable[[Writer], None]) -> None:
