@@ -27,10 +27,11 @@ FIELDS: Final = frozenset(
     fingerprint duration_ms trace_id
     logger message error error_at sqlstate host port path file line version policy_version epoch outcome state phase
     channel attempt group person method url_path status signal pid rows cells bytes count seconds limit compiled hint
-    dropped
+    listen upstream reason dropped
     """.split()  # noqa: SIM905
 )
-"""Every field a line may carry. Adding one is a decision: it must not be able to hold SQL or a value."""
+"""Every field a line may carry. Adding one is a decision: it must not be able to hold SQL or a value. `reason` is
+for the program's own words; what stands in single quotes in it is dropped all the same."""
 
 DEBUG_FIELDS: Final = frozenset({"redacted"})
 """Written at level debug only."""
@@ -39,6 +40,7 @@ FIELD_CHARACTERS: Final = 256
 """The most characters of one text field."""
 
 _EVENT: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_LITERAL: Final = re.compile(r"'(?:[^']|'')*'?")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -80,7 +82,7 @@ def keep_listed_fields(_logger: object, method: str, event: EventDict) -> EventD
     kept: EventDict = {}
     for key, value in event.items():
         if key in allowed:
-            kept[key] = _scalar(value)
+            kept[key] = _scalar(_LITERAL.sub("'?'", value) if key == "reason" and isinstance(value, str) else value)
         elif key in {"_record", "_from_structlog"}:
             kept[key] = value
     if dropped:

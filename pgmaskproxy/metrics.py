@@ -8,13 +8,15 @@ the Prometheus naming rules (`_total`, `_seconds`, `_bytes`), prefix `pgmaskprox
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST as PLAIN
 from prometheus_client.exposition import generate_latest as generate_plain
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.registry import Collector
 
 PREFIX: Final = "pgmaskproxy"
 
@@ -30,6 +32,19 @@ _LABEL: Final = re.compile(r"[A-Za-z0-9_.\-]{1,63}")
 def bounded(value: str) -> str:
     """`value` when it is a short name of letters, digits and `_.-`, else `other`: nothing else may label a metric."""
     return value if _LABEL.fullmatch(value) else "other"
+
+
+class _WithoutCreated(Collector):
+    """A registry's families without the `_created` samples, which double the page and which nothing here reads."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterator[Metric]:
+        """The families."""
+        for family in self._registry.collect():
+            family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
+            yield family
 
 
 class Metrics:
@@ -132,7 +147,8 @@ class Metrics:
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """The metrics page and its content type: OpenMetrics where `accept` asks for it, else the plain text format."""
+        families = _WithoutCreated(self.registry)
         if "application/openmetrics-text" in accept:
-            body: bytes = generate_openmetrics(self.registry)  # type: ignore[no-untyped-call]
+            body: bytes = generate_openmetrics(families)  # type: ignore[no-untyped-call]
             return body, OPENMETRICS
-        return generate_plain(self.registry), PLAIN
+        return generate_plain(families), PLAIN

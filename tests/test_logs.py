@@ -68,6 +68,16 @@ def test_no_field_can_carry_sql_or_values(name: str, style: logs.Format) -> None
     assert name in stream.getvalue(), "what was dropped is named"
 
 
+@pytest.mark.parametrize("text", [f"near '{SECRET}'", f"near '{SECRET}", f"near 'it''s {SECRET}' or"])
+def test_a_reason_is_the_programs_own_words(text: str) -> None:
+    stream = io.StringIO()
+    logs.configure("json", "info", stream).error("catalog_unreadable", reason=text, listen="127.0.0.1:6432")
+    (line,) = lines(stream)
+    assert str(line["reason"]).startswith("near '?'")
+    assert SECRET not in stream.getvalue()
+    assert line["listen"] == "127.0.0.1:6432"
+
+
 def test_redacted_sql_is_written_at_debug_only() -> None:
     stream = io.StringIO()
     log = logs.configure("json", "debug", stream)

@@ -81,3 +81,15 @@ def test_openmetrics_where_asked_for() -> None:
     body, kind = Metrics().exposition("application/openmetrics-text; version=1.0.0")
     assert kind.startswith("application/openmetrics-text")
     assert body.endswith(b"# EOF\n")
+
+
+@pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text; version=1.0.0"])
+def test_no_sample_of_creation_times(accept: str) -> None:
+    metrics = Metrics(process=False)
+    metrics.statement("shop", "SelectStmt", "allow")
+    metrics.statement_duration.labels("parse").observe(0.1)
+    for _ in range(2):
+        page = metrics.exposition(accept)[0].decode()
+        assert "_created" not in page
+        assert 'pgmaskproxy_statements_total{database="shop",decision="allow",kind="SelectStmt"} 1.0' in page
+        assert 'pgmaskproxy_statement_duration_seconds_count{phase="parse"} 1.0' in page

@@ -98,8 +98,11 @@ def log_options(function: Callable[P, R]) -> Callable[..., R]:
 
 
 def emit(style: str, data: object, text: str) -> None:
-    """Prints the result: `data` as JSON or `text`, on stdout."""
-    click.echo(json.dumps(data, ensure_ascii=False, indent=2) if style == "json" else text)
+    """Prints the result: `data` as JSON or `text` ('' is nothing), on stdout."""
+    if style == "json":
+        click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+    elif text:
+        click.echo(text)
 
 
 def note(text: str) -> None:
