@@ -76,7 +76,7 @@ def test_a_client_cannot_stand_in_the_way(shop_database: Database) -> None:
         shop_database,
         "CREATE SCHEMA evil",
         "CREATE TABLE evil.pg_class AS SELECT * FROM pg_catalog.pg_class WHERE false",
-        "CREATE TABLE evil.pg_attribute AS SELECT * FROM pg_catalog.pg_attribute WHERE false",
+        "CREATE TABLE evil.pg_attribute AS SELECT attrelid, attnum, attname FROM pg_catalog.pg_attribute WHERE false",
         "CREATE FUNCTION evil.never(oid, oid) RETURNS bool LANGUAGE sql AS 'SELECT false'",
         "CREATE OPERATOR evil.= (leftarg = oid, rightarg = oid, function = evil.never)",
         "CREATE FUNCTION evil.pg_get_viewdef(oid) RETURNS text LANGUAGE sql AS 'SELECT ''SELECT 1'''",

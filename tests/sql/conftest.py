@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
+from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.sql.catalog import Catalog
-from pgmaskproxy.sql.grammar import STACK_BYTES
 
 T = TypeVar("T")
 
@@ -19,27 +18,13 @@ FIXTURES = Path(__file__).parent / "fixtures"
 SEARCH_PATH = ("pg_catalog", "public")
 
 
+_THREAD = DeepThread("tests-sql")
+"""One for all: libpg_query takes a pthread key for every thread that it ever runs on, and there are 1,024."""
+
+
 def deep(call: Callable[[], T]) -> T:
     """Run `call` on a thread with the stack that the grammar needs."""
-    results: list[T] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            results.append(call())
-        except BaseException as error:  # noqa: BLE001 - it is raised again below, on the caller's thread
-            errors.append(error)
-
-    before = threading.stack_size(STACK_BYTES)
-    try:
-        thread = threading.Thread(target=run)
-        thread.start()
-    finally:
-        threading.stack_size(before)
-    thread.join()
-    if errors:
-        raise errors[0]
-    return results[0]
+    return _THREAD.call(call)
 
 
 @pytest.fixture(scope="session")
