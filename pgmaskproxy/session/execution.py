@@ -26,6 +26,13 @@ from pgmaskproxy.wire.frontend import Close, Describe, Execute, Flush, Parse, Sy
 REDEFINING = frozenset({Effect.DDL, Effect.PRIVILEGE, Effect.ROUTINE, Effect.UNKNOWN})
 """After one of these the catalog has to be read again."""
 
+CHANGED = Refusal(
+    "42501",
+    "permission denied by policy",
+    detail="A table's definition changed, and the statement needs approval now.",
+    hint="Run the statement again to ask for it.",
+)
+
 
 @final
 class Verdict:
@@ -136,7 +143,14 @@ class Execution:
             again = yield from self._asking.judge_one(ruling.sql, refresh=True, path=ruling.search_path)
             if isinstance(again, Refusal):
                 return again
-            bound = bind_plan(fields, ruling.decision.masks, self._visibility())
+            decision = again.decision
+            if decision.outcome is Outcome.DENY and decision.refusal is not None:
+                return decision.refusal
+            if decision.outcome is Outcome.HOLD and ruling.decision.outcome is Outcome.ALLOW:
+                return CHANGED
+            # What a name stands for was read under the old catalog: there the server's word alone counts.
+            masks = None if self._naming.goes_by_name(ruling) else decision.masks
+            bound = bind_plan(fields, masks, self._visibility())
         return Verdict(bound.plan, None, bound.shown, bound.conflicts)
 
     def _copy_verdict(self, ruling: Ruling, probe: str, visibility: Visibility) -> Flow[Verdict | None]:

@@ -31,7 +31,7 @@ def test_a_good_password_opens_the_upstream_and_only_then_says_ok() -> None:
 
 def test_a_wrong_password_ends_before_any_upstream_exists() -> None:
     play(
-        """
+        r"""
         >> StartupMessage 3.0 user="alice"
         ?? LookUpLogin user="alice"
         !! login "alice"
@@ -49,7 +49,7 @@ def test_a_wrong_password_ends_before_any_upstream_exists() -> None:
 
 def test_an_unknown_user_is_played_to_the_end_and_hears_the_same_words() -> None:
     play(
-        """
+        r"""
         >> StartupMessage 3.0 user="nobody"
         ?? LookUpLogin user="nobody"
         !! login "nobody" unknown
@@ -67,7 +67,7 @@ def test_an_unknown_user_is_played_to_the_end_and_hears_the_same_words() -> None
 
 def test_another_mechanism_than_the_one_offered_is_a_failed_login() -> None:
     play(
-        """
+        r"""
         >> StartupMessage 3.0 user="alice"
         ?? LookUpLogin user="alice"
         !! login "alice"

@@ -65,7 +65,7 @@ def test_a_server_that_skips_its_own_proof_is_not_ours() -> None:
 
 def test_cleartext_is_answered_when_asked_for() -> None:
     play(
-        """
+        r"""
         !! connected password
         => StartupMessage 3.0 user="app" database="shop_up" client_min_messages="log"
         <= AuthenticationCleartextPassword
