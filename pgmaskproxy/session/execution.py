@@ -63,7 +63,7 @@ class Execution:
         """From a settled description to an Execute that was sent; None when it was refused in its place."""
         if description.failed:
             return None
-        verdict = yield from self._verdict(ruling, description.fields)
+        verdict = yield from self._verdict(ruling, description)
         if verdict is None:
             return None
         serial = grant.serial if grant is not None else self._link.serial()
@@ -129,7 +129,7 @@ class Execution:
                 link.flush()
                 return
 
-    def _verdict(self, ruling: Ruling, fields: tuple[Field, ...]) -> Flow[Verdict | Refusal | None]:
+    def _verdict(self, ruling: Ruling, description: Exchange) -> Flow[Verdict | Refusal | None]:
         """Bind the plan: the text and the server's own column references must both clear a column."""
         visibility = self._visibility()
         copy = ruling.analysis.copy
@@ -137,6 +137,9 @@ class Execution:
             return Verdict(SEALED, None, (), 0)
         if copy is not None:
             return (yield from self._copy_verdict(ruling, copy.probe, visibility))
+        if not description.returns_rows:
+            return Verdict(SEALED, None, (), 0)
+        fields = description.fields
         bound = bind_plan(fields, ruling.decision.masks, visibility)
         if bound.unknown:
             # The server names a relation that the catalog does not have: read the catalog again, once.

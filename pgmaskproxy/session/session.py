@@ -42,6 +42,8 @@ from pgmaskproxy.wire.startup import StartupBuffer, StartupMessage, decode_start
 
 LOST = Refusal("08006", "the upstream server closed the connection unexpectedly")
 WITHHELD = Refusal("XX000", "a result was withheld: nothing has decided about it")
+LOGIN_LIMITS = {ord("p"): FRONTEND_LIMITS[ord("p")]}
+"""Who has not logged in sends passwords, and cannot make us keep a message of 1 GiB."""
 TOO_MUCH = Refusal(
     "53400",
     "too much was sent while a statement is held",
@@ -57,7 +59,7 @@ class Session:
         self._link = Link(entropy, limits)
         self._entropy = entropy
         self._startup: StartupBuffer | None = StartupBuffer()
-        self._client = FrameBuffer(FRONTEND_LIMITS)
+        self._client = FrameBuffer(LOGIN_LIMITS)
         self._server: FrameBuffer | None = FrameBuffer(BACKEND_LIMITS)
         self._frontend = Frontend(self._link)
         self._results = Results(self._link)
@@ -70,6 +72,11 @@ class Session:
     def held(self) -> bool:
         """Whether a statement is waiting for a person."""
         return self._wait is not None and self._wait.held
+
+    @property
+    def backlog(self) -> int:
+        """Bytes of the client's that wait behind a message that is being handled; the shell reads no more meanwhile."""
+        return self._client.pending if self._wait is not None and not self._wait.message else 0
 
     @property
     def idle(self) -> bool:
@@ -163,6 +170,9 @@ class Session:
             link.to_client(status.encode())
         link.to_client(BackendKeyData(self._entropy.process_id, self._entropy.secret_key).encode())
         link.to_client(ReadyForQuery(link.status).encode())
+        early = self._client.take(self._client.pending)
+        self._client = FrameBuffer(FRONTEND_LIMITS)
+        self._client.feed(early)
         assert self._server is not None
         rest = self._server.take(self._server.pending)
         self._server = None

@@ -1,0 +1,711 @@
+"""A statement that waits for a person."""
+
+from __future__ import annotations
+
+from pgmaskproxy.session.link import Limits
+from tests.session.test_extended import BLOCK
+from tests.session.transcript import LOGIN, READY, play
+
+HELD = (
+    LOGIN
+    + READY
+    + """
+    >> Query "DELETE FROM customers"
+    !! delete hold
+    <= ParseComplete / ParameterDescription / NoData / CloseComplete
+    <= ReadyForQuery I
+    !! opened apr_1
+"""
+)
+
+
+def test_a_hold_is_attested_alone_with_upstream_idle_then_bound_again_released_recorded_executed() -> None:
+    play(
+        r"""
+        >> Query "DELETE FROM customers"
+        ?? Judge several "DELETE FROM customers"
+        !! delete hold
+        => Parse "~held" "DELETE FROM customers" / Describe S "~held" / Close S "~held" / Flush
+        <= ParseComplete / ParameterDescription / NoData / CloseComplete
+        => Sync
+        <= ReadyForQuery I
+        ?? Hold #1 "DELETE FROM customers" reason=INC-1
+        !! opened apr_1
+        << NoticeResponse 00000 "statement is held for approval (request \"apr_1\", 0s elapsed)" ...
+        !! tick 15
+        << NoticeResponse 00000 "statement is held for approval (request \"apr_1\", 15s elapsed)" ...
+        !! approved
+        => Parse "" "DELETE FROM customers" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        ?? Release #1 "apr_1" "DELETE FROM customers" shows nothing
+        !! released
+        ?? RecordExecution #1 "DELETE FROM customers" shows nothing request="apr_1"
+        !! recorded
+        => Execute "" / Close P "" / Close S "" / Sync
+        <= CommandComplete "DELETE 9" / CloseComplete / CloseComplete / ReadyForQuery I
+        -- RecordOutcome #1 "DELETE 9" rows=0 cells=0 size=0
+        << CommandComplete "DELETE 9" / ReadyForQuery I
+        """
+    )
+
+
+def test_ticks_honour_client_min_messages_and_the_first_notice_does_not() -> None:
+    play(
+        r"""
+        >> Query "SET client_min_messages = warning"
+        ?? Judge several "SET client_min_messages = warning"
+        !! set=client_min_messages:warning
+        => Parse "" "SET pgmaskproxy.client_min_messages = 'warning'" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        ?? RecordExecution #1 "SET client_min_messages = warning" shows nothing
+        !! recorded
+        => Execute "" / Close P "" / Close S "" / Sync
+        <= CommandComplete "SET" / CloseComplete / CloseComplete / ReadyForQuery I
+        -- RecordOutcome #1 "SET" rows=0 cells=0 size=0
+        << CommandComplete "SET" / ReadyForQuery I
+        >> Query "DELETE FROM customers"
+        ?? Judge several "DELETE FROM customers"
+        !! delete hold
+        => Parse "~held" "DELETE FROM customers" / Describe S "~held" / Close S "~held" / Flush
+        <= ParseComplete / ParameterDescription / NoData / CloseComplete
+        => Sync
+        <= ReadyForQuery I
+        ?? Hold #2 "DELETE FROM customers" reason=INC-1
+        !! opened apr_1
+        << NoticeResponse 00000 "statement is held for approval (request \"apr_1\", 0s elapsed)" ...
+        !! tick 15
+        """
+    )
+
+
+def test_extended_it_is_held_at_execute_with_its_parameters_and_bound_again() -> None:
+    play(
+        r"""
+        >> Parse "" "DELETE FROM customers WHERE id = $1" / Bind "" "" "7" / Describe P "" / Execute "" / Sync
+        ?? Judge "DELETE FROM customers WHERE id = $1"
+        !! delete hold parameters=1
+        => Parse "" "DELETE FROM customers WHERE id = $1" / Bind "" "" "7" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        << ParseComplete / BindComplete / NoData
+        => Describe S "" / Flush
+        <= ParameterDescription 23 / NoData
+        => Sync
+        <= ReadyForQuery I
+        ?? Hold #1 "DELETE FROM customers WHERE id = $1" $1="7" reason=INC-1
+        !! opened apr_1
+        << NoticeResponse 00000 "statement is held for approval (request \"apr_1\", 0s elapsed)" ...
+        !! approved
+        => Bind "" "" "7" / Describe P "" / Flush
+        <= BindComplete / NoData
+        ?? Release #1 "apr_1" "DELETE FROM customers WHERE id = $1" shows nothing
+        !! released
+        ?? RecordExecution #1 "DELETE FROM customers WHERE id = $1" shows nothing request="apr_1"
+        !! recorded
+        => Execute "" / Sync
+        <= CommandComplete "DELETE 1" / ReadyForQuery I
+        -- RecordOutcome #1 "DELETE 1" rows=0 cells=0 size=0
+        << CommandComplete "DELETE 1" / ReadyForQuery I
+        """
+    )
+
+
+def test_a_rejection_is_an_error_and_the_session_goes_on() -> None:
+    play(
+        """
+        !! ended 42501 "request apr_1 was rejected"
+        -- RecordRefusal #1 42501 "DELETE FROM customers"
+        => Parse "~refused" "refused by pgmaskproxy" / Sync
+        <= ErrorResponse 42601 "syntax error" / ReadyForQuery I
+        << ErrorResponse 42501 "request apr_1 was rejected" / ReadyForQuery I
+        >> Query "SELECT 1"
+        ?? Judge several "SELECT 1"
+        """,
+        before=HELD,
+    )
+
+
+def test_a_hold_that_expires_is_57014() -> None:
+    play(
+        """
+        !! ended 57014 "request apr_1 expired"
+        -- RecordRefusal #1 57014 "DELETE FROM customers"
+        => Parse "~refused" "refused by pgmaskproxy" / Sync
+        <= ErrorResponse 42601 "syntax error" / ReadyForQuery I
+        << ErrorResponse 57014 "request apr_1 expired" / ReadyForQuery I
+        """,
+        before=HELD,
+    )
+
+
+def test_a_cancel_withdraws_it_with_postgresqls_own_words() -> None:
+    play(
+        r"""
+        !! cancel
+        -- WithdrawHold "apr_1" cancelled
+        -- RecordRefusal #1 57014 "DELETE FROM customers"
+        => Parse "~refused" "refused by pgmaskproxy" / Sync
+        <= ErrorResponse 42601 "syntax error" / ReadyForQuery I
+        << ErrorResponse 57014 "canceling statement due to user request" D="Request \"apr_1\" was withdrawn."
+        << ReadyForQuery I
+        # an answer that comes too late is nobody's
+        !! approved
+        """,
+        before=HELD,
+    )
+
+
+def test_a_hang_up_withdraws_it() -> None:
+    play(
+        """
+        >>
+        -- WithdrawHold "apr_1"
+        => Terminate
+        -- Close "the client left"
+        """,
+        before=HELD,
+    )
+
+
+def test_a_shutdown_withdraws_it() -> None:
+    play(
+        """
+        !! shutdown 57P01 "terminating connection due to administrator command"
+        -- WithdrawHold "apr_1"
+        << ErrorResponse FATAL 57P01 "terminating connection due to administrator command"
+        => Terminate
+        -- Close "terminating connection due to administrator command"
+        """,
+        before=HELD,
+    )
+
+
+def test_the_server_going_away_ends_the_session() -> None:
+    play(
+        """
+        <=
+        << ErrorResponse FATAL 08006 "the upstream server closed the connection unexpectedly"
+        => Terminate
+        -- Close "the server closed the connection"
+        """,
+        before=HELD,
+    )
+
+
+def test_later_frames_wait() -> None:
+    play(
+        """
+        >> Query "SELECT 1" / Terminate
+        !! ended 42501 "request apr_1 was rejected"
+        -- RecordRefusal #1 42501 "DELETE FROM customers"
+        => Parse "~refused" "refused by pgmaskproxy" / Sync
+        <= ErrorResponse 42601 "syntax error" / ReadyForQuery I
+        << ErrorResponse 42501 "request apr_1 was rejected" / ReadyForQuery I
+        ?? Judge several "SELECT 1"
+        !! read
+        => Parse "" "SELECT 1" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / RowDescription n=0:23
+        ?? RecordExecution #2 "SELECT 1" shows -
+        !! recorded
+        => Execute ""
+        << RowDescription n=0:23
+        => Close P "" / Close S "" / Sync / Terminate
+        -- Close "the client left"
+        """,
+        before=HELD,
+    )
+
+
+def test_only_so_much_waits() -> None:
+    play(
+        """
+        >> Query "SELECT 123456789"
+        -- WithdrawHold "apr_1"
+        << ErrorResponse FATAL 53400 "too much was sent while a statement is held" ...
+        => Terminate
+        -- Close "too much was sent while held"
+        """,
+        before=HELD,
+        limits=Limits(held_bytes=20),
+    )
+
+
+def test_another_shape_than_was_approved_does_not_run() -> None:
+    play(
+        """
+        >> Query "SELECT * FROM customers"
+        ?? Judge several "SELECT * FROM customers"
+        !! read hold masks=-
+        => Parse "~held" "SELECT * FROM customers" / Describe S "~held" / Close S "~held" / Flush
+        <= ParseComplete / ParameterDescription / RowDescription name=1.2 / CloseComplete
+        => Sync
+        <= ReadyForQuery I
+        ?? Hold #1 "SELECT * FROM customers" columns=name reason=INC-1
+        !! approved
+        => Parse "" "SELECT * FROM customers" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / RowDescription name=1.3
+        -- RecordRefusal #1 42501 "SELECT * FROM customers"
+        => Parse "~refused" "refused by pgmaskproxy" / Close P "" / Close S "" / Sync
+        <= ErrorResponse 42601 "syntax error" / ReadyForQuery I
+        << ErrorResponse 42501 "what was approved is not what would run" ...
+        << ReadyForQuery I
+        """
+    )
+
+
+def test_the_format_is_not_the_shape() -> None:
+    play(
+        """
+        >> Parse "" "SELECT ssn FROM customers" / Bind "" "" out=1 / Execute "" / Sync
+        ?? Judge "SELECT ssn FROM customers"
+        !! read hold masks=ssn
+        => Parse "" "SELECT ssn FROM customers" / Bind "" "" out=1 / Flush
+        <= ParseComplete / BindComplete
+        << ParseComplete / BindComplete
+        => Describe S "" / Flush
+        <= ParameterDescription / RowDescription ssn=1.3
+        => Sync
+        <= ReadyForQuery I
+        ?? Hold #1 "SELECT ssn FROM customers" columns=ssn reason=INC-1
+        !! approved
+        => Bind "" "" out=1 / Describe P "" / Flush
+        <= BindComplete / RowDescription ssn=1.3/1
+        ?? Release #1  "SELECT ssn FROM customers" shows ssn:redact
+        !! released
+        ?? RecordExecution #1 "SELECT ssn FROM customers" shows ssn:redact
+        """
+    )
+
+
+def test_a_policy_that_changed_meanwhile_refuses_what_was_approved() -> None:
+    play(
+        """
+        !! epoch 2
+        !! approved
+        ?? Judge "DELETE FROM customers"
+        !! delete hold epoch=2 version=v2
+        => Parse "" "DELETE FROM customers" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        -- RecordRefusal #1 42501 "DELETE FROM customers"
+        => Parse "~refused" "refused by pgmaskproxy" / Close P "" / Close S "" / Sync
+        <= ErrorResponse 42601 "syntax error" / ReadyForQuery I
+        << ErrorResponse 42501 "what was approved is not what would run" ...
+        << ReadyForQuery I
+        """,
+        before=HELD,
+    )
+
+
+def test_a_policy_that_came_to_deny_refuses_what_was_approved_extended_too() -> None:
+    play(
+        """
+        >> Parse "" "DELETE FROM customers" / Bind "" "" / Execute "" / Sync
+        ?? Judge "DELETE FROM customers"
+        !! delete hold
+        => Parse "" "DELETE FROM customers" / Bind "" "" / Flush
+        <= ParseComplete / BindComplete
+        << ParseComplete / BindComplete
+        => Describe S "" / Flush
+        <= ParameterDescription / NoData
+        => Sync
+        <= ReadyForQuery I
+        ?? Hold #1 "DELETE FROM customers" reason=INC-1
+        !! epoch 2
+        !! approved
+        => Bind "" ""
+        ?? Judge "DELETE FROM customers"
+        !! delete deny epoch=2 version=v2
+        -- RecordRefusal #1 42501 "DELETE FROM customers"
+        => Parse "~refused" "refused by pgmaskproxy" / Sync
+        <= BindComplete / ErrorResponse 42601 "syntax error" / ReadyForQuery I
+        << ErrorResponse 42501 "permission denied by policy" F="policy.yaml" L="7" R="no-secrets"
+        << ReadyForQuery I
+        """
+    )
+
+
+def test_a_catalog_that_changed_elsewhere_does_not_undo_an_approval() -> None:
+    play(
+        """
+        !! epoch 2
+        !! approved
+        ?? Judge "DELETE FROM customers"
+        !! delete hold epoch=2
+        => Parse "" "DELETE FROM customers" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        ?? Release #1 "apr_1" "DELETE FROM customers" shows nothing
+        !! released
+        ?? RecordExecution #1 "DELETE FROM customers" shows nothing request="apr_1"
+        """,
+        before=HELD,
+    )
+
+
+def test_a_search_path_that_moved_before_it_ran_refuses_what_was_approved() -> None:
+    play(
+        """
+        >> Query "SET search_path = s9; DELETE FROM customers"
+        ?? Judge several "SET search_path = s9; DELETE FROM customers"
+        !! set=search_path:s9 ; delete hold
+        ?? Hold #1 "DELETE FROM customers" reason=INC-1
+        !! approved
+        => Parse "~block" "BEGIN" / Bind "~block" "~block" / Execute "~block" / Close P "~block"
+        => Close S "~block" / Parse "" "SET search_path = s9" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / CommandComplete "BEGIN" / CloseComplete / CloseComplete
+        <= ParseComplete / BindComplete / NoData
+        ?? RecordExecution #2 "SET search_path = s9" shows nothing
+        !! recorded
+        => Execute "" / Flush
+        <= CommandComplete "SET"
+        -- RecordOutcome #2 "SET" rows=0 cells=0 size=0
+        << CommandComplete "SET"
+        => Parse "~path" "~current_schemas" / Bind "~path" "~path" / Execute "~path" / Close P "~path"
+        => Close S "~path" / Flush
+        <= Path "pg_catalog" "s9"
+        ?? Judge "DELETE FROM customers" path=pg_catalog,s9
+        !! delete hold
+        => Parse "" "DELETE FROM customers" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        -- RecordRefusal #1 42501 "DELETE FROM customers"
+        => Parse "~refused" "refused by pgmaskproxy" / Sync
+        <= ErrorResponse 42601 "syntax error"
+        << ErrorResponse 42501 "what was approved is not what would run" ...
+        """
+    )
+
+
+def test_a_release_that_is_not_granted_does_not_run() -> None:
+    play(
+        """
+        !! approved
+        => Parse "" "DELETE FROM customers" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        ?? Release #1 "apr_1" "DELETE FROM customers" shows nothing
+        !! unreleased 42501 "request apr_1 was released before"
+        -- RecordRefusal #1 42501 "DELETE FROM customers"
+        => Parse "~refused" "refused by pgmaskproxy" / Close P "" / Close S "" / Sync
+        <= ErrorResponse 42601 "syntax error" / ReadyForQuery I
+        << ErrorResponse 42501 "request apr_1 was released before" / ReadyForQuery I
+        """,
+        before=HELD,
+    )
+
+
+def test_a_record_that_cannot_be_written_after_the_release_means_that_nothing_runs() -> None:
+    play(
+        """
+        !! approved
+        => Parse "" "DELETE FROM customers" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        ?? Release #1 "apr_1" "DELETE FROM customers" shows nothing
+        !! released
+        ?? RecordExecution #1 "DELETE FROM customers" shows nothing request="apr_1"
+        !! unrecorded 53100 "the audit log cannot be written"
+        -- RecordRefusal #1 53100 "DELETE FROM customers"
+        => Parse "~refused" "refused by pgmaskproxy" / Close P "" / Close S "" / Sync
+        <= ErrorResponse 42601 "syntax error" / ReadyForQuery I
+        << ErrorResponse 53100 "the audit log cannot be written" / ReadyForQuery I
+        """,
+        before=HELD,
+    )
+
+
+def test_what_the_server_itself_refuses_nobody_is_asked() -> None:
+    play(
+        r"""
+        >> Query "DELETE FROM nope"
+        !! delete hold
+        <= ErrorResponse 42P01 "relation \"nope\" does not exist" P="13"
+        <= ReadyForQuery I
+        """
+    )
+
+
+def test_in_an_explicit_block_the_deadline_is_the_shorter_one() -> None:
+    play(
+        """
+        >> Query "DELETE FROM customers"
+        ?? Judge several "DELETE FROM customers"
+        !! delete hold
+        => Parse "~held" "DELETE FROM customers" / Describe S "~held" / Close S "~held" / Flush
+        <= ParseComplete / ParameterDescription / NoData / CloseComplete
+        => Sync
+        <= ReadyForQuery T
+        ?? Hold #2 "DELETE FROM customers" in-transaction reason=INC-1
+        """,
+        before=BLOCK,
+    )
+
+
+def test_in_a_block_the_portal_survives_and_is_not_bound_again() -> None:
+    play(
+        """
+        >> Parse "" "DELETE FROM customers" / Bind "" "" / Execute "" / Sync
+        ?? Judge "DELETE FROM customers"
+        !! delete hold
+        => Parse "" "DELETE FROM customers" / Bind "" "" / Flush
+        <= ParseComplete / BindComplete
+        << ParseComplete / BindComplete
+        => Describe S "" / Flush
+        <= ParameterDescription / NoData
+        => Sync
+        <= ReadyForQuery T
+        ?? Hold #2 "DELETE FROM customers" in-transaction reason=INC-1
+        !! approved
+        => Describe P "" / Flush
+        <= NoData
+        ?? Release #2  "DELETE FROM customers" shows nothing
+        !! released
+        ?? RecordExecution #2 "DELETE FROM customers" shows nothing
+        """,
+        before=BLOCK,
+    )
+
+
+def test_behind_an_implicit_transaction_that_has_run_something_there_is_no_hidden_sync() -> None:
+    """It would commit what the client has not committed."""
+    play(
+        """
+        >> Parse "" "INSERT 1" / Bind "" "" / Execute ""
+        ?? Judge "INSERT 1"
+        !! write
+        => Parse "" "INSERT 1" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        << ParseComplete / BindComplete
+        ?? RecordExecution #1 "INSERT 1" shows nothing
+        !! recorded
+        => Execute ""
+        >> Parse "" "DELETE FROM customers" / Bind "" "" / Execute "" / Sync
+        ?? Judge "DELETE FROM customers"
+        !! delete hold
+        => Parse "" "DELETE FROM customers" / Bind "" "" / Flush
+        <= CommandComplete "INSERT 0 1" / ParseComplete / BindComplete
+        -- RecordOutcome #1 "INSERT 0 1" rows=0 cells=0 size=0
+        << CommandComplete "INSERT 0 1" / ParseComplete / BindComplete
+        => Describe S "" / Flush
+        <= ParameterDescription / NoData
+        ?? Hold #2 "DELETE FROM customers" in-transaction reason=INC-1
+        !! approved
+        => Describe P "" / Flush
+        <= NoData
+        ?? Release #2  "DELETE FROM customers" shows nothing
+        !! released
+        ?? RecordExecution #2 "DELETE FROM customers" shows nothing
+        !! recorded
+        => Execute "" / Sync
+        <= CommandComplete "DELETE 9" / ReadyForQuery I
+        -- RecordOutcome #2 "DELETE 9" rows=0 cells=0 size=0
+        << CommandComplete "DELETE 9" / ReadyForQuery I
+        """
+    )
+
+
+def test_every_hold_of_a_query_is_asked_before_the_first_statement_runs() -> None:
+    play(
+        r"""
+        >> Query "INSERT 1; DELETE 2; DELETE 3"
+        ?? Judge several "INSERT 1; DELETE 2; DELETE 3"
+        !! write ; delete hold ; delete hold
+        ?? Hold #1 "DELETE 2" reason=INC-1
+        !! opened apr_1
+        << NoticeResponse 00000 "statement is held for approval (request \"apr_1\", 0s elapsed)" ...
+        !! approved
+        ?? Hold #2 "DELETE 3" reason=INC-1
+        !! opened apr_2
+        << NoticeResponse 00000 "statement is held for approval (request \"apr_2\", 0s elapsed)" ...
+        !! ended 42501 "request apr_2 was rejected"
+        -- RecordRefusal #2 42501 "DELETE 3"
+        => Parse "~refused" "refused by pgmaskproxy" / Sync
+        <= ErrorResponse 42601 "syntax error" / ReadyForQuery I
+        << ErrorResponse 42501 "request apr_2 was rejected" / ReadyForQuery I
+        """
+    )
+
+
+def test_several_that_are_all_approved_run_in_their_block() -> None:
+    play(
+        r"""
+        >> Query "DELETE 1; DELETE 2"
+        ?? Judge several "DELETE 1; DELETE 2"
+        !! delete hold ; delete hold
+        ?? Hold #1 "DELETE 1" reason=INC-1
+        !! opened apr_1
+        << NoticeResponse 00000 "statement is held for approval (request \"apr_1\", 0s elapsed)" ...
+        !! approved
+        ?? Hold #2 "DELETE 2" reason=INC-1
+        !! opened apr_2
+        << NoticeResponse 00000 "statement is held for approval (request \"apr_2\", 0s elapsed)" ...
+        !! approved
+        => Parse "~block" "BEGIN" / Bind "~block" "~block" / Execute "~block" / Close P "~block"
+        => Close S "~block" / Parse "" "DELETE 1" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / CommandComplete "BEGIN" / CloseComplete / CloseComplete
+        <= ParseComplete / BindComplete / NoData
+        ?? Release #1 "apr_1" "DELETE 1" shows nothing
+        !! released
+        ?? RecordExecution #1 "DELETE 1" shows nothing request="apr_1"
+        !! recorded
+        => Execute "" / Flush
+        <= CommandComplete "DELETE 1"
+        -- RecordOutcome #1 "DELETE 1" rows=0 cells=0 size=0
+        << CommandComplete "DELETE 1"
+        => Parse "" "DELETE 2" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        ?? Release #2 "apr_2" "DELETE 2" shows nothing
+        !! released
+        ?? RecordExecution #2 "DELETE 2" shows nothing request="apr_2"
+        !! recorded
+        => Execute "" / Flush
+        """
+    )
+
+
+def test_an_execute_in_a_query_of_several_is_asked_when_its_name_is_known() -> None:
+    play(
+        r"""
+        >> Query "PREPARE d AS DELETE 1; EXECUTE d"
+        ?? Judge several "PREPARE d AS DELETE 1; EXECUTE d"
+        !! prepare=d masks= hold ; execute=d masks=
+        => Parse "~block" "BEGIN" / Bind "~block" "~block" / Execute "~block" / Close P "~block"
+        => Close S "~block" / Parse "" "PREPARE d AS DELETE 1" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / CommandComplete "BEGIN" / CloseComplete / CloseComplete
+        <= ParseComplete / BindComplete / NoData
+        ?? RecordExecution #1 "PREPARE d AS DELETE 1" shows nothing
+        !! recorded
+        => Execute "" / Flush
+        <= CommandComplete "PREPARE"
+        -- RecordOutcome #1 "PREPARE" rows=0 cells=0 size=0
+        << CommandComplete "PREPARE"
+        ?? Hold #2 "EXECUTE d\nPREPARE d AS DELETE 1" in-transaction reason=INC-1
+        !! opened apr_1
+        << NoticeResponse 00000 "statement is held for approval (request \"apr_1\", 0s elapsed)" ...
+        !! ended 42501 "request apr_1 was rejected"
+        -- RecordRefusal #2 42501 "EXECUTE d"
+        => Parse "~refused" "refused by pgmaskproxy" / Sync
+        <= ErrorResponse 42601 "syntax error"
+        << ErrorResponse 42501 "request apr_1 was rejected"
+        <= ReadyForQuery E
+        => Parse "~block" "ROLLBACK" / Bind "~block" "~block" / Execute "~block" / Close P "~block"
+        => Close S "~block" / Sync
+        <= ParseComplete / BindComplete / CommandComplete "ROLLBACK" / CloseComplete / CloseComplete / ReadyForQuery I
+        << ReadyForQuery I
+        """
+    )
+
+
+def test_a_hidden_block_counts_as_a_transaction() -> None:
+    play(
+        r"""
+        >> Query "EXECUTE d; SELECT 1"
+        ?? Judge several "EXECUTE d; SELECT 1"
+        !! execute=d masks= ; read
+        => Parse "~block" "BEGIN" / Bind "~block" "~block" / Execute "~block" / Close P "~block"
+        => Close S "~block" / Flush
+        <= ParseComplete / BindComplete / CommandComplete "BEGIN" / CloseComplete / CloseComplete
+        => Sync
+        <= ReadyForQuery T
+        ?? Hold #1 "EXECUTE d\nDELETE FROM customers" in-transaction reason=INC-1
+        """,
+        before=LOGIN
+        + READY
+        + """
+        >> Parse "d" "DELETE FROM customers" / Sync
+        !! delete hold
+        <= ParseComplete / ReadyForQuery I
+        """,
+    )
+
+
+def test_a_statement_closed_or_made_anew_since_its_portal_was_bound_is_not_asked_about() -> None:
+    """It is bound again by name: what was approved would not be what ran."""
+    play(
+        """
+        >> Parse "s" "DELETE 1" / Bind "p" "s" / Close S "s" / Parse "s" "DELETE 2" / Execute "p" / Sync
+        ?? Judge "DELETE 1"
+        !! delete hold
+        => Parse "s" "DELETE 1" / Bind "p" "s" / Close S "s"
+        ?? Judge "DELETE 2"
+        !! delete hold
+        => Parse "s" "DELETE 2"
+        -- RecordRefusal #1 0A000 "DELETE 1"
+        => Parse "~refused" "refused by pgmaskproxy" / Sync
+        <= ParseComplete / BindComplete / CloseComplete / ParseComplete / ErrorResponse 42601 "syntax error"
+        << ParseComplete / BindComplete / CloseComplete / ParseComplete
+        << ErrorResponse 0A000 "the prepared statement was closed or made anew after this portal was bound" ...
+        <= ReadyForQuery I
+        << ReadyForQuery I
+        """
+    )
+
+
+def test_an_approval_covers_one_execution() -> None:
+    play(
+        """
+        >> Parse "" "SELECT ssn FROM customers" / Bind "p" "" / Execute "p" 1 / Sync
+        ?? Judge "SELECT ssn FROM customers"
+        !! read hold masks=ssn
+        => Parse "" "SELECT ssn FROM customers" / Bind "p" "" / Flush
+        <= ParseComplete / BindComplete
+        << ParseComplete / BindComplete
+        => Describe S "" / Flush
+        <= ParameterDescription / RowDescription ssn=1.3
+        => Sync
+        <= ReadyForQuery T
+        ?? Hold #2 "SELECT ssn FROM customers" columns=ssn in-transaction reason=INC-1
+        !! approved
+        => Describe P "p" / Flush
+        <= RowDescription ssn=1.3
+        ?? Release #2  "SELECT ssn FROM customers" shows ssn:redact
+        !! released
+        ?? RecordExecution #2 "SELECT ssn FROM customers" shows ssn:redact
+        !! recorded
+        => Execute "p" 1 / Sync
+        <= DataRow "123-45-6789" / PortalSuspended / ReadyForQuery T
+        << DataRow "***"
+        -- RecordOutcome #2 "SUSPENDED" rows=1 cells=1 size=14
+        << PortalSuspended / ReadyForQuery T
+        >> Execute "p" 1 / Sync
+        -- RecordRefusal #3 42501 "SELECT ssn FROM customers"
+        => Parse "~refused" "refused by pgmaskproxy" / Sync
+        <= ErrorResponse 42601 "syntax error" / ReadyForQuery E
+        << ErrorResponse 42501 "permission denied by policy" ...
+        << ReadyForQuery E
+        """,
+        before=BLOCK,
+    )
+
+
+def test_a_cursor_that_policy_came_to_hold_is_refused() -> None:
+    play(
+        """
+        >> Query "DECLARE cur CURSOR FOR SELECT 1"
+        ?? Judge several "DECLARE cur CURSOR FOR SELECT 1"
+        !! declare=cur
+        => Parse "" "DECLARE cur CURSOR FOR SELECT 1" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        ?? RecordExecution #2 "DECLARE cur CURSOR FOR SELECT 1" shows nothing conflicts=1
+        !! recorded
+        => Execute "" / Close P "" / Close S "" / Sync
+        <= CommandComplete "DECLARE CURSOR" / CloseComplete / CloseComplete / ReadyForQuery T
+        -- RecordOutcome #2 "DECLARE CURSOR" rows=0 cells=0 size=0
+        << CommandComplete "DECLARE CURSOR" / ReadyForQuery T
+        !! epoch 2
+        >> Execute "cur" / Sync
+        ?? Judge "DECLARE cur CURSOR FOR SELECT 1"
+        !! declare=cur hold epoch=2
+        -- RecordRefusal #3 42501 "DECLARE cur CURSOR FOR SELECT 1"
+        => Parse "~refused" "refused by pgmaskproxy" / Sync
+        <= ErrorResponse 42601 "syntax error" / ReadyForQuery E
+        << ErrorResponse 42501 "permission denied by policy" D="The policy changed after this cursor was declared."
+        << ReadyForQuery E
+        """,
+        before=BLOCK,
+    )
+
+
+def test_notifications_and_parameters_that_come_meanwhile_are_handled_as_ever() -> None:
+    play(
+        """
+        <= NotificationResponse "c" "123-45-6789" / ParameterStatus "TimeZone" "UTC"
+        << ParameterStatus "TimeZone" "UTC"
+        """,
+        before=HELD,
+    )

@@ -1,0 +1,546 @@
+"""Statements that work through names: PREPARE, EXECUTE, DEALLOCATE, DECLARE, FETCH, CLOSE, DISCARD."""
+
+from __future__ import annotations
+
+from tests.session.test_extended import BLOCK, PREPARED
+from tests.session.transcript import LOGIN, READY, play
+
+CURSOR = (
+    BLOCK
+    + """
+    >> Query "DECLARE cur CURSOR FOR SELECT ssn FROM customers"
+    !! declare=cur masks=ssn
+    <= ParseComplete / BindComplete / NoData
+    !! recorded
+    <= CommandComplete "DECLARE CURSOR" / CloseComplete / CloseComplete / ReadyForQuery T
+"""
+)
+SQL_PREPARED = (
+    LOGIN
+    + READY
+    + """
+    >> Query "PREPARE s AS SELECT ssn FROM customers"
+    !! prepare=s masks=ssn
+    <= ParseComplete / BindComplete / NoData
+    !! recorded
+    <= CommandComplete "PREPARE" / CloseComplete / CloseComplete / ReadyForQuery I
+"""
+)
+
+
+def test_execute_is_masked_as_what_it_names() -> None:
+    play(
+        """
+        >> Query "EXECUTE s"
+        ?? Judge several "EXECUTE s"
+        !! execute=s masks=?
+        => Parse "" "EXECUTE s" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / RowDescription ssn=0
+        ?? RecordExecution #2 "EXECUTE s" shows ssn:redact
+        !! recorded
+        => Execute ""
+        << RowDescription ssn=0
+        => Close P "" / Close S "" / Sync
+        <= DataRow "123-45-6789" / CommandComplete "SELECT 1" / CloseComplete / CloseComplete / ReadyForQuery I
+        << DataRow "***"
+        -- RecordOutcome #2 "SELECT 1" rows=1 cells=1 size=14
+        << CommandComplete "SELECT 1" / ReadyForQuery I
+        """,
+        before=SQL_PREPARED,
+    )
+
+
+def test_a_statement_prepared_by_sql_is_bound_by_the_protocol_as_what_it_is() -> None:
+    """THREATS M07: one table for both."""
+    play(
+        """
+        >> Bind "" "s" / Execute "" / Sync
+        => Bind "" "s" / Describe P "" / Flush
+        <= BindComplete / RowDescription ssn=0
+        << BindComplete
+        ?? RecordExecution #2 "PREPARE s AS SELECT ssn FROM customers" shows ssn:redact
+        !! recorded
+        => Execute "" / Sync
+        <= DataRow "123-45-6789" / CommandComplete "SELECT 1" / ReadyForQuery I
+        << DataRow "***"
+        -- RecordOutcome #2 "SELECT 1" rows=1 cells=1 size=14
+        << CommandComplete "SELECT 1" / ReadyForQuery I
+        """,
+        before=SQL_PREPARED,
+    )
+
+
+def test_a_statement_of_the_protocol_is_executed_by_sql_as_what_it_is() -> None:
+    play(
+        """
+        >> Query "EXECUTE s"
+        ?? Judge several "EXECUTE s"
+        !! execute=s masks=?
+        => Parse "" "EXECUTE s" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / RowDescription ssn=0
+        ?? RecordExecution #2 "EXECUTE s" shows ssn:redact
+        !! recorded
+        => Execute ""
+        << RowDescription ssn=0
+        => Close P "" / Close S "" / Sync
+        <= DataRow "123-45-6789" / CommandComplete "SELECT 1" / CloseComplete / CloseComplete / ReadyForQuery I
+        << DataRow "***"
+        -- RecordOutcome #2 "SELECT 1" rows=1 cells=1 size=14
+        << CommandComplete "SELECT 1" / ReadyForQuery I
+        """,
+        before=PREPARED,
+    )
+
+
+def test_deallocated_and_prepared_anew_by_sql_it_is_the_new_one_for_the_protocol() -> None:
+    """THREATS M07b."""
+    play(
+        """
+        >> Parse "x" "SELECT name" / Sync
+        ?? Judge "SELECT name"
+        !! read masks=-
+        => Parse "x" "SELECT name" / Sync
+        <= ParseComplete / ReadyForQuery I
+        << ParseComplete / ReadyForQuery I
+        >> Query "DEALLOCATE x; PREPARE x AS SELECT ssn"
+        ?? Judge several "DEALLOCATE x; PREPARE x AS SELECT ssn"
+        !! deallocate=x ; prepare=x masks=ssn
+        => Parse "~block" "BEGIN" / Bind "~block" "~block" / Execute "~block" / Close P "~block"
+        => Close S "~block" / Parse "" "DEALLOCATE x" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / CommandComplete "BEGIN" / CloseComplete / CloseComplete
+        <= ParseComplete / BindComplete / NoData
+        ?? RecordExecution #1 "DEALLOCATE x" shows nothing
+        !! recorded
+        => Execute "" / Flush
+        <= CommandComplete "DEALLOCATE"
+        -- RecordOutcome #1 "DEALLOCATE" rows=0 cells=0 size=0
+        << CommandComplete "DEALLOCATE"
+        => Parse "" "PREPARE x AS SELECT ssn" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        ?? RecordExecution #2 "PREPARE x AS SELECT ssn" shows nothing conflicts=1
+        !! recorded
+        => Execute "" / Flush
+        <= CommandComplete "PREPARE"
+        -- RecordOutcome #2 "PREPARE" rows=0 cells=0 size=0
+        => Parse "~block" "COMMIT" / Bind "~block" "~block" / Execute "~block" / Close P "~block"
+        => Close S "~block" / Close P "" / Close S "" / Sync
+        <= ParseComplete / BindComplete / CommandComplete "COMMIT" / CloseComplete / CloseComplete
+        <= CloseComplete / CloseComplete / ReadyForQuery I
+        << CommandComplete "PREPARE" / ReadyForQuery I
+        >> Bind "" "x" / Execute "" / Sync
+        => Bind "" "x" / Describe P "" / Flush
+        <= BindComplete / RowDescription ssn=0
+        << BindComplete
+        ?? RecordExecution #3 "PREPARE x AS SELECT ssn" shows ssn:redact
+        !! recorded
+        => Execute "" / Sync
+        """
+    )
+
+
+def test_execute_of_an_unknown_name_is_refused() -> None:
+    play(
+        r"""
+        >> Query "EXECUTE nope"
+        ?? Judge several "EXECUTE nope"
+        !! execute=nope masks=?
+        -- RecordRefusal #1 26000 "EXECUTE nope"
+        => Parse "~refused" "refused by pgmaskproxy" / Close P "" / Close S "" / Sync
+        <= ErrorResponse 42601 "syntax error" / ReadyForQuery I
+        << ErrorResponse 26000 "prepared statement \"nope\" does not exist" / ReadyForQuery I
+        """
+    )
+
+
+def test_deallocate_makes_a_name_unknown() -> None:
+    play(
+        r"""
+        >> Query "DEALLOCATE s"
+        ?? Judge several "DEALLOCATE s"
+        !! deallocate=s
+        => Parse "" "DEALLOCATE s" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        ?? RecordExecution #2 "DEALLOCATE s" shows nothing
+        !! recorded
+        => Execute "" / Close P "" / Close S "" / Sync
+        <= CommandComplete "DEALLOCATE" / CloseComplete / CloseComplete / ReadyForQuery I
+        -- RecordOutcome #2 "DEALLOCATE" rows=0 cells=0 size=0
+        << CommandComplete "DEALLOCATE" / ReadyForQuery I
+        >> Bind "" "s" / Sync
+        -- RecordRefusal #3 26000 ""
+        => Parse "~refused" "refused by pgmaskproxy" / Sync
+        <= ErrorResponse 42601 "syntax error" / ReadyForQuery I
+        << ErrorResponse 26000 "prepared statement \"s\" does not exist" / ReadyForQuery I
+        """,
+        before=SQL_PREPARED,
+    )
+
+
+def test_a_deallocate_that_fails_leaves_the_name() -> None:
+    play(
+        """
+        >> Query "DEALLOCATE s"
+        ?? Judge several "DEALLOCATE s"
+        !! deallocate=s
+        => Parse "" "DEALLOCATE s" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        ?? RecordExecution #2 "DEALLOCATE s" shows nothing
+        !! recorded
+        => Execute "" / Close P "" / Close S "" / Sync
+        <= ErrorResponse 26000 "no" / ReadyForQuery I
+        -- RecordOutcome #2 "" 26000 rows=0 cells=0 size=0
+        << ErrorResponse 26000 "no" / ReadyForQuery I
+        >> Bind "" "s" / Sync
+        => Bind "" "s" / Sync
+        """,
+        before=SQL_PREPARED,
+    )
+
+
+def test_discard_all_empties_the_table_and_the_search_path_is_asked_again() -> None:
+    play(
+        r"""
+        >> Query "DISCARD ALL"
+        ?? Judge several "DISCARD ALL"
+        !! discard
+        => Parse "" "DISCARD ALL" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        ?? RecordExecution #2 "DISCARD ALL" shows nothing
+        !! recorded
+        => Execute "" / Close P "" / Close S "" / Sync
+        <= CommandComplete "DISCARD ALL" / CloseComplete / CloseComplete / ReadyForQuery I
+        -- RecordOutcome #2 "DISCARD ALL" rows=0 cells=0 size=0
+        << CommandComplete "DISCARD ALL" / ReadyForQuery I
+        >> Bind "" "s" / Sync
+        -- RecordRefusal #3 26000 ""
+        => Parse "~refused" "refused by pgmaskproxy" / Sync
+        <= ErrorResponse 42601 "syntax error" / ReadyForQuery I
+        << ErrorResponse 26000 "prepared statement \"s\" does not exist" / ReadyForQuery I
+        >> Query "SELECT 1"
+        => Parse "~path" "~current_schemas" / Bind "~path" "~path" / Execute "~path" / Close P "~path"
+        => Close S "~path" / Sync
+        <= Path "pg_catalog" "public" / ReadyForQuery I
+        ?? Judge several "SELECT 1"
+        """,
+        before=SQL_PREPARED,
+    )
+
+
+def test_what_is_held_when_prepared_is_held_when_executed() -> None:
+    play(
+        r"""
+        >> Query "PREPARE d AS DELETE FROM customers"
+        ?? Judge several "PREPARE d AS DELETE FROM customers"
+        !! prepare=d masks= hold
+        => Parse "" "PREPARE d AS DELETE FROM customers" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        ?? RecordExecution #1 "PREPARE d AS DELETE FROM customers" shows nothing
+        !! recorded
+        => Execute "" / Close P "" / Close S "" / Sync
+        <= CommandComplete "PREPARE" / CloseComplete / CloseComplete / ReadyForQuery I
+        -- RecordOutcome #1 "PREPARE" rows=0 cells=0 size=0
+        << CommandComplete "PREPARE" / ReadyForQuery I
+        >> Query "EXECUTE d"
+        ?? Judge several "EXECUTE d"
+        !! execute=d masks=
+        ?? Hold #2 "EXECUTE d\nPREPARE d AS DELETE FROM customers" reason=INC-1
+        !! opened apr_1
+        << NoticeResponse 00000 "statement is held for approval (request \"apr_1\", 0s elapsed)" ...
+        !! approved
+        => Parse "" "EXECUTE d" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        ?? Release #2 "apr_1" "EXECUTE d\nPREPARE d AS DELETE FROM customers" shows nothing
+        !! released
+        ?? RecordExecution #2 "EXECUTE d" shows nothing request="apr_1"
+        !! recorded
+        => Execute "" / Close P "" / Close S "" / Sync
+        <= CommandComplete "DELETE 9" / CloseComplete / CloseComplete / ReadyForQuery I
+        -- RecordOutcome #2 "DELETE 9" rows=0 cells=0 size=0
+        << CommandComplete "DELETE 9" / ReadyForQuery I
+        # and by the protocol
+        >> Bind "" "d" / Execute "" / Sync
+        => Bind "" "d" / Flush
+        <= BindComplete / ParameterDescription / NoData
+        << BindComplete / ErrorResponse FATAL 08P01 "the server answered out of turn"
+        => Terminate
+        -- Close "the server answered out of turn"
+        <= ReadyForQuery I
+        """
+    )
+
+
+def test_what_is_denied_is_not_prepared() -> None:
+    play(
+        """
+        >> Query "PREPARE d AS SELECT upper(ssn) FROM customers"
+        ?? Judge several "PREPARE d AS SELECT upper(ssn) FROM customers"
+        !! prepare=d deny
+        -- RecordRefusal #1 42501 "PREPARE d AS SELECT upper(ssn) FROM customers"
+        => Parse "~refused" "refused by pgmaskproxy" / Close P "" / Close S "" / Sync
+        """
+    )
+
+
+def test_fetch_is_masked_as_its_cursor() -> None:
+    play(
+        """
+        >> Query "FETCH 2 FROM cur"
+        ?? Judge several "FETCH 2 FROM cur"
+        !! fetch=cur masks=?
+        => Parse "" "FETCH 2 FROM cur" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / RowDescription ssn=0
+        ?? RecordExecution #3 "FETCH 2 FROM cur" shows ssn:redact
+        !! recorded
+        => Execute ""
+        << RowDescription ssn=0
+        => Close P "" / Close S "" / Sync
+        <= DataRow "123-45-6789" / CommandComplete "FETCH 1" / CloseComplete / CloseComplete / ReadyForQuery T
+        << DataRow "***"
+        -- RecordOutcome #3 "FETCH 1" rows=1 cells=1 size=14
+        << CommandComplete "FETCH 1" / ReadyForQuery T
+        """,
+        before=CURSOR,
+    )
+
+
+def test_a_cursor_is_a_portal_to_the_protocol() -> None:
+    """THREATS M08a: no Bind, no Describe."""
+    play(
+        """
+        >> Execute "cur" 1 / Sync
+        => Describe P "cur" / Flush
+        <= RowDescription ssn=1.3
+        ?? RecordExecution #3 "DECLARE cur CURSOR FOR SELECT ssn FROM customers" shows ssn:redact
+        !! recorded
+        => Execute "cur" 1 / Sync
+        <= DataRow "123-45-6789" / PortalSuspended / ReadyForQuery T
+        << DataRow "***"
+        -- RecordOutcome #3 "SUSPENDED" rows=1 cells=1 size=14
+        << PortalSuspended / ReadyForQuery T
+        """,
+        before=CURSOR,
+    )
+
+
+def test_a_portal_is_a_cursor_to_fetch() -> None:
+    """THREATS M08b."""
+    play(
+        """
+        >> Parse "" "SELECT ssn" / Bind "p" "" / Sync
+        ?? Judge "SELECT ssn"
+        !! read masks=ssn
+        => Parse "" "SELECT ssn" / Bind "p" "" / Sync
+        <= ParseComplete / BindComplete / ReadyForQuery T
+        << ParseComplete / BindComplete / ReadyForQuery T
+        >> Query "FETCH ALL FROM p"
+        ?? Judge several "FETCH ALL FROM p"
+        !! fetch=p masks=?
+        => Parse "" "FETCH ALL FROM p" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / RowDescription ssn=0
+        ?? RecordExecution #2 "FETCH ALL FROM p" shows ssn:redact
+        !! recorded
+        => Execute ""
+        << RowDescription ssn=0
+        => Close P "" / Close S "" / Sync
+        <= DataRow "123-45-6789" / CommandComplete "FETCH 1" / CloseComplete / CloseComplete / ReadyForQuery T
+        << DataRow "***"
+        -- RecordOutcome #2 "FETCH 1" rows=1 cells=1 size=14
+        << CommandComplete "FETCH 1" / ReadyForQuery T
+        """,
+        before=BLOCK,
+    )
+
+
+def test_fetch_from_an_unknown_cursor_is_refused() -> None:
+    play(
+        r"""
+        >> Query "FETCH 1 FROM nope"
+        ?? Judge several "FETCH 1 FROM nope"
+        !! fetch=nope masks=?
+        -- RecordRefusal #2 34000 "FETCH 1 FROM nope"
+        => Parse "~refused" "refused by pgmaskproxy" / Close P "" / Close S "" / Sync
+        <= ErrorResponse 42601 "syntax error" / ReadyForQuery E
+        << ErrorResponse 34000 "cursor \"nope\" does not exist" / ReadyForQuery E
+        """,
+        before=BLOCK,
+    )
+
+
+def test_a_closed_cursor_is_unknown() -> None:
+    play(
+        """
+        >> Query "CLOSE cur"
+        ?? Judge several "CLOSE cur"
+        !! close=cur
+        => Parse "" "CLOSE cur" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        ?? RecordExecution #3 "CLOSE cur" shows nothing
+        !! recorded
+        => Execute "" / Close P "" / Close S "" / Sync
+        <= CommandComplete "CLOSE CURSOR" / CloseComplete / CloseComplete / ReadyForQuery T
+        -- RecordOutcome #3 "CLOSE CURSOR" rows=0 cells=0 size=0
+        << CommandComplete "CLOSE CURSOR" / ReadyForQuery T
+        >> Execute "cur" / Sync
+        -- RecordRefusal #4 34000 ""
+        => Parse "~refused" "refused by pgmaskproxy" / Sync
+        """,
+        before=CURSOR,
+    )
+
+
+def test_a_cursor_ends_with_its_transaction_unless_it_is_holdable() -> None:
+    play(
+        r"""
+        >> Query "DECLARE h CURSOR WITH HOLD FOR SELECT 1"
+        ?? Judge several "DECLARE h CURSOR WITH HOLD FOR SELECT 1"
+        !! declare=h holdable
+        => Parse "" "DECLARE h CURSOR WITH HOLD FOR SELECT 1" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        ?? RecordExecution #3 "DECLARE h CURSOR WITH HOLD FOR SELECT 1" shows nothing conflicts=1
+        !! recorded
+        => Execute "" / Close P "" / Close S "" / Sync
+        <= CommandComplete "DECLARE CURSOR" / CloseComplete / CloseComplete / ReadyForQuery T
+        -- RecordOutcome #3 "DECLARE CURSOR" rows=0 cells=0 size=0
+        << CommandComplete "DECLARE CURSOR" / ReadyForQuery T
+        >> Query "COMMIT"
+        ?? Judge several "COMMIT"
+        !! commit
+        => Parse "" "COMMIT" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        ?? RecordExecution #4 "COMMIT" shows nothing
+        !! recorded
+        => Execute "" / Close P "" / Close S "" / Sync
+        <= CommandComplete "COMMIT" / CloseComplete / CloseComplete / ReadyForQuery I
+        -- RecordOutcome #4 "COMMIT" rows=0 cells=0 size=0
+        << CommandComplete "COMMIT" / ReadyForQuery I
+        >> Execute "cur" / Sync
+        -- RecordRefusal #5 34000 ""
+        => Parse "~refused" "refused by pgmaskproxy" / Sync
+        <= ErrorResponse 42601 "syntax error" / ReadyForQuery I
+        << ErrorResponse 34000 "portal \"cur\" does not exist" / ReadyForQuery I
+        >> Execute "h" / Sync
+        => Describe P "h" / Flush
+        """,
+        before=CURSOR,
+    )
+
+
+def test_whoever_agreed_to_a_declare_agreed_to_its_rows() -> None:
+    play(
+        r"""
+        >> Query "DECLARE c CURSOR FOR SELECT 1"
+        ?? Judge several "DECLARE c CURSOR FOR SELECT 1"
+        !! declare=c hold
+        => Parse "~held" "DECLARE c CURSOR FOR SELECT 1" / Describe S "~held" / Close S "~held" / Flush
+        <= ParseComplete / ParameterDescription / NoData / CloseComplete
+        => Sync
+        <= ReadyForQuery T
+        ?? Hold #2 "DECLARE c CURSOR FOR SELECT 1" in-transaction reason=INC-1
+        !! opened apr_1
+        << NoticeResponse 00000 "statement is held for approval (request \"apr_1\", 0s elapsed)" ...
+        !! approved
+        => Parse "" "DECLARE c CURSOR FOR SELECT 1" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        ?? Release #2 "apr_1" "DECLARE c CURSOR FOR SELECT 1" shows nothing
+        !! released
+        ?? RecordExecution #2 "DECLARE c CURSOR FOR SELECT 1" shows nothing conflicts=1 request="apr_1"
+        !! recorded
+        => Execute "" / Close P "" / Close S "" / Sync
+        <= CommandComplete "DECLARE CURSOR" / CloseComplete / CloseComplete / ReadyForQuery T
+        -- RecordOutcome #2 "DECLARE CURSOR" rows=0 cells=0 size=0
+        << CommandComplete "DECLARE CURSOR" / ReadyForQuery T
+        >> Query "FETCH 1 FROM c"
+        ?? Judge several "FETCH 1 FROM c"
+        !! fetch=c masks=?
+        => Parse "" "FETCH 1 FROM c" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / RowDescription n=0:23
+        ?? RecordExecution #3 "FETCH 1 FROM c" shows -
+        !! recorded
+        => Execute ""
+        << RowDescription n=0:23
+        => Close P "" / Close S "" / Sync
+        """,
+        before=BLOCK,
+    )
+
+
+def test_a_target_made_anew_between_bind_and_execute_is_refused() -> None:
+    play(
+        r"""
+        >> Parse "f" "FETCH ALL FROM cur" / Bind "p" "f" / Describe P "p" / Sync
+        ?? Judge "FETCH ALL FROM cur"
+        !! fetch=cur masks=?
+        => Parse "f" "FETCH ALL FROM cur" / Flush
+        <= ParseComplete
+        << ParseComplete
+        => Bind "p" "f" / Describe P "p" / Sync
+        <= BindComplete / RowDescription name=0 / ReadyForQuery T
+        << BindComplete / RowDescription name=0 / ReadyForQuery T
+        >> Close P "cur" / Parse "d" "DECLARE cur CURSOR FOR SELECT card" / Bind "" "d" / Execute "" / Sync
+        => Close P "cur"
+        ?? Judge "DECLARE cur CURSOR FOR SELECT card"
+        !! declare=cur masks=-
+        => Parse "d" "DECLARE cur CURSOR FOR SELECT card" / Bind "" "d" / Describe P "" / Flush
+        <= CloseComplete / ParseComplete / BindComplete / NoData
+        << CloseComplete / ParseComplete / BindComplete
+        ?? RecordExecution #3 "DECLARE cur CURSOR FOR SELECT card" shows nothing conflicts=1
+        !! recorded
+        => Execute "" / Sync
+        <= CommandComplete "DECLARE CURSOR" / ReadyForQuery T
+        -- RecordOutcome #3 "DECLARE CURSOR" rows=0 cells=0 size=0
+        << CommandComplete "DECLARE CURSOR" / ReadyForQuery T
+        >> Execute "p" / Sync
+        -- RecordRefusal #4 0A000 "FETCH ALL FROM cur"
+        => Parse "~refused" "refused by pgmaskproxy" / Sync
+        <= ErrorResponse 42601 "syntax error" / ReadyForQuery E
+        << ErrorResponse 0A000 "\"cur\" was made anew after this portal was bound" H="Bind the statement again."
+        << ReadyForQuery E
+        """,
+        before=CURSOR,
+    )
+
+
+def test_a_fetch_is_described_anew_before_every_execute() -> None:
+    play(
+        """
+        >> Parse "f" "FETCH 1 FROM cur" / Bind "p" "f" / Describe P "p" / Execute "p" / Sync
+        ?? Judge "FETCH 1 FROM cur"
+        !! fetch=cur masks=?
+        => Parse "f" "FETCH 1 FROM cur" / Flush
+        <= ParseComplete
+        << ParseComplete
+        => Bind "p" "f" / Describe P "p" / Describe P "p" / Flush
+        <= BindComplete / RowDescription name=1.2 / RowDescription ssn=1.3
+        << BindComplete / RowDescription name=1.2
+        ?? RecordExecution #3 "FETCH 1 FROM cur" shows ssn:redact
+        !! recorded
+        => Execute "p" / Sync
+        """,
+        before=CURSOR,
+    )
+
+
+def test_execute_of_what_the_catalog_does_not_know_goes_by_the_servers_word_alone() -> None:
+    play(
+        """
+        >> Query "EXECUTE t"
+        ?? Judge several "EXECUTE t"
+        !! execute=t masks=?
+        => Parse "" "EXECUTE t" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / RowDescription a=2.1 b=0 c=3.1
+        ?? Judge "EXECUTE t" refresh
+        !! execute=t masks=? known=1,2
+        ?? RecordExecution #1 "EXECUTE t" shows -,:null,:null
+        !! recorded
+        => Execute ""
+        << RowDescription a=2.1 b=0 c=3.1
+        => Close P "" / Close S "" / Sync
+        """,
+        before=LOGIN
+        + READY
+        + """
+        >> Parse "t" "SELECT a, b, c" / Sync
+        !! read masks=-,-,-
+        <= ParseComplete / ReadyForQuery I
+        """,
+    )
