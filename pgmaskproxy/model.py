@@ -127,7 +127,8 @@ class ColumnRef:
 
 @dataclass(frozen=True, slots=True)
 class ColumnLabels:
-    """The labels of one column. `derived` says that they came by the closure over the catalog, not by declaration."""
+    """The labels of one column. `derived`: some value in it is *computed* from a labelled one (a view's
+    `left(ssn, 4)`, a generated column), so that a mask made for the value itself does not fit."""
 
     labels: frozenset[str]
     derived: bool = False

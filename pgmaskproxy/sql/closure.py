@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from pgmaskproxy.errors import Unparsable
-from pgmaskproxy.model import ColumnLabels, ColumnRef, Opaque, RelationRef
+from pgmaskproxy.model import ColumnLabels, ColumnRef, Columns, Opaque, RelationRef
 from pgmaskproxy.sql.catalog import SYSTEM_SCHEMAS, Catalog, Column, Relation
 from pgmaskproxy.sql.grammar import parse
 from pgmaskproxy.sql.origins import columns_of
@@ -23,25 +23,29 @@ from pgmaskproxy.sql.tree import descend, strings
 
 def close_labels(catalog: Catalog, declared: Mapping[ColumnRef, frozenset[str]]) -> Mapping[ColumnRef, ColumnLabels]:
     """The labels of every column that has any. Parses view definitions: see `grammar.STACK_BYTES`."""
-    flows: dict[ColumnRef, set[ColumnRef]] = defaultdict(set)
-    for source, target in _flows(catalog):
-        flows[source].add(target)
-    labels: dict[ColumnRef, frozenset[str]] = {column: given for column, given in declared.items() if given}
-    pending = list(labels)
+    flows: dict[ColumnRef, set[tuple[ColumnRef, bool]]] = defaultdict(set)
+    for source, target, bare in _flows(catalog):
+        flows[source].add((target, bare))
+    found: dict[ColumnRef, ColumnLabels] = {column: ColumnLabels(given) for column, given in declared.items() if given}
+    pending = list(found)
     while pending:
         source = pending.pop()
-        for target in flows.get(source, ()):
-            known = labels.get(target, frozenset())
-            if not labels[source] <= known:
-                labels[target] = known | labels[source]
+        for target, bare in flows.get(source, ()):
+            known = found.get(target, ColumnLabels(frozenset()))
+            labels = known.labels | found[source].labels
+            # Computed once is computed for good: a mask made for the value says nothing of what was made from it.
+            derived = known.derived or found[source].derived or not bare
+            if labels != known.labels or derived != known.derived:
+                found[target] = ColumnLabels(labels, derived)
                 pending.append(target)
-    return MappingProxyType(
-        {column: ColumnLabels(given, derived=not declared.get(column)) for column, given in labels.items()}
-    )
+    return MappingProxyType(found)
 
 
-def _flows(catalog: Catalog) -> Iterable[tuple[ColumnRef, ColumnRef]]:
-    """Pairs of columns where the values of the first can be seen in the second."""
+Flow = tuple[ColumnRef, ColumnRef, bool]
+
+
+def _flows(catalog: Catalog) -> Iterable[Flow]:
+    """Pairs of columns where the values of the first can be seen in the second: as they are, or computed from."""
     for relation in catalog.relations:
         if relation.schema in SYSTEM_SCHEMAS:
             continue
@@ -50,22 +54,22 @@ def _flows(catalog: Catalog) -> Iterable[tuple[ColumnRef, ColumnRef]]:
         for column in relation.columns:
             if column.generated:
                 for source in _generated_from(relation, column):
-                    yield relation.column_ref(source), relation.column_ref(column)
+                    yield relation.column_ref(source), relation.column_ref(column), False
         if relation.kind in {"v", "m"}:
             yield from _view(catalog, relation)
 
 
-def _inheritance(catalog: Catalog, relation: Relation) -> Iterable[tuple[ColumnRef, ColumnRef]]:
+def _inheritance(catalog: Catalog, relation: Relation) -> Iterable[Flow]:
     for oid in relation.parents:
         parent = catalog.by_oid.get(oid)
         for inherited in parent.columns if parent is not None else ():
             column = relation.column(inherited.name)
             if column is not None and parent is not None:
-                yield parent.column_ref(inherited), relation.column_ref(column)
-                yield relation.column_ref(column), parent.column_ref(inherited)
+                yield parent.column_ref(inherited), relation.column_ref(column), True
+                yield relation.column_ref(column), parent.column_ref(inherited), True
 
 
-def _foreign_keys(catalog: Catalog, relation: Relation) -> Iterable[tuple[ColumnRef, ColumnRef]]:
+def _foreign_keys(catalog: Catalog, relation: Relation) -> Iterable[Flow]:
     numbered = {column.number: column for column in relation.columns}
     for key in relation.foreign_keys:
         referenced = catalog.by_oid.get(key.referenced)
@@ -73,8 +77,8 @@ def _foreign_keys(catalog: Catalog, relation: Relation) -> Iterable[tuple[Column
         for number, other in zip(key.columns, key.referenced_columns, strict=False):
             if referenced is not None and number in numbered and other in theirs:
                 one, two = relation.column_ref(numbered[number]), referenced.column_ref(theirs[other])
-                yield one, two
-                yield two, one
+                yield one, two, True
+                yield two, one, True
 
 
 def _generated_from(relation: Relation, column: Column) -> Iterable[Column]:
@@ -90,14 +94,14 @@ def _generated_from(relation: Relation, column: Column) -> Iterable[Column]:
     return [other for other in others if (other.name,) in names]
 
 
-def _view(catalog: Catalog, view: Relation) -> Iterable[tuple[ColumnRef, ColumnRef]]:
+def _view(catalog: Catalog, view: Relation) -> Iterable[Flow]:
     reading = view_reading(catalog, view)
     outputs, reads = (reading[0], reading[1].reads) if reading is not None else (None, _all_relations(catalog))
     everything = [column for ref in sorted(reads) for column in _columns(catalog, ref)]
     for number, column in enumerate(view.columns):
         origin = outputs[number] if outputs is not None and number < len(outputs) else Opaque("more columns than read")
         for source in everything if isinstance(origin, Opaque) else columns_of(origin):
-            yield source, view.column_ref(column)
+            yield source, view.column_ref(column), isinstance(origin, Columns)
 
 
 def _columns(catalog: Catalog, ref: RelationRef) -> Iterable[ColumnRef]:
