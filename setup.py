@@ -37,6 +37,7 @@ COMPILED = [
     "pgmaskproxy/wire/report.py",
     "pgmaskproxy/wire/rows.py",
     "pgmaskproxy/wire/startup.py",
+    "pgmaskproxy/wire/writer.py",
 ]
 
 # SystemExit is how mypyc reports an error, in the source or in itself.

@@ -34,10 +34,10 @@ MASKED: Final[Sequence[tuple[str, str, Sequence[Sequence[object]]]]] = (
         (("***",),),
     ),
     (
-        "nor does a view (what it derives has no mask of its own, so it is NULL), or a materialized one",
+        "nor does a view, or a materialized one",
         "SELECT v.contact, m.email FROM customer_contacts v JOIN customer_totals m ON m.id = v.id"
         " ORDER BY v.id LIMIT 1",
-        ((None, "b***@post.example"),),
+        (("b***@post.example", "b***@post.example"),),
     ),
     ("nor a partition", "SELECT card FROM payments_2024 ORDER BY id LIMIT 1", (("***3581",),)),
 )

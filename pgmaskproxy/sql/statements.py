@@ -58,7 +58,7 @@ EFFECTS: Final[Mapping[str, frozenset[Effect]]] = MappingProxyType(
             ("TransactionStmt", (_T,)),
             ("LockStmt", (_W,)),  # blocks writers and readers of what it names
             ("ListenStmt", (_A,)),
-            ("UnlistenStmt", (_A,)),
+            ("UnlistenStmt", (_S,)),  # connection pools send it, and pg_advisory_unlock_all(), on every return
             ("NotifyStmt", (_A,)),
             # explained
             ("ExplainStmt", ()),

@@ -64,7 +64,7 @@ ADMIN_PREFIXES = (
 # Volatile, and harmless: they read the clock, dice, the session's own state or the catalog's metadata.
 SAFE = words(
     """
-array_sample array_shuffle clock_timestamp current_query currval gen_random_uuid lastval
+array_sample array_shuffle clock_timestamp current_query currval gen_random_uuid lastval pg_advisory_unlock_all
 pg_blocking_pids pg_collation_actual_version pg_database_collation_actual_version pg_database_size pg_indexes_size
 pg_is_in_recovery pg_is_wal_replay_paused pg_jit_available pg_last_committed_xact pg_last_wal_receive_lsn
 pg_last_wal_replay_lsn pg_last_xact_replay_timestamp pg_current_wal_lsn pg_partition_ancestors pg_partition_tree
