@@ -18,7 +18,17 @@ from pgmaskproxy.wire.startup import StartupPacket
 
 T = TypeVar("T")
 
-Answer: TypeAlias = TicketedAnswer | CancelRequested | FrontendMessage | StartupPacket | BackendMessage | None
+
+@final
+class TooLong:
+    """A Query (`simple`) or Parse of `size` bytes, of which nothing was kept."""
+
+    def __init__(self, size: int, *, simple: bool) -> None:
+        self.size = size
+        self.simple = simple
+
+
+Answer: TypeAlias = TicketedAnswer | CancelRequested | FrontendMessage | StartupPacket | BackendMessage | TooLong | None
 
 
 @final

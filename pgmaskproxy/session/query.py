@@ -9,12 +9,13 @@ from pgmaskproxy.model import Refusal
 from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.execution import Execution
 from pgmaskproxy.session.extended import Extended
-from pgmaskproxy.session.flow import Flow, Wait
+from pgmaskproxy.session.flow import Flow, TooLong, Wait
 from pgmaskproxy.session.holding import Holding
 from pgmaskproxy.session.link import Link
 from pgmaskproxy.session.naming import Naming
 from pgmaskproxy.session.pipeline import Exchange
 from pgmaskproxy.session.simple import Simple
+from pgmaskproxy.session.texts import too_long
 from pgmaskproxy.wire.copy import CopyData, CopyDone, CopyFail
 from pgmaskproxy.wire.frontend import (
     Bind,
@@ -50,7 +51,7 @@ class Frontend:
         self._simple = Simple(link, asking, self.holding, naming, self._execution)
         self._extended = Extended(link, asking, self.holding, naming, self._execution)
 
-    def handle(self, message: FrontendMessage) -> Flow[None] | None:
+    def handle(self, message: FrontendMessage | TooLong) -> Flow[None] | None:
         """The flow that handles a message, or None when that was done at once."""
         link = self._link
         if isinstance(message, Sync):
@@ -61,6 +62,11 @@ class Frontend:
         if link.pipeline.discarding:
             # The server failed something and ignores all before Sync; so do we, or a dropped Close
             # would leave the table of names wrong.
+            return None
+        if isinstance(message, TooLong):
+            self._execution.refuse(too_long(message.size, link.limits), None, "")
+            if message.simple:
+                link.sync(forward=True)
             return None
         if isinstance(message, Query):
             return self._simple.query(message)
@@ -87,7 +93,7 @@ class Frontend:
             return None  # left over from a COPY that failed: the server ignores them as well
         raise PeerError("a message that does not belong here")
 
-    def _settled(self, message: FrontendMessage, sync: Exchange) -> Flow[None]:
+    def _settled(self, message: FrontendMessage | TooLong, sync: Exchange) -> Flow[None]:
         """Handle it once the names are certain: a change that fails before a Sync does not stop what follows it."""
         yield Wait(exchange=sync)
         flow = self.handle(message)

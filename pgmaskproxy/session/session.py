@@ -6,7 +6,7 @@ answers are handled as they come and may be what the flow waits for. An error is
 
 from __future__ import annotations
 
-from typing import final
+from typing import Final, final
 
 from pgmaskproxy.errors import PeerError, SealedError
 from pgmaskproxy.model import Refusal
@@ -26,7 +26,7 @@ from pgmaskproxy.session.events import (
     TicketedAnswer,
     WithdrawHold,
 )
-from pgmaskproxy.session.flow import Answer, Flow, Wait
+from pgmaskproxy.session.flow import Answer, Flow, TooLong, Wait
 from pgmaskproxy.session.handshake import Handshake
 from pgmaskproxy.session.link import Entropy, Limits, Link
 from pgmaskproxy.session.query import Frontend
@@ -44,6 +44,9 @@ LOST = Refusal("08006", "the upstream server closed the connection unexpectedly"
 WITHHELD = Refusal("XX000", "a result was withheld: nothing has decided about it")
 LOGIN_LIMITS = {ord("p"): FRONTEND_LIMITS[ord("p")]}
 """Who has not logged in sends passwords, and cannot make us keep a message of 1 GiB."""
+STATEMENTS: Final = (ord("Q"), ord("P"))
+HEADROOM: Final = 64 * 1024
+"""What Parse may carry besides its text: a name and parameter types."""
 TOO_MUCH = Refusal(
     "53400",
     "too much was sent while a statement is held",
@@ -66,6 +69,8 @@ class Session:
         self._flow: Flow[None] | None = self._begin()
         self._wait: Wait | None = None
         self._established = False
+        self._skipping = 0
+        self._skipped: TooLong | None = None
         self._advance(None)
 
     @property
@@ -227,8 +232,28 @@ class Session:
                 self._client.feed(self._startup.rest())
                 self._startup = None
             return packet
+        if self._too_long():
+            return self._skip()
         frame = self._client.next()
         return decode_frontend(frame) if frame is not None else None
+
+    def _too_long(self) -> bool:
+        """Whether the next message is a statement that will be refused for its length: then it is not kept either."""
+        if self._skipping:
+            return True
+        peeked = self._client.peek()
+        if peeked is None or peeked[0] not in STATEMENTS:
+            return False
+        kind, size = peeked
+        if size <= self._link.limits.statement_bytes + HEADROOM:
+            return False
+        self._skipping, self._skipped = size, TooLong(size, simple=kind == STATEMENTS[0])
+        return True
+
+    def _skip(self) -> TooLong | None:
+        """Let go of what is here of it; the message once all of it has come and gone."""
+        self._skipping -= len(self._client.take(self._skipping))
+        return self._skipped if not self._skipping else None
 
     def _advance(self, answer: Answer) -> None:
         flow = self._flow

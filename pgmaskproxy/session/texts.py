@@ -14,15 +14,20 @@ DEFAULT_MIN_MESSAGES: Final = "notice"
 REASON: Final = "pgmaskproxy.reason"
 
 
+def too_long(size: int, limits: Limits) -> Refusal:
+    """54000: how long it is, how long it may be, and what to do instead."""
+    return Refusal(
+        "54000",
+        "statement is too long",
+        detail=f"It has {size} bytes; the limit is {limits.statement_bytes}.",
+        hint="Send values as parameters instead of literals, or rows by COPY FROM STDIN.",
+    )
+
+
 def sql_of(query: bytes, limits: Limits) -> str | Refusal:
     """The text; 54000 when it is too long, 22021 when it is not UTF-8."""
     if len(query) > limits.statement_bytes:
-        return Refusal(
-            "54000",
-            "statement is too long",
-            detail=f"It has {len(query)} bytes; the limit is {limits.statement_bytes}.",
-            hint="Send values as parameters instead of literals, or rows by COPY FROM STDIN.",
-        )
+        return too_long(len(query), limits)
     try:
         return query.decode("utf-8")
     except UnicodeDecodeError as error:
