@@ -32,7 +32,7 @@ def test_without_a_proxy_every_step_that_guards_something_comes_out_wrong(shop18
     assert wrong == {
         "names stay, secrets do not",
         "another name does not help",
-        "nor does a view (what it derives has no mask of its own, so it is NULL), or a materialized one",
+        "nor does a view, or a materialized one",
         "nor a partition",
         "binary results and cached statements, too",
         "and COPY",
