@@ -13,7 +13,7 @@ from pgmaskproxy.errors import PeerError
 from pgmaskproxy.mask.plan import SEALED, CopyPlan, MaskPlan, bind_copy, bind_plan
 from pgmaskproxy.model import Effect, Mask, Outcome, Refusal, Ruling, Visibility
 from pgmaskproxy.session.asking import Asking
-from pgmaskproxy.session.events import DefinitionsChanged, RecordOutcome
+from pgmaskproxy.session.events import RecordOutcome
 from pgmaskproxy.session.flow import Flow, Wait
 from pgmaskproxy.session.holding import Grant, Holding
 from pgmaskproxy.session.link import Link
@@ -205,7 +205,7 @@ class Execution:
         self._asking.note_settings(ruling)
         if ruling.analysis.effects & REDEFINING:
             link.redefined = True
-            link.commands.append(DefinitionsChanged())
+            link.definitions_changed()
         return exchange
 
     def _visibility(self) -> Visibility:

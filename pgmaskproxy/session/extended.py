@@ -21,6 +21,12 @@ from pgmaskproxy.session.statements import Portal, Prepared
 from pgmaskproxy.session.texts import sql_of, upstream_text
 from pgmaskproxy.wire.frontend import STATEMENT, Bind, Close, Describe, Execute, Parse
 
+MOVED = Refusal(
+    "0A000",
+    "the search_path changed after this portal was bound",
+    hint="Bind the statement again, and execute it then.",
+)
+
 
 @final
 class Extended:
@@ -69,6 +75,10 @@ class Extended:
             return self._execution.refuse(name_taken(message.portal), prepared.ruling, prepared.ruling.sql)
         if link.names.full and message.portal not in link.names.portals:
             return self._execution.refuse(too_many_names(), prepared.ruling, prepared.ruling.sql)
+        # A portal's names mean what they do now, under the search_path of this moment.
+        judged = yield from self._naming.current(prepared, open_portal=False)
+        if isinstance(judged, Refusal):
+            return self._execution.refuse(judged, prepared.ruling, prepared.ruling.sql)
         # What EXECUTE or FETCH will run is looked up only when what came before has run.
         if self._naming.goes_by_name(prepared.ruling):
             yield from link.drain()
@@ -152,7 +162,12 @@ class Extended:
         self._link.sync(forward=True)
 
     def _effective(self, portal: Portal) -> Flow[Ruling | Refusal]:
-        ruling = yield from self._naming.current(portal.prepared, open_portal=portal.started or portal.bind is None)
+        if not portal.started and portal.bind is not None:
+            yield from self._asking.ask_path()
+            if self._link.search_path != portal.prepared.ruling.search_path:
+                # A query was bound under the old one; a utility statement would run under the new one.
+                return MOVED
+        ruling = yield from self._naming.current(portal.prepared, open_portal=True)
         if isinstance(ruling, Refusal):
             return ruling
         return (yield from self._naming.effective(ruling, portal.target))
@@ -171,7 +186,7 @@ class Extended:
             return Refusal(
                 "42501", "permission denied by policy", detail="The policy changed after this cursor was declared."
             )
-        if link.names.statements.get(portal.prepared.name) is not portal.prepared:
+        if link.names.statements.get(portal.statement.name) is not portal.statement:
             # It is described, and bound again, by name: another statement of that name would run instead.
             return Refusal(
                 "0A000",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import final
 
 from pgmaskproxy.model import Refusal, Visibility
-from pgmaskproxy.session.events import Command, SendClient, SendServer
+from pgmaskproxy.session.events import Command, DefinitionsChanged, SendClient, SendServer
 from pgmaskproxy.session.flow import Flow, Wait
 from pgmaskproxy.session.pipeline import PARSE, SYNC, Exchange, Pipeline
 from pgmaskproxy.session.statements import Names
@@ -124,6 +124,11 @@ class Link:
         self.to_server(frame)
         return exchange
 
+    def definitions_changed(self) -> None:
+        """The catalog may have changed: it is to be read again, and every earlier ruling made again."""
+        self.epoch += 1
+        self.commands.append(DefinitionsChanged())
+
     def flush(self) -> None:
         """Without it the server keeps what it has to say until Sync."""
         self.to_server(Flush().encode())
@@ -142,7 +147,7 @@ class Link:
         self.generation += 1
         self.send(Sync().encode(), exchange)
         self.pipeline.discarding = False
-        if self._renamed:
+        if self._renamed or self.path_moved_in_block:
             self.settling, self._renamed = exchange, False
         self.unsynced = False
         self.executed = False

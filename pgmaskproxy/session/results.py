@@ -11,7 +11,7 @@ from typing import Final, final
 from pgmaskproxy.errors import PeerError, SealedError
 from pgmaskproxy.mask.kernel import relay, relay_copy
 from pgmaskproxy.session.answers import error_response
-from pgmaskproxy.session.events import DefinitionsChanged, RecordOutcome
+from pgmaskproxy.session.events import RecordOutcome
 from pgmaskproxy.session.link import IDLE, Link
 from pgmaskproxy.session.pipeline import BIND, CLOSE, DESCRIBE, EXECUTE, PARSE, SKIPPED, SYNC, Exchange
 from pgmaskproxy.session.scrub import is_tree, passes, rebuilt, shifted
@@ -256,7 +256,7 @@ class Results:
             if link.redefined:
                 # Only now others can see it: read the catalog once more.
                 link.redefined = False
-                link.commands.append(DefinitionsChanged())
+                link.definitions_changed()
         if exchange.forward:
             link.to_client(self._held_back + message.encode())
             self._held_back = b""

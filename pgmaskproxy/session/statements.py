@@ -35,7 +35,10 @@ class Portal:
 
     def __init__(self, name: bytes, prepared: Prepared, bind: Bind | None, generation: int, *, holdable: bool) -> None:
         self.name = name
-        self.prepared = prepared
+        self.statement = prepared
+        """What was bound: an entry of the table, or one that is no longer in it."""
+        self.prepared = Prepared(prepared.name, prepared.ruling, by_sql=prepared.by_sql)
+        """What it meant when it was bound; later changes of the search_path do not reach it."""
         self.bind = bind
         """None for a cursor that SQL declared."""
         self.generation = generation

@@ -240,10 +240,9 @@ def test_an_epoch_that_moved_means_that_a_statement_is_judged_again_before_it_ru
         """
         !! epoch 2
         >> Bind "" "s" / Execute "" / Sync
-        => Bind "" "s"
         ?? Judge "SELECT ssn FROM customers"
         !! read masks=null epoch=2
-        => Describe P "" / Flush
+        => Bind "" "s" / Describe P "" / Flush
         <= BindComplete / RowDescription ssn=1.3
         << BindComplete
         ?? RecordExecution #1 "SELECT ssn FROM customers" shows :null
@@ -591,9 +590,9 @@ def test_a_statement_that_policy_came_to_deny_is_refused_at_execute() -> None:
         """
         !! epoch 2
         >> Bind "" "s" / Execute "" / Sync
-        => Bind "" "s"
         ?? Judge "SELECT ssn FROM customers"
         !! read deny epoch=2
+        => Bind "" "s"
         -- RecordRefusal #1 42501 "SELECT ssn FROM customers"
         => Parse "~refused" "refused by pgmaskproxy" / Sync
         <= BindComplete / ErrorResponse 42601 "syntax error" / ReadyForQuery I

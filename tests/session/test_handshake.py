@@ -89,8 +89,8 @@ def test_what_is_not_a_password_message_ends_the_login() -> None:
         !! login "alice"
         << AuthenticationSASL "SCRAM-SHA-256"
         >> Query "SELECT 1"
-        << ErrorResponse FATAL 08P01 "expected a password response"
-        -- Close "expected a password response"
+        << ErrorResponse FATAL 08P01 "invalid message type 81"
+        -- Close "invalid message type 81"
         """,
         before="",
     )

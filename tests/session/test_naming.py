@@ -73,19 +73,19 @@ def test_a_statement_prepared_by_sql_is_bound_by_the_protocol_as_what_it_is() ->
 def test_a_statement_of_the_protocol_is_executed_by_sql_as_what_it_is() -> None:
     play(
         """
-        >> Query "EXECUTE s"
-        ?? Judge several "EXECUTE s"
+        >> Query "execute s"
+        ?? Judge several "execute s"
         !! execute=s masks=?
-        => Parse "" "EXECUTE s" / Bind "" "" / Describe P "" / Flush
+        => Parse "" "execute s" / Bind "" "" / Describe P "" / Flush
         <= ParseComplete / BindComplete / RowDescription ssn=0
-        ?? RecordExecution #2 "EXECUTE s" shows ssn:redact
+        ?? RecordExecution #1 "execute s" shows ssn:redact
         !! recorded
         => Execute ""
         << RowDescription ssn=0
         => Close P "" / Close S "" / Sync
         <= DataRow "123-45-6789" / CommandComplete "SELECT 1" / CloseComplete / CloseComplete / ReadyForQuery I
         << DataRow "***"
-        -- RecordOutcome #2 "SELECT 1" rows=1 cells=1 size=14
+        -- RecordOutcome #1 "SELECT 1" rows=1 cells=1 size=14
         << CommandComplete "SELECT 1" / ReadyForQuery I
         """,
         before=PREPARED,
@@ -117,7 +117,7 @@ def test_deallocated_and_prepared_anew_by_sql_it_is_the_new_one_for_the_protocol
         << CommandComplete "DEALLOCATE"
         => Parse "" "PREPARE x AS SELECT ssn" / Bind "" "" / Describe P "" / Flush
         <= ParseComplete / BindComplete / NoData
-        ?? RecordExecution #2 "PREPARE x AS SELECT ssn" shows nothing conflicts=1
+        ?? RecordExecution #2 "PREPARE x AS SELECT ssn" shows nothing
         !! recorded
         => Execute "" / Flush
         <= CommandComplete "PREPARE"
@@ -245,13 +245,13 @@ def test_what_is_held_when_prepared_is_held_when_executed() -> None:
         !! execute=d masks=
         ?? Hold #2 "EXECUTE d\nPREPARE d AS DELETE FROM customers" reason=INC-1
         !! opened apr_1
-        << NoticeResponse 00000 "statement is held for approval (request \"apr_1\", 0s elapsed)" ...
+        << NoticeResponse 00000 "statement is held for approval (request apr_1, 0s elapsed)" ...
         !! approved
         => Parse "" "EXECUTE d" / Bind "" "" / Describe P "" / Flush
         <= ParseComplete / BindComplete / NoData
-        ?? Release #2 "apr_1" "EXECUTE d\nPREPARE d AS DELETE FROM customers" shows nothing
+        ?? Release #2 apr_1 "EXECUTE d\nPREPARE d AS DELETE FROM customers" shows nothing
         !! released
-        ?? RecordExecution #2 "EXECUTE d" shows nothing request="apr_1"
+        ?? RecordExecution #2 "EXECUTE d" shows nothing request=apr_1
         !! recorded
         => Execute "" / Close P "" / Close S "" / Sync
         <= CommandComplete "DELETE 9" / CloseComplete / CloseComplete / ReadyForQuery I
@@ -396,7 +396,7 @@ def test_a_cursor_ends_with_its_transaction_unless_it_is_holdable() -> None:
         !! declare=h holdable
         => Parse "" "DECLARE h CURSOR WITH HOLD FOR SELECT 1" / Bind "" "" / Describe P "" / Flush
         <= ParseComplete / BindComplete / NoData
-        ?? RecordExecution #3 "DECLARE h CURSOR WITH HOLD FOR SELECT 1" shows nothing conflicts=1
+        ?? RecordExecution #3 "DECLARE h CURSOR WITH HOLD FOR SELECT 1" shows nothing
         !! recorded
         => Execute "" / Close P "" / Close S "" / Sync
         <= CommandComplete "DECLARE CURSOR" / CloseComplete / CloseComplete / ReadyForQuery T
@@ -437,13 +437,13 @@ def test_whoever_agreed_to_a_declare_agreed_to_its_rows() -> None:
         <= ReadyForQuery T
         ?? Hold #2 "DECLARE c CURSOR FOR SELECT 1" in-transaction reason=INC-1
         !! opened apr_1
-        << NoticeResponse 00000 "statement is held for approval (request \"apr_1\", 0s elapsed)" ...
+        << NoticeResponse 00000 "statement is held for approval (request apr_1, 0s elapsed)" ...
         !! approved
         => Parse "" "DECLARE c CURSOR FOR SELECT 1" / Bind "" "" / Describe P "" / Flush
         <= ParseComplete / BindComplete / NoData
-        ?? Release #2 "apr_1" "DECLARE c CURSOR FOR SELECT 1" shows nothing
+        ?? Release #2 apr_1 "DECLARE c CURSOR FOR SELECT 1" shows nothing
         !! released
-        ?? RecordExecution #2 "DECLARE c CURSOR FOR SELECT 1" shows nothing conflicts=1 request="apr_1"
+        ?? RecordExecution #2 "DECLARE c CURSOR FOR SELECT 1" shows nothing request=apr_1
         !! recorded
         => Execute "" / Close P "" / Close S "" / Sync
         <= CommandComplete "DECLARE CURSOR" / CloseComplete / CloseComplete / ReadyForQuery T
@@ -483,7 +483,7 @@ def test_a_target_made_anew_between_bind_and_execute_is_refused() -> None:
         => Parse "d" "DECLARE cur CURSOR FOR SELECT card" / Bind "" "d" / Describe P "" / Flush
         <= CloseComplete / ParseComplete / BindComplete / NoData
         << CloseComplete / ParseComplete / BindComplete
-        ?? RecordExecution #3 "DECLARE cur CURSOR FOR SELECT card" shows nothing conflicts=1
+        ?? RecordExecution #3 "DECLARE cur CURSOR FOR SELECT card" shows nothing
         !! recorded
         => Execute "" / Sync
         <= CommandComplete "DECLARE CURSOR" / ReadyForQuery T

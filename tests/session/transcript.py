@@ -291,7 +291,7 @@ def _command(command: ev.Command) -> str:
             return f"-- WithdrawHold {command.request}{' cancelled' if command.cancelled else ''}"
         case ev.Release():
             sql = quoted(command.statement.sql.encode())
-            return f"?? Release #{command.serial} {command.request or "-"} {sql} shows {_masks(command.shown)}"
+            return f"?? Release #{command.serial} {command.request or '-'} {sql} shows {_masks(command.shown)}"
         case ev.Close():
             return f"-- Close {quoted(command.reason.encode())}{' alarm' if command.alarm else ''}"
         case _:
