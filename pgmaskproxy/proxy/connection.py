@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, cast, final
+from typing import Any, Final, cast, final
 
 from pgmaskproxy.audit import events as audit_events
 from pgmaskproxy.logs import get_logger
@@ -22,6 +22,13 @@ from pgmaskproxy.session.session import Session
 from pgmaskproxy.wire.scram import ScramVerifier, mock_verifier
 
 GONE = Refusal("57P01", "terminating connection: this login does not exist any more")
+CLIENT_LEFT: Final = "the client left"
+CANCEL_REQUEST: Final = "cancel request"
+"""Why a session of no consequence ended, in the session's own words."""
+READ_AHEAD_BYTES: Final = 1 << 20
+"""What a client may send behind a message that is being handled before we stop reading from it."""
+LINGER_SECONDS: Final = 5.0
+"""How long a peer may take to read what was said last; then its connection is cut."""
 
 
 @final
@@ -51,13 +58,18 @@ class ClientConnection(asyncio.Protocol):
         self._upstream_key = (0, b"")
         self._events: deque[ev.Event] = deque()
         self._running = False
+        self._failed = False
+        self._paused = False
+        self._upstream_is_full = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._connecting: asyncio.Task[None] | None = None
         self._startup: Startup | None = None
         self._principal: Principal | None = None
         self._address = ""
         self._user = ""
         self._opened = False
-        self._login_timer: asyncio.TimerHandle | None = None
+        self._refused = False
+        self._timer: asyncio.TimerHandle | None = None
         self._log = get_logger("session", session_id=self._session_id)
         self._closing = ""
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -75,7 +87,7 @@ class ClientConnection(asyncio.Protocol):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._services.metrics.client_connections.inc()
         seconds = self._services.config.limits.login_seconds
-        self._login_timer = asyncio.get_running_loop().call_later(seconds, self._login_timed_out)
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._login_timed_out)
 
     def data_received(self, data: bytes) -> None:
         self._services.metrics.bytes.labels("from_client").inc(len(data))
@@ -104,14 +116,42 @@ class ClientConnection(asyncio.Protocol):
         self._running = True
         try:
             while self._events:
-                for command in self._session.receive(self._events.popleft()):
-                    self._do(command)
-        except BaseException:
-            # Our own fault, and what state it left is unknown: nothing more may pass.
-            self._abort()
-            raise
+                self._receive(self._events.popleft())
+        except Exception as error:  # noqa: BLE001 - our own fault, whatever it is, and what state it left is unknown
+            self._fail(error)
         finally:
             self._running = False
+        self._read_or_wait()
+
+    def _receive(self, event: ev.Event) -> None:
+        if self._failed and not isinstance(event, ev.ClientClosed):
+            return
+        for command in self._session.receive(event):
+            # After a failure nothing may pass any more; only what is held must still be withdrawn.
+            if not self._failed or isinstance(command, ev.WithdrawHold):
+                self._do(command)
+
+    def _fail(self, error: BaseException | None) -> None:
+        """Nothing more may pass, in either direction; whoever waits for an answer would wait for ever."""
+        self._log.error("session_failed", exc_info=error)
+        self._failed = True
+        self._closing = self._closing or "internal error"
+        self._events.clear()
+        self._abort()
+
+    def _read_or_wait(self) -> None:
+        """A client may not pile up more here than fits behind what is under way.
+
+        While a statement is held it is read on, so that a hang-up is noticed; the session has a bound of its own then.
+        """
+        full = self._upstream_is_full or (not self._session.held and self._session.backlog > READ_AHEAD_BYTES)
+        if full == self._paused or self._client is None or self._client.is_closing():
+            return
+        self._paused = full
+        if full:
+            self._client.pause_reading()
+        else:
+            self._client.resume_reading()
 
     @property
     def idle(self) -> bool:
@@ -123,8 +163,10 @@ class ClientConnection(asyncio.Protocol):
         self.feed(ev.Shutdown(refusal))
 
     def moved(self, epoch: int) -> None:
-        """Policy or a catalog changed."""
+        """Policy or a catalog changed: older rulings are not used again, and who has no login any more is out."""
         self.feed(ev.EpochMoved(epoch))
+        if self._principal is not None and self._who(self._user) is None:
+            self.shut_down(GONE)
 
     @property
     def database(self) -> str:
@@ -168,11 +210,10 @@ class ClientConnection(asyncio.Protocol):
             self._services.metrics.auth_attempts.labels("scram-sha-256", "failed").inc()
             self._write_refused(self._user, "28P01", command.reason)
         elif isinstance(command, ev.ConnectUpstream):
-            self._start(self._connect(command))
+            self._connecting = self._start(self._connect(command))
         elif isinstance(command, ev.SessionReady):
             self._upstream_key = (command.upstream_process_id, command.upstream_secret_key)
-            if self._login_timer is not None:
-                self._login_timer.cancel()
+            self._stop_timer()
         elif isinstance(command, ev.CancelPeer):
             self._services.cancel.present(command.process_id, command.secret_key)
         elif isinstance(command, ev.CancelUpstream):
@@ -181,21 +222,21 @@ class ClientConnection(asyncio.Protocol):
 
     # --- answers ---
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Answer a question that has to wait for something."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            # A question that is never answered would hold the client for ever, and nobody knows what went wrong.
-            self._log.error("answer_failed", exc_info=task.exception())
-            self._abort()
+            self._fail(task.exception())
+        self._settle()
 
     def _judge(self, command: ev.Judge) -> None:
-        principal = self._services.judge.knowledge.now.directory.principal(self._user, self._address)
+        principal = self._who(self._user)
         if principal is None:
             self.feed(ev.Shutdown(GONE))
             return
@@ -205,6 +246,9 @@ class ClientConnection(asyncio.Protocol):
             self.feed(ev.Judged(command.ticket, found.rulings, found.visibility, found.refusal))
         else:
             self._start(self._judge_anew(command, principal))
+
+    def _who(self, user: str) -> Principal | None:
+        return self._services.judge.knowledge.now.directory.principal(user, self._address)
 
     async def _judge_anew(self, command: ev.Judge, principal: Principal) -> None:
         found = await self._services.judge.judge(command.statement, principal, refresh=command.refresh)
@@ -262,7 +306,7 @@ class ClientConnection(asyncio.Protocol):
         """The client has proved who it is: record that, then open its own connection to the server."""
         startup, upstream = self._startup, self._services.config.upstream
         assert startup is not None
-        principal = self._services.judge.knowledge.now.directory.principal(startup.user, self._address)
+        principal = self._who(startup.user)
         if principal is None or not command.database:
             refusal = GONE if principal is None else Refusal("3D000", f'database "{startup.database}" does not exist')
             self._write_refused(startup.user, refusal.sqlstate, refusal.message)
@@ -275,12 +319,17 @@ class ClientConnection(asyncio.Protocol):
         if refused is not None:
             return self.feed(ev.UpstreamFailed(command.ticket, refused, "the audit log cannot be written"))
         self._opened = True
+        if self._client is None:
+            return self._record_closed()  # it left meanwhile, and `_finish` could not know that this was recorded
+        if self._over():
+            return None
         try:
             transport = await connect_upstream(self, upstream)
         except OSError as error:
             refusal = Refusal("08006", "the upstream server cannot be reached", hint="Try again later.")
-            return self.feed(ev.UpstreamFailed(command.ticket, refusal, str(error)))
-        if self._closing or self._client is None:
+            reason = str(error) or type(error).__name__
+            return self.feed(ev.UpstreamFailed(command.ticket, refusal, reason))
+        if self._over():
             transport.abort()
             return None
         self._upstream = transport
@@ -294,9 +343,13 @@ class ClientConnection(asyncio.Protocol):
         )
         return None
 
+    def _over(self) -> bool:
+        return bool(self._closing) or self._client is None
+
     def _write_refused(self, user: str, sqlstate: str, reason: str) -> None:
+        self._refused = True
         self._records.write([audit_events.session_refused(self._session_id, user, self._address, sqlstate, reason)])
-        self._log.warning("session_refused", client_addr=self._address, reason=reason)
+        self._log.warning("session_refused", client_addr=self._address, sqlstate=sqlstate, reason=reason)
 
     def _login_timed_out(self) -> None:
         self.feed(ev.Shutdown(Refusal("57014", "canceling authentication due to timeout")))
@@ -312,14 +365,12 @@ class ClientConnection(asyncio.Protocol):
         """The server's connection ended."""
         self._upstream = None
         self.feed(ev.ServerClosed())
+        self._settle()
 
     def upstream_full(self, *, full: bool) -> None:
         """The server reads slowly: so does the client's side, or its COPY data would pile up here."""
-        if self._client is not None and not self._client.is_closing():
-            if full:
-                self._client.pause_reading()
-            else:
-                self._client.resume_reading()
+        self._upstream_is_full = full
+        self._read_or_wait()
 
     # --- endings ---
 
@@ -334,29 +385,40 @@ class ClientConnection(asyncio.Protocol):
         for transport in (self._client, self._upstream):
             if transport is not None:
                 transport.close()
+        self._stop_timer()
+        # A peer that does not read what was said last would otherwise stay for ever.
+        self._timer = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._abort)
 
     def _abort(self) -> None:
-        self._closing = self._closing or "internal error"
         for transport in (self._client, self._upstream):
             if transport is not None:
                 transport.abort()
 
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _finish(self) -> None:
         """The client's transport is gone; the upstream's goes with it (issue: none outlives its client)."""
         self._client = None
-        if self._upstream is not None:
-            self._upstream.close()
         self._services.cancel.withdraw(self._process_id)
         self._services.metrics.client_connections.dec()
-        if self._login_timer is not None:
-            self._login_timer.cancel()
         if self._opened:
-            self._records.write(
-                [
-                    audit_events.session_closed(
-                        self._session_id, self._user, self._closing or "the client left", self._records.statements
-                    )
-                ]
-            )
-        if not self.closed.done():
-            self.closed.set_result(None)
+            self._record_closed()
+            if self._connecting is not None:
+                self._connecting.cancel()  # a server that does not answer is waited for no longer
+        elif not self._refused and self._closing not in ("", CANCEL_REQUEST, CLIENT_LEFT):
+            self._write_refused(self._user, "", self._closing)
+        self._settle()
+
+    def _record_closed(self) -> None:
+        why, statements = self._closing or CLIENT_LEFT, self._records.statements
+        self._records.write([audit_events.session_closed(self._session_id, self._user, why, statements)])
+
+    def _settle(self) -> None:
+        """It is over when nothing of it is left: no transport, and no task that withdraws or records something."""
+        if self._client is None and self._upstream is None and not self._tasks:
+            self._stop_timer()
+            if not self.closed.done():
+                self.closed.set_result(None)

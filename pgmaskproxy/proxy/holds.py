@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
-from typing import final
+from typing import Any, Final, final
 
 from pgmaskproxy.approval.refusals import NoSuchRequest, NotPending
 from pgmaskproxy.approval.request import ApprovalRequest, State, digest_of, new_request
@@ -15,6 +15,9 @@ from pgmaskproxy.model import Mask, Principal, Refusal
 from pgmaskproxy.proxy.records import Records
 from pgmaskproxy.proxy.services import Services
 from pgmaskproxy.session.events import Hold, HoldEnded, HoldOpened, HoldTick, Release, WithdrawHold
+
+WITHDRAWN: Final = Refusal("57014", "the statement was withdrawn before anybody was asked")
+"""Nobody hears it, since its session has moved on: but it is not an approval."""
 
 Feed = Callable[[HoldOpened | HoldTick | HoldEnded], None]
 
@@ -43,21 +46,23 @@ class Holds:
         try:
             request = self._request(command, principal)
             refusal = await self._records.write_durably(self._records.decided(command.serial, command.ruling))
-            if refusal is None:
+            if ticket in self._withdrawn:
+                refusal = WITHDRAWN
+            elif refusal is None:
                 refusal = await self._open_and_wait(ticket, request)
         except (AuditFailed, Unavailable) as error:
             refusal = Refusal(error.sqlstate, "the statement needs approval, and asking for it failed: nothing ran")
         finally:
             held[principal.name] -= 1
+            self._withdrawn.pop(ticket, None)
         self._feed(HoldEnded(ticket, refusal))
         return None
 
-    async def withdraw(self, command: WithdrawHold) -> None:
-        """The client cancelled, or is gone."""
+    def withdraw(self, command: WithdrawHold) -> Coroutine[Any, Any, None]:
+        """The client cancelled, or is gone. That is noted at once: the request may be about to be opened."""
         state = State.CANCELLED if command.cancelled else State.WITHDRAWN
         self._withdrawn[command.ticket] = state
-        if command.request:
-            await self._withdraw(command.request, state)
+        return self._withdraw(command.request, state)
 
     async def release(self, command: Release) -> Refusal | None:
         """Claim the one execution: bound to what would run now, not to what is remembered of it."""
@@ -110,6 +115,8 @@ class Holds:
             waiting.cancel()
 
     async def _withdraw(self, request: str, state: State) -> None:
+        if not request:
+            return  # it was not open yet; `_open_and_wait` sees that it is not wanted any more
         with suppress(NoSuchRequest, NotPending):  # it may have ended by itself meanwhile
             await self._services.broker.withdraw(request, state)
 

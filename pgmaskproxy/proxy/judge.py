@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import final
 
 from pgmaskproxy.errors import Unavailable, Unparsable
@@ -53,18 +54,22 @@ class Judge:
 
     def cached(self, statement: Statement, principal: Principal) -> Judgement | None:
         """The judgement, if nothing has to be waited for."""
-        if statement.database in self._stale:
+        if self._behind(statement.database):
             return None
-        found = self._cache.get((statement, principal, self.knowledge.now.epoch))
+        key = (statement, principal, self.knowledge.now.epoch)
+        found = self._cache.get(key)
         if found is not None:
+            self._cache.move_to_end(key)
             self._metrics.decision_cache_hits.inc()
         return found
 
     async def judge(self, statement: Statement, principal: Principal, *, refresh: bool = False) -> Judgement:
         """Read and decide. A catalog that may be out of date is read again first."""
-        if refresh or statement.database in self._stale:
+        if refresh:
+            self._stale.add(statement.database)
+        if self._behind(statement.database):
             try:
-                await self.refresh(statement.database)
+                await self._catch_up(statement.database)
             except Unavailable as error:
                 return Judgement((), None, Refusal(error.sqlstate, error.message))
         self._metrics.decision_cache_misses.inc()
@@ -84,21 +89,33 @@ class Judge:
         """Something may have changed this database's catalog: read it again before the next judgement."""
         self._stale.add(database)
 
+    def _behind(self, database: str) -> bool:
+        return database in self._stale or database in self._refreshing
+
+    async def _catch_up(self, database: str) -> None:
+        """Wait for a reading of the catalog that began after this call, or after whatever made it out of date."""
+        under_way = self._refreshing.get(database)
+        if under_way is not None:
+            await asyncio.wait({under_way})
+        if self._behind(database):
+            await self.refresh(database)
+
     async def refresh(self, database: str) -> bool:
         """Read a catalog again, once for all who ask meanwhile; True when it changed. Raises Unavailable."""
         task = self._refreshing.get(database)
         if task is None:
             self._stale.discard(database)
             task = self._refreshing[database] = asyncio.ensure_future(self._refresh(database))
-            task.add_done_callback(lambda _task: self._refreshing.pop(database, None))
+            task.add_done_callback(partial(self._refreshed, database))
         return await asyncio.shield(task)
 
+    def _refreshed(self, database: str, task: asyncio.Task[bool]) -> None:
+        del self._refreshing[database]
+        if task.cancelled() or task.exception() is not None:
+            self._stale.add(database)  # whatever it was: nothing is judged by what may be out of date
+
     async def _refresh(self, database: str) -> bool:
-        try:
-            catalog = await self._read_catalog(database)
-        except Unavailable:
-            self._stale.add(database)
-            raise
+        catalog = await self._read_catalog(database)
         known = self.knowledge.now.databases.get(database)
         if known is not None and known.catalog == catalog:
             return False
