@@ -41,11 +41,17 @@ TRANSACTION: Final[tuple[str, ...]] = (
 VIRTUAL: Final[tuple[str, ...]] = ("client_min_messages",)
 """Kept by the session and never sent upstream."""
 
+HARMLESS: Final[tuple[str, ...]] = ("jit",)
+"""Settings that no value of can reveal anything: how expressions are compiled, not which rows come or in what order.
+
+asyncpg turns `jit` off before it asks what a composite, enum or array type is made of, and sets it back by a parameter.
+"""
+
 REASON: Final = "pgmaskproxy.reason"
 """The one setting of ours a client may set: why it asks, shown to the approver."""
 
 _PREFIX: Final = "pgmaskproxy."
-_CANONICAL: Final = {name.lower(): name for name in (*STARTUP, *TRANSACTION, *VIRTUAL, REASON)}
+_CANONICAL: Final = {name.lower(): name for name in (*STARTUP, *TRANSACTION, *VIRTUAL, *HARMLESS, REASON)}
 _STARTUP: Final = frozenset(name.lower() for name in STARTUP) | {REASON}
 _UTF8: Final = frozenset({"utf8", "unicode"})
 
@@ -102,7 +108,7 @@ def check_startup(parameters: Iterable[tuple[bytes, bytes]]) -> Startup | Refusa
 def setting_allowed(setting: Setting) -> Refusal | None:
     """None when SET, RESET or set_config may touch `setting`; else the refusal, naming the setting and the list."""
     name = setting.name.lower()
-    if not setting.constant:
+    if not setting.constant and name not in HARMLESS:
         return Refusal(
             "42501",
             f'setting "{setting.name}" must be given a constant',
@@ -204,7 +210,7 @@ def _unacceptable(key: str, why: str) -> Refusal:
 
 
 def _off_list(name: str, sqlstate: str, noun: str) -> Refusal:
-    listed = STARTUP if sqlstate == "22023" else (*STARTUP, *TRANSACTION, *VIRTUAL)
+    listed = STARTUP if sqlstate == "22023" else (*STARTUP, *TRANSACTION, *VIRTUAL, *HARMLESS)
     message = (
         f'unacceptable startup parameter "{name}"' if sqlstate == "22023" else f'permission denied to set "{name}"'
     )

@@ -209,7 +209,7 @@ def test_set_has_its_list(name: str) -> None:
         "enable_seqscan",
         "random_page_cost",
         "geqo",
-        "jit",
+        "jit_above_cost",
         "log_min_messages",
         "debug_print_rewritten",
         "standard_conforming_strings",
@@ -225,6 +225,11 @@ def test_set_of_anything_else_is_refused_with_the_list(name: str) -> None:
         assert found.sqlstate == "42501"
         assert name in found.message
         assert "search_path" in found.hint
+
+
+def test_asyncpg_may_turn_jit_off_and_back_on_by_a_parameter() -> None:
+    assert setting_allowed(Setting("jit", "off")) is None
+    assert setting_allowed(Setting("jit", None, constant=False)) is None
 
 
 def test_reset_all_passes_and_what_is_not_constant_does_not() -> None:
