@@ -46,9 +46,8 @@ SHAPES: Final[Mapping[str, Mapping[int, Masker]]] = {
     "SELECT (c).ssn, ssn(c), c.ssn FROM customers c WHERE id < 9 ORDER BY id": {0: redacted, 1: redacted, 2: redacted},
     # CTEs, subqueries, joins
     "WITH c AS (SELECT id, ssn AS harmless FROM customers) SELECT harmless FROM c ORDER BY id LIMIT 9": {0: redacted},
-    "WITH a AS MATERIALIZED (SELECT * FROM customers), b AS (SELECT card AS x, id FROM a) SELECT x FROM b ORDER BY id": {
-        0: card
-    },
+    "WITH a AS MATERIALIZED (SELECT * FROM customers), b AS (SELECT card AS x, id FROM a)"
+    " SELECT x FROM b ORDER BY id": {0: card},
     "WITH RECURSIVE c(n, s) AS (SELECT 1, ssn FROM customers WHERE id = 1 UNION ALL SELECT n + 1, s FROM c WHERE n < 3)"
     " SELECT * FROM c": {1: redacted},
     "SELECT x.s FROM (SELECT ssn s, id FROM customers) x WHERE x.id < 9 ORDER BY x.id": {0: redacted},
@@ -58,13 +57,10 @@ SHAPES: Final[Mapping[str, Mapping[int, Masker]]] = {
     },
     "SELECT c.ssn, p.* FROM customers c JOIN orders o ON o.customer_id = c.id JOIN payments p ON p.order_id = o.id"
     " ORDER BY p.id LIMIT 9": {0: redacted, 4: card},
-    "SELECT c.name, l.x, l.y FROM customers c, LATERAL (SELECT c.card AS x, c.city AS y) l WHERE c.id < 9 ORDER BY c.id": {
-        1: card
-    },
-    "SELECT e.name, m.name, m.salary, m.email FROM employees e LEFT JOIN employees m ON m.id = e.manager_id ORDER BY e.id": {
-        2: null,
-        3: email,
-    },
+    "SELECT c.name, l.x, l.y FROM customers c, LATERAL (SELECT c.card AS x, c.city AS y) l"
+    " WHERE c.id < 9 ORDER BY c.id": {1: card},
+    "SELECT e.name, m.name, m.salary, m.email FROM employees e LEFT JOIN employees m ON m.id = e.manager_id"
+    " ORDER BY e.id": {2: null, 3: email},
     "SELECT name, ssn FROM customers c WHERE EXISTS (SELECT FROM orders o WHERE o.customer_id = c.id) ORDER BY id": {
         1: redacted
     },
@@ -91,7 +87,7 @@ SHAPES: Final[Mapping[str, Mapping[int, Masker]]] = {
     "SELECT customers, id FROM customers WHERE id < 4 ORDER BY id": {0: null},
     "SELECT x FROM (SELECT c AS x FROM customers c WHERE id < 4) y": {0: null},
     # Labelled columns where policy lets them be used
-    "SELECT name, email FROM customers WHERE email = 'x@letters.example'": {1: email},
+    "SELECT name, email FROM customers WHERE email = 'bram.abbott1@post.example'": {1: email},
     "SELECT count(*), count(ssn), count(email) FROM customers": {},
     "SELECT name, ssn FROM customers WHERE ssn IS NOT NULL AND birth_date IS NOT NULL ORDER BY id LIMIT 3": {
         1: redacted

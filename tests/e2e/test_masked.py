@@ -6,12 +6,16 @@ the masked cells alone. For psycopg the cells are the bytes on the wire.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import asyncpg
 import psycopg
 import pytest
 
 from tests.e2e.drivers import NULL, Result, by_asyncpg, by_psql, by_psycopg, direct
 from tests.e2e.shapes import CLEAN, RETURNING, SHAPES, masked
+from tests.harness import proxy as proxies
+from tests.harness import servers
 from tests.harness.proxy import Proxy
 
 STATEMENTS = [*SHAPES, *CLEAN]
@@ -67,18 +71,32 @@ async def test_returning_by_asyncpg(shared_proxy: Proxy) -> None:
     _assert_masked(rollback, seen, truth)
 
 
-def test_what_a_view_computes_from_a_labelled_column_is_null(proxy: Proxy) -> None:
-    """Made before the agent comes; nobody but the catalog says that these columns derive from labelled ones."""
-    with psycopg.connect(proxy.database.admin, autocommit=True) as admin:
-        admin.execute(
-            "CREATE VIEW shop.letters AS SELECT id, substr(ssn, 1, 3) AS area, name, birth_date FROM shop.customers"
-        )
-        admin.execute("CREATE TABLE shop.vips () INHERITS (shop.customers)")
-        admin.execute("INSERT INTO shop.vips SELECT * FROM shop.customers WHERE id = 1")
-        admin.execute("GRANT SELECT ON shop.letters, shop.vips TO pgmaskproxy")
-    with proxy.connect() as agent:
-        assert agent.execute("SELECT * FROM letters WHERE id = 2").fetchall() == [(2, None, "Chloe Abbott", None)]
-        assert agent.execute("SELECT name, ssn, card FROM vips").fetchall() == [("Bram Abbott", "***", "***7294")]
+def test_what_derives_from_a_labelled_column_is_masked_wherever_it_is(
+    shop_database: servers.Database, tmp_path: Path
+) -> None:
+    """Nobody but the catalog says that these columns derive from labelled ones: what is only computed is NULL."""
+    with psycopg.connect(shop_database.admin, autocommit=True) as admin:
+        for statement in (
+            "CREATE VIEW letters AS SELECT id, substr(ssn, 1, 3) AS area, name, birth_date AS b FROM customers",
+            "CREATE VIEW over AS SELECT area AS a, b AS name, id FROM letters",
+            "CREATE TABLE vips () INHERITS (customers)",
+            "INSERT INTO vips SELECT * FROM customers WHERE id = 1",
+            "ALTER TABLE customers ADD COLUMN area text GENERATED ALWAYS AS (substr(ssn, 1, 3)) STORED",
+            "CREATE TABLE holders (n text PRIMARY KEY REFERENCES customers (ssn), remark text)",
+            "INSERT INTO holders SELECT ssn, 'holds' FROM customers WHERE id = 1",
+            "GRANT SELECT ON ALL TABLES IN SCHEMA shop TO pgmaskproxy",
+        ):
+            admin.execute(statement.encode())
+    with proxies.in_process(shop_database, tmp_path) as proxy, proxy.connect() as agent:
+        for statement, row in (
+            ("SELECT * FROM letters WHERE id = 2", (2, None, "Chloe Abbott", None)),
+            ("SELECT * FROM over WHERE id = 2", (None, None, 2)),
+            ("SELECT name, ssn, card, area FROM vips", ("Bram Abbott", "***", "***7294", None)),
+            ("SELECT area, ssn FROM customers WHERE id = 2", (None, "***")),
+            ("SELECT * FROM holders", ("***", "holds")),
+        ):
+            assert agent.execute(statement.encode()).fetchone() == row, statement
+        proxy.check_bytes()
 
 
 async def test_a_cached_statement_goes_on_masking_after_ddl_by_another(proxy: Proxy) -> None:
