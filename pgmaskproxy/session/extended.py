@@ -24,7 +24,7 @@ from pgmaskproxy.wire.frontend import STATEMENT, Bind, Close, Describe, Execute,
 MOVED = Refusal(
     "0A000",
     "the search_path changed after this portal was bound",
-    hint="Bind the statement again, and execute it then.",
+    hint="Bind the statement again and execute that.",
 )
 
 

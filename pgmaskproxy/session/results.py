@@ -158,12 +158,14 @@ class Results:
         head = self._link.pipeline.head
         if head is None or self._buffer.pending < 7:
             return False
-        view, start = self._buffer.view()
-        if int.from_bytes(view[start + 5 : start + 7], "big") != head.plan.columns:
+        begun = b""
+        while len(begun) < 7:  # it may lie in several chunks
+            begun += self._buffer.take(7 - len(begun))
+        if int.from_bytes(begun[5:], "big") != head.plan.columns:
             raise PeerError("a row with another number of columns than was described")
-        head.rows += 1
-        self._streaming = size
-        return self._stream()
+        self._streaming = size - len(begun)
+        self._pass_on(head, begun, 1, 0)
+        return True
 
     def _stream(self) -> bool:
         part = self._buffer.take(self._streaming)
