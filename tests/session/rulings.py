@@ -30,6 +30,7 @@ from pgmaskproxy.model import (
 
 SSN = Mask("redact", "ssn")
 MASKS = {"-": None, "ssn": SSN, "null": NULL_MASK, "email": Mask("email", "email")}
+UNPROVEN = Refusal("42501", "what this shows is not proven", unproven=True)
 DENIED = Refusal("42501", "permission denied by policy", rule=RuleRef("no-secrets", "policy.yaml", 7))
 TERMS = ApprovalTerms(RuleRef("ask-first"), ("dba",))
 PATH = ("pg_catalog", "public")
@@ -118,10 +119,12 @@ def _ruling(words: Sequence[str], sql: str, offset: int, statement: Statement) -
 
 
 def _decision(options: dict[str, str], masks: str) -> Decision:
-    outcome = Outcome.HOLD if "hold" in options else Outcome.DENY if "deny" in options else Outcome.ALLOW
+    outcome = (
+        Outcome.HOLD if "hold" in options else Outcome.DENY if {"deny", "unproven"} & set(options) else Outcome.ALLOW
+    )
     return Decision(
         outcome,
-        refusal=DENIED if outcome is Outcome.DENY else None,
+        refusal=UNPROVEN if "unproven" in options else DENIED if outcome is Outcome.DENY else None,
         masks=None if masks == "?" else tuple(MASKS[word] for word in masks.split(",") if word),
         terms=(TERMS,) if outcome is Outcome.HOLD else (),
         scrub="scrub" in options,
