@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
+import gc
+import os
 import random
 import secrets
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, final
 
 import psycopg.conninfo
 import uvloop
+from sqlalchemy.engine import make_url
 
 import pgmaskproxy
 from pgmaskproxy.approval.broker import Broker
@@ -34,13 +38,14 @@ from pgmaskproxy.policy.loader import load_policies
 from pgmaskproxy.policy.principals import Directory, load_principals
 from pgmaskproxy.policy.rules import Policy
 from pgmaskproxy.proxy.cancel import CancelKeys
-from pgmaskproxy.proxy.catalog import load_catalog
+from pgmaskproxy.proxy.catalog import BUSY, load_catalog
 from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.proxy.judge import Judge
 from pgmaskproxy.proxy.knowledge import Database, Knowledge, label
 from pgmaskproxy.proxy.listener import Listener
 from pgmaskproxy.proxy.services import Services
 from pgmaskproxy.sql.catalog import Catalog
+from pgmaskproxy.sql.reader import read
 from pgmaskproxy.store.sqlite import SqliteStore
 from pgmaskproxy.web.app import create_app
 from pgmaskproxy.web.health import create_health_app
@@ -50,6 +55,9 @@ from pgmaskproxy.web.services import Services as WebServices
 WRITER: Final = "proxy"
 """Names this process's audit chain and its requests; one process writes to a state directory."""
 REFRESH_SECONDS: Final = 30.0
+CATALOG_SECONDS: Final = 30.0
+WARM_UP: Final = "SELECT 1"
+"""Read once before anybody asks: the parsers load much of themselves at their first statement."""
 DRAIN_SECONDS: Final = 30.0
 
 
@@ -106,6 +114,7 @@ class Proxy:
         self.audit = stack.enter_context(AuditLog(config.audit.directory, WRITER))
         store = await SqliteStore.open(config.state)
         stack.push_async_callback(store.close)
+        stack.callback(os.close, _claim(config.state))
         self._outbox = Outbox(store, channels, self.audit, time.time, jitter=random.random, observe=self._notified)
         stack.push_async_callback(self._outbox.close)
         self._broker = Broker(
@@ -121,7 +130,7 @@ class Proxy:
         await self._broker.recover()
         self.knowledge = Knowledge(policy, directory, await self._read_all(policy))
         self.judge = Judge(self.knowledge, self._deep, self.metrics, self._read_catalog)
-        services = Services(
+        self.services = Services(
             config=config,
             judge=self.judge,
             broker=self._broker,
@@ -131,7 +140,7 @@ class Proxy:
             link=self._link,
             cancel=CancelKeys(secrets.token_bytes),
         )
-        self.listener = Listener(services)
+        self.listener = Listener(self.services)
         self.judge.on_moved = self._moved
         self.metrics.policy_in_force(policy.version)
         self._serve_http(store)
@@ -139,7 +148,10 @@ class Proxy:
         upstream = f"{config.upstream.host}:{config.upstream.port}"
         listen = f"{config.listen.host}:{self.ports.proxy}"
         self.audit.write(events.server_started(pgmaskproxy.__version__, policy.version, listen, upstream), durable=True)
-        await self.listener.start(bound)
+        try:
+            await self.listener.start(bound)
+        except OSError as error:  # somebody else began to listen after we had bound
+            raise Unavailable(f"cannot listen on {listen}: {error.strerror}") from error
         self._log.info("server_started", listen=listen, upstream=upstream, policy_version=policy.version)
 
     def tasks(self) -> list[Coroutine[Any, Any, None]]:
@@ -168,7 +180,11 @@ class Proxy:
             for problem in error.problems:
                 self._log.error("policy_reload_failed", file=problem.file, line=problem.line, reason=problem.message)
             return self._reloaded(len(error.problems))
-        self.knowledge.reload(policy, directory, await self.judge.relabel(policy))
+        databases: Mapping[str, Database] | None = None
+        while databases is not self.knowledge.now.databases:  # else a catalog that was read meanwhile would be lost
+            databases = self.knowledge.now.databases
+            labelled = await self.judge.relabel(policy)
+        self.knowledge.reload(policy, directory, labelled)
         self.metrics.policy_in_force(policy.version)
         self.listener.moved(None)
         return self._reloaded(0)
@@ -213,6 +229,7 @@ class Proxy:
         for name in sorted(set(self.config.upstream.databases.values())):
             catalog = await self._read_catalog(name)
             found[name] = await self._deep.run(partial(label, policy, catalog))
+            await self._deep.run(partial(read, WARM_UP, catalog, ()))
             self._record_catalog(name, found[name], 1)
         return found
 
@@ -230,9 +247,13 @@ class Proxy:
             connect_timeout=10,
         )
         try:
-            catalog = await load_catalog(conninfo)
-        except Unavailable:
+            async with asyncio.timeout(CATALOG_SECONDS):
+                catalog = await load_catalog(conninfo)
+        except TimeoutError as error:
             self._upstream_seen = False
+            raise Unavailable("cannot read the catalog", detail=f"No answer in {CATALOG_SECONDS:.0f} s.") from error
+        except Unavailable as error:
+            self._upstream_seen = error.sqlstate == BUSY
             raise
         self._upstream_seen = True
         return catalog
@@ -255,10 +276,15 @@ class Proxy:
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
             for name in sorted(self.knowledge.now.databases):
-                try:
-                    await self.judge.refresh(name)
-                except Unavailable as error:
-                    self._log.warning("catalog_unreadable", database=name, reason=error.message)
+                reading = asyncio.ensure_future(self.judge.refresh(name))
+                await asyncio.wait({reading})
+                error = reading.exception()
+                if error is not None:  # of whatever kind
+                    self._log.error("catalog_unreadable", database=name, exc_info=error)
+                    if not (isinstance(error, Unavailable) and error.sqlstate == BUSY):
+                        self.judge.outdated(
+                            name
+                        )  # who knows what is there now: nothing is judged before it can be read
 
     async def _expire_for_ever(self) -> None:
         """End requests whose deadline has come, whoever holds them."""
@@ -275,6 +301,29 @@ class Proxy:
     def _link(self, request: str) -> str:
         base = self.config.web.public_url or f"http://{self.config.web.host}:{self.ports.web}"
         return f"{base.rstrip('/')}/api/v1/requests/{request}"
+
+
+def _claim(state: str) -> int:
+    """A lock beside the state file, held while the descriptor is open. Raises Unavailable.
+
+    Who starts withdraws what it finds open there, since its predecessor's clients are gone: a second process
+    would withdraw the first one's.
+    """
+    path = f"{make_url(state).database}.lock"
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            raise
+    except BlockingIOError as error:
+        raise Unavailable(
+            "the state file is in use by another pgmaskproxy", detail=path, hint="give each its own `state`"
+        ) from error
+    except OSError as error:
+        raise Unavailable(f"the state file cannot be locked: {error.strerror}", detail=path) from error
+    return lock
 
 
 def _channels(config: Config) -> list[Webhook]:
@@ -312,10 +361,14 @@ async def serve(config: Config) -> None:
     """Run until SIGTERM or SIGINT; SIGHUP reloads policy and principals."""
     loop = asyncio.get_running_loop()
     stop, reload = asyncio.Event(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, reload.set)  # from the start: its default is to end the process
     async with running(config) as proxy:
+        # What is there now stays: without this, looking through all of it again and again stops everybody for
+        # a tenth of a second each time.
+        gc.collect()
+        gc.freeze()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        loop.add_signal_handler(signal.SIGHUP, reload.set)
         ending = asyncio.ensure_future(stop.wait())
         while not ending.done():
             reloading = asyncio.ensure_future(reload.wait())
@@ -327,7 +380,7 @@ async def serve(config: Config) -> None:
 
 
 def run(config: Config) -> int:
-    """`pgmaskproxy serve`: the exit code. Raises ConfigError, Unavailable and AuditFailed before it accepts anything."""
+    """`pgmaskproxy serve`: the exit code. Raises ConfigError, Unavailable or AuditFailed before it accepts anything."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(config))
     return 0

@@ -15,6 +15,10 @@ class CancelKeys:
         self._randbytes = randbytes
         self._sessions: dict[int, tuple[bytes, Callable[[], None]]] = {}
 
+    def __len__(self) -> int:
+        """Keys in force."""
+        return len(self._sessions)
+
     def issue(self, cancel: Callable[[], None]) -> tuple[int, bytes]:
         """A process id and a secret key for a new session; `cancel` is called when both are presented."""
         while True:

@@ -102,15 +102,31 @@ SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.current_data
 """
 
 
+BUSY: Final = "55P03"
+"""lock_not_available."""
+LOCK_MILLISECONDS: Final = 2000
+
+
 async def load_catalog(conninfo: str) -> Catalog:
-    """The catalog of the database that `conninfo` (libpq's) names, as of one snapshot. Raises Unavailable."""
+    """The catalog of the database that `conninfo` (libpq's) names, as of one snapshot. Raises Unavailable, with BUSY
+    where somebody else's lock is in the way."""
     try:
         async with await psycopg.AsyncConnection.connect(conninfo, row_factory=tuple_row) as connection:
             await connection.execute("SET search_path TO ''")
+            # Printing a view's definition locks what it reads: behind somebody's ALTER TABLE in an open transaction,
+            # perhaps that of the very client who waits for us.
+            await connection.execute(f"SET lock_timeout TO {LOCK_MILLISECONDS}")
             await connection.commit()
             await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
             await connection.set_read_only(True)
             return await read_catalog(connection)
+    except psycopg.errors.LockNotAvailable as error:
+        raise Unavailable(
+            "the catalog cannot be read while a table's or a view's definition is being changed",
+            sqlstate=BUSY,
+            detail="An open transaction holds the lock.",
+            hint="Try again when that transaction has ended; one that changes definitions ends with them.",
+        ) from error
     except psycopg.Error as error:
         raise Unavailable("cannot read the catalog", detail=str(error).strip()) from error
 

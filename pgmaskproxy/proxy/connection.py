@@ -162,6 +162,10 @@ class ClientConnection(asyncio.Protocol):
         """End the session; the client is told why."""
         self.feed(ev.Shutdown(refusal))
 
+    def cut_off(self) -> None:
+        """End it now: it was told, and does not go."""
+        self._abort()
+
     def moved(self, epoch: int) -> None:
         """Policy or a catalog changed: older rulings are not used again, and who has no login any more is out."""
         self.feed(ev.EpochMoved(epoch))

@@ -47,7 +47,10 @@ class Judge:
         self._metrics = metrics
         self._read_catalog = read_catalog
         self._cache: OrderedDict[tuple[Statement, Principal, int], Judgement] = OrderedDict()
-        self._stale: set[str] = set()
+        self._outdated: dict[str, int] = {}
+        """By database: how often something may have changed its catalog."""
+        self._read: dict[str, int] = {}
+        """And how many of those the reading in force has seen."""
         self._refreshing: dict[str, asyncio.Task[bool]] = {}
         self.on_moved: Callable[[str], None] = lambda _database: None
         """Called when a catalog changed, with the database's name."""
@@ -66,12 +69,12 @@ class Judge:
     async def judge(self, statement: Statement, principal: Principal, *, refresh: bool = False) -> Judgement:
         """Read and decide. A catalog that may be out of date is read again first."""
         if refresh:
-            self._stale.add(statement.database)
+            self.outdated(statement.database)
         if self._behind(statement.database):
             try:
                 await self._catch_up(statement.database)
             except Unavailable as error:
-                return Judgement((), None, Refusal(error.sqlstate, error.message))
+                return Judgement((), None, Refusal(error.sqlstate, error.message, hint=error.hint))
         self._metrics.decision_cache_misses.inc()
         snapshot = self.knowledge.now
         started = time.perf_counter()
@@ -87,34 +90,40 @@ class Judge:
 
     def outdated(self, database: str) -> None:
         """Something may have changed this database's catalog: read it again before the next judgement."""
-        self._stale.add(database)
+        self._outdated[database] = self._outdated.get(database, 0) + 1
 
     def _behind(self, database: str) -> bool:
-        return database in self._stale or database in self._refreshing
+        return self._read.get(database, 0) < self._outdated.get(database, 0)
 
     async def _catch_up(self, database: str) -> None:
-        """Wait for a reading of the catalog that began after this call, or after whatever made it out of date."""
-        under_way = self._refreshing.get(database)
-        if under_way is not None:
-            await asyncio.wait({under_way})
-        if self._behind(database):
+        """Wait for a reading that began late enough: one that is under way may have begun before the change."""
+        wanted = self._outdated.get(database, 0)
+        while self._read.get(database, 0) < wanted:
             await self.refresh(database)
 
     async def refresh(self, database: str) -> bool:
         """Read a catalog again, once for all who ask meanwhile; True when it changed. Raises Unavailable."""
         task = self._refreshing.get(database)
         if task is None:
-            self._stale.discard(database)
             task = self._refreshing[database] = asyncio.ensure_future(self._refresh(database))
             task.add_done_callback(partial(self._refreshed, database))
         return await asyncio.shield(task)
 
     def _refreshed(self, database: str, task: asyncio.Task[bool]) -> None:
         del self._refreshing[database]
-        if task.cancelled() or task.exception() is not None:
-            self._stale.add(database)  # whatever it was: nothing is judged by what may be out of date
+        if not task.cancelled():
+            task.exception()  # whoever asked hears of it, and if nobody does any more, nobody has to
 
     async def _refresh(self, database: str) -> bool:
+        """Whatever goes wrong here, nothing counts as read."""
+        seen = self._outdated.get(database, 0)
+        moved = await self._read_anew(database)
+        self._read[database] = seen
+        if moved:
+            self.on_moved(database)
+        return moved
+
+    async def _read_anew(self, database: str) -> bool:
         catalog = await self._read_catalog(database)
         known = self.knowledge.now.databases.get(database)
         if known is not None and known.catalog == catalog:
@@ -122,11 +131,8 @@ class Judge:
         policy = self.knowledge.now.policy
         labelled = await self._deep.run(lambda: label(policy, catalog))
         if self.knowledge.now.policy is not policy:
-            return await self._refresh(database)  # the policy was replaced meanwhile: label under the new one
-        moved = self.knowledge.learn(database, labelled)
-        if moved:
-            self.on_moved(database)
-        return moved
+            return await self._read_anew(database)  # the policy was replaced meanwhile: label under the new one
+        return self.knowledge.learn(database, labelled)
 
     async def relabel(self, policy: Policy) -> dict[str, Database]:
         """Every known catalog under another policy, before that is put in force."""

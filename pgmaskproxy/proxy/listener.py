@@ -15,6 +15,8 @@ DRAINING: Final = Refusal(
 )
 FULL: Final = Refusal("53300", "sorry, too many clients already", hint="Raise limits.connections, or close some.")
 DRAIN_POLL_SECONDS: Final = 0.05
+GOODBYE_SECONDS: Final = 1.0
+"""How long the last ones may take to read why they are ended."""
 
 
 @final
@@ -26,6 +28,11 @@ class Listener:
         self._connections: set[ClientConnection] = set()
         self._server: asyncio.Server | None = None
         self.draining = False
+
+    @property
+    def connections(self) -> frozenset[ClientConnection]:
+        """Every client there is, logged in or not."""
+        return frozenset(self._connections)
 
     async def start(self, bound: socket.socket) -> None:
         """Take connections on a bound socket."""
@@ -54,7 +61,9 @@ class Listener:
         for connection in left:
             connection.shut_down(DRAINING)
         if left:
-            await asyncio.wait({each.closed for each in left}, timeout=1.0)
+            await asyncio.wait({each.closed for each in left}, timeout=GOODBYE_SECONDS)
+        for connection in list(self._connections):
+            connection.cut_off()
 
     def _connection(self) -> ClientConnection:
         connection = ClientConnection(self._services, self._gate)
