@@ -1,7 +1,8 @@
 """Names in scope, as PostgreSQL's parse_relation.c keeps them.
 
 A `Scope` is one query's namespace with the enclosing query's behind it. An `Item` is something in FROM. A column
-is looked for in every level before a name is taken for a whole row; a level where the name is found ends the search.
+is looked for in every level before a name is taken for a whole row; a level where a relation of the catalog has a
+column of that name ends the search.
 """
 
 from __future__ import annotations
@@ -137,7 +138,11 @@ def _find_bare(scope: Scope, name: str) -> Found | None:
             return Found(Output(name, ambiguous), tuple(item for hit in hits for item in hit.items))
         if hits:
             possible.append(hits[0])
-            break
+            if hits[0].items[0].relation is not None:
+                break
+            # What a subquery or function calls its columns is what we believe, not what the catalog says: where
+            # the server calls it something else, the name means what it means further out.
+            continue
         possible.extend(
             Found(Output(name, item.more), (item,))
             for item in level.items

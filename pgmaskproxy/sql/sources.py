@@ -150,11 +150,12 @@ class Sources(Expressions):
         kind, fields = unwrap(call)
         name = output_name(call)
         if kind != "FuncCall":
-            return Result((Output(alias or name, origin),))
+            # An expression of a row type brings that type's columns, whatever the alias says.
+            return Result((Output(alias or name, origin),)) if self._plain_value(kind, fields) else Result((), origin)
         names = strings(fields.get("funcname"))
         resolved = resolve_function(self.catalog, names[-2] if len(names) > 1 else None, name)
-        if resolved.verdict is not Verdict.BUILTIN:
-            return Result((Output(alias or name, origin),)) if name in TYPES else Result((), origin)
+        if resolved.verdict is not Verdict.BUILTIN or not resolved.name.startswith("pg_catalog."):
+            return Result((), origin)
         columns_named = OUT_COLUMNS.get(name, ())
         if columns_named is None:
             arguments = items(fields.get("args"))
@@ -163,6 +164,14 @@ class Sources(Expressions):
         if not columns_named:
             return Result((Output(alias or name, origin),))
         return Result(tuple(Output(column, origin) for column in columns_named))
+
+    def _plain_value(self, kind: str, fields: Node) -> bool:
+        """Whether an expression in FROM is certainly of one of the system's own scalar types, and so one column."""
+        if kind == "SQLValueFunction":
+            return True
+        names = strings(mapping(fields.get("typeName")).get("names")) if kind == "TypeCast" else ()
+        own = names[-1:] != () and names[-1] in self.catalog.types_by_name
+        return names[-1:] != () and names[-1] in TYPES and not own
 
     def _plain_array(self, node: Node, scope: Scope) -> bool:
         """Whether an array is certainly not one of rows, so that unnest() of it has one column."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pgmaskproxy.model import ColumnOrigin, ColumnRef, Columns, Opaque
+from pgmaskproxy.sql.catalog import Column, Relation
 from pgmaskproxy.sql.origins import CLEAN, Output
 from pgmaskproxy.sql.scope import Item, Scope, find, find_item, local_column
 
@@ -15,12 +18,28 @@ def item(name: str, *names: str, more: ColumnOrigin | None = None, columns_visib
     return Item(name, tuple(column(one) for one in names), more, columns_visible=columns_visible)
 
 
+TABLE = Relation(1, "s", "t", "r", (Column(1, "ssn", 25),))
+
+
 def test_a_column_of_an_outer_query_comes_before_a_whole_row_of_this_one() -> None:
-    scope = Scope((item("ssn", "id"),), Scope((item("t", "ssn"),)))
+    scope = Scope((item("ssn", "id"),), Scope((replace(item("t", "ssn"), relation=TABLE),)))
     found = find(scope, ("ssn",))
     assert found is not None
     assert found.row is None
     assert found.output == column("ssn")
+
+
+def test_only_a_relation_of_the_catalog_ends_the_search() -> None:
+    # A function of a row type brings that type's columns: its alias is no column, and the outer one is meant.
+    inner, outer = item("f", "ssn"), replace(item("t", "ssn"), relation=TABLE)
+    believed = Item("f", (Output("ssn", CLEAN),))
+    found = find(Scope((believed,), Scope((outer,))), ("ssn",))
+    assert found is not None
+    assert found.output.origin != CLEAN
+    assert found.items == (believed, outer)
+    certain = find(Scope((outer,), Scope((inner,))), ("ssn",))
+    assert certain is not None
+    assert certain.items == (outer,)
 
 
 def test_a_whole_row_where_no_column_has_the_name() -> None:
