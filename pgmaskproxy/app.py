@@ -12,7 +12,7 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, final
@@ -180,11 +180,7 @@ class Proxy:
             for problem in error.problems:
                 self._log.error("policy_reload_failed", file=problem.file, line=problem.line, reason=problem.message)
             return self._reloaded(len(error.problems))
-        databases: Mapping[str, Database] | None = None
-        while databases is not self.knowledge.now.databases:  # else a catalog that was read meanwhile would be lost
-            databases = self.knowledge.now.databases
-            labelled = await self.judge.relabel(policy)
-        self.knowledge.reload(policy, directory, labelled)
+        self.knowledge.reload(policy, directory, await self.judge.relabel(policy))
         self.metrics.policy_in_force(policy.version)
         self.listener.moved(None)
         return self._reloaded(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import final
@@ -136,8 +136,15 @@ class Judge:
 
     async def relabel(self, policy: Policy) -> dict[str, Database]:
         """Every known catalog under another policy, before that is put in force."""
-        catalogs = {name: known.catalog for name, known in self.knowledge.now.databases.items()}
-        return await self._deep.run(lambda: {name: label(policy, catalog) for name, catalog in catalogs.items()})
+        while True:
+            databases = self.knowledge.now.databases
+            labelled = await self._deep.run(partial(_relabelled, policy, databases))
+            if self.knowledge.now.databases is databases:  # else one that was read meanwhile would be lost
+                return labelled
+
+
+def _relabelled(policy: Policy, databases: Mapping[str, Database]) -> dict[str, Database]:
+    return {name: label(policy, known.catalog) for name, known in databases.items()}
 
 
 def _judge(snapshot: Snapshot, statement: Statement, principal: Principal) -> Judgement:
