@@ -147,7 +147,7 @@ class Link:
         self.generation += 1
         self.send(Sync().encode(), exchange)
         self.pipeline.discarding = False
-        if self._renamed or self.path_moved_in_block:
+        if self._renamed:
             self.settling, self._renamed = exchange, False
         self.unsynced = False
         self.executed = False

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
+from pgmaskproxy.model import Statement
+from pgmaskproxy.session.asking import Asking
+from pgmaskproxy.session.events import RecordRefusal, SendServer
+from pgmaskproxy.session.execution import Execution
+from pgmaskproxy.session.holding import Holding
+from pgmaskproxy.session.link import Limits, Link
+from pgmaskproxy.session.naming import Naming
+from pgmaskproxy.session.pipeline import DESCRIBE, Exchange
+from tests.session.rulings import PATH, rulings, visibility
 from tests.session.test_extended import PREPARED
-from tests.session.transcript import Play, play
+from tests.session.transcript import ENTROPY, Play, play
 
 EXECUTES = '=> Execute "'
 
@@ -130,3 +141,22 @@ def test_a_client_that_leaves_during_copy_in_fails_it() -> None:
         => CopyFail "the client left" / Flush / Close P "" / Close S "" / Sync
         """
     )
+
+
+def test_what_nobody_agreed_to_is_refused_even_if_everybody_forgot_to_ask() -> None:
+    """The flows ask before; this is what stands behind them."""
+    link = Link(ENTROPY, Limits())
+    link.visibility = visibility()
+    asking = Asking(link)
+    execution = Execution(link, asking, Holding(link, asking), Naming(link, asking))
+    description = Exchange(DESCRIBE, forward=False)
+    description.done = True
+    (ruling,) = rulings(Statement("DELETE FROM customers", "shop", "app", PATH, extended=True), ["delete", "hold"])
+    flow = execution.run(b"", 0, ruling, description, None)
+    with pytest.raises(StopIteration) as ended:
+        next(flow)
+    assert ended.value.value is None
+    refused, sent = link.commands
+    assert isinstance(refused, RecordRefusal)
+    assert isinstance(sent, SendServer)
+    assert b"_refused" in sent.data

@@ -65,6 +65,24 @@ def test_an_unknown_user_is_played_to_the_end_and_hears_the_same_words() -> None
     )
 
 
+def test_an_unknown_user_who_guesses_the_mock_is_still_unknown() -> None:
+    play(
+        r"""
+        >> StartupMessage 3.0 user="mallory"
+        ?? LookUpLogin user="mallory"
+        !! login "mallory" unknown guessed
+        << AuthenticationSASL "SCRAM-SHA-256"
+        >> SASLInitialResponse
+        << AuthenticationSASLContinue
+        >> SASLResponse "wonder"
+        -- LoginFailed "unknown user"
+        << ErrorResponse FATAL 28P01 "password authentication failed for user \"mallory\""
+        -- Close "password authentication failed for user \"mallory\""
+        """,
+        before="",
+    )
+
+
 def test_another_mechanism_than_the_one_offered_is_a_failed_login() -> None:
     play(
         r"""
