@@ -353,23 +353,21 @@ async def test_a_failure_that_nobody_waits_for_disturbs_nobody(judge: Judge, ser
     assert judge.cached(STATEMENT, AGENT) is None
 
 
-async def test_a_reload_and_a_reading_at_the_same_time_lose_nothing(judge: Judge, server: Server) -> None:
-    server.open.clear()
+async def test_a_catalog_that_is_read_while_a_policy_is_prepared_is_not_lost(
+    judge: Judge, server: Server, deep: DeepThread
+) -> None:
     server.catalog = WITH_NEW
     other = known.policy(known.POLICY.replace("*.*.ssn", "*.*.name"))
+    gate = threading.Event()
+    blocked = asyncio.ensure_future(deep.run(gate.wait))
     reading = asyncio.ensure_future(judge.refresh("shop"))
-    await asyncio.sleep(0)
-
-    async def reload() -> None:
-        judge.knowledge.reload(other, known.directory(), await judge.relabel(other))
-
-    reloading = asyncio.ensure_future(reload())
-    await asyncio.sleep(0)
-    server.open.set()
-    await asyncio.gather(reading, reloading)
-    now = judge.knowledge.now
-    assert now.policy is other
-    assert now.databases["shop"] == known.database(WITH_NEW, other)
+    await asyncio.sleep(0.01)
+    relabelling = asyncio.ensure_future(judge.relabel(other))
+    await asyncio.sleep(0.01)
+    gate.set()
+    await blocked
+    assert await reading
+    assert await relabelling == {"shop": known.database(WITH_NEW, other)}
 
 
 async def test_a_policy_that_comes_while_a_catalog_is_labelled_counts(
