@@ -1,0 +1,220 @@
+"""What a tree attests: outputs, uses, relations and functions, by OID. Labels and names are others' affair."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Final, final
+
+from pgmaskproxy.model import Use
+from pgmaskproxy.sql.attest.flows import Column, Flow
+from pgmaskproxy.sql.attest.refusal import Unattestable
+
+MAX_STEPS: Final = 200_000
+"""Expressions and queries visited for one statement. Recursive WITH inside recursive WITH multiplies."""
+
+
+class Kind(enum.Enum):
+    """How columns reach an output."""
+
+    CLEAN = "clean"
+    BARE = "bare"
+    DERIVED = "derived"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One column of the result. `pure` is False where anything but a bare column may be in it (DESIGN 3b)."""
+
+    bare: frozenset[Column] = frozenset()
+    derived: frozenset[Column] = frozenset()
+    pure: bool = False
+    whole_row: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """The worst that is true of it, labels apart: derived, else bare, else clean."""
+        if self.derived:
+            return Kind.DERIVED
+        return Kind.BARE if self.bare else Kind.CLEAN
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TreeUse:
+    """A column used as something other than a bare output; `target` and `parameter` as in model.ColumnUse.
+
+    Column number 0 is a use of the whole row. `place` tells equal uses in different places of the tree apart.
+    """
+
+    column: Column
+    use: Use
+    where: str
+    target: Column | None = None
+    parameter: bool = False
+    place: int = 0
+    view: int = 0
+    """The outermost view whose own definition does it: its author's doing, not the statement's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """Everything that a tree runs, by OID (pg_proc, pg_operator, pg_type, pg_opfamily, pg_opclass)."""
+
+    functions: frozenset[int] = frozenset()
+    """Called by name or by an operator, sampling methods and frame tests too."""
+    aggregates: frozenset[int] = frozenset()
+    windows: frozenset[int] = frozenset()
+    operators: frozenset[int] = frozenset()
+    """Written, or implied by ORDER BY, GROUP BY, DISTINCT and set operations."""
+    families: frozenset[int] = frozenset()
+    classes: frozenset[int] = frozenset()
+    casts: frozenset[tuple[int, int]] = frozenset()
+    """Through text: the first type's output function and the second's input function run. 0 is an unknown type."""
+    domains: frozenset[int] = frozenset()
+    """Their constraints run."""
+    compared: frozenset[int] = frozenset()
+    """Types that GREATEST and LEAST compare by their default order."""
+    special: frozenset[str] = frozenset()
+    """SQLVALUEFUNCTION, XMLEXPR, JSON... nodes, with the number of what they do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """The whole of what a statement does, as the server has understood it."""
+
+    command: str
+    """SELECT, UPDATE, INSERT, DELETE, MERGE; NOTHING where a rule leaves nothing to do."""
+    outputs: tuple[Output, ...] = ()
+    """By ordinal, what is not sent left out."""
+    uses: tuple[TreeUse, ...] = ()
+    reads: frozenset[int] = frozenset()
+    """Every relation in the tree that is not only written: views too, besides what they stand for."""
+    writes: frozenset[tuple[int, str]] = frozenset()
+    """(relation's OID, command), those of WITH and of rules too."""
+    locks: frozenset[int] = frozenset()
+    """Relations whose rows FOR UPDATE and its kin lock."""
+    sequences: frozenset[int] = frozenset()
+    called: Called = Called()
+    row_security: Called = Called()
+    """What runs in the conditions of row security policies: their authors are trusted, their uses not reported."""
+    cursors: frozenset[str] = frozenset()
+    """Of WHERE CURRENT OF."""
+    parameters: int = 0
+    """The highest $n."""
+
+
+@final
+class Calls:
+    """A `Called` in the making."""
+
+    __slots__ = (
+        "aggregates",
+        "casts",
+        "classes",
+        "compared",
+        "domains",
+        "families",
+        "functions",
+        "operators",
+        "special",
+        "windows",
+    )
+
+    def __init__(self) -> None:
+        self.functions: set[int] = set()
+        self.aggregates: set[int] = set()
+        self.windows: set[int] = set()
+        self.operators: set[int] = set()
+        self.families: set[int] = set()
+        self.classes: set[int] = set()
+        self.casts: set[tuple[int, int]] = set()
+        self.domains: set[int] = set()
+        self.compared: set[int] = set()
+        self.special: set[str] = set()
+
+    def called(self) -> Called:
+        zero = {0}
+        return Called(
+            frozenset(self.functions - zero),
+            frozenset(self.aggregates),
+            frozenset(self.windows),
+            frozenset(self.operators - zero),
+            frozenset(self.families),
+            frozenset(self.classes - zero),
+            frozenset(self.casts),
+            frozenset(self.domains),
+            frozenset(self.compared),
+            frozenset(self.special),
+        )
+
+
+@final
+class Findings:
+    """An attestation in the making: one per tree, then dropped."""
+
+    __slots__ = (
+        "_places",
+        "calls",
+        "cursors",
+        "locks",
+        "parameters",
+        "reads",
+        "sequences",
+        "steps",
+        "trusted",
+        "trusted_calls",
+        "uses",
+        "view",
+        "writes",
+    )
+
+    def __init__(self) -> None:
+        self.uses: dict[TreeUse, None] = {}
+        self.reads: set[int] = set()
+        self.writes: set[tuple[int, str]] = set()
+        self.locks: set[int] = set()
+        self.sequences: set[int] = set()
+        self.cursors: set[str] = set()
+        self.parameters = 0
+        self.calls = Calls()
+        self.trusted_calls = Calls()
+        self.trusted = False
+        """Whether what is walked now is the condition of a row security policy."""
+        self.view = 0
+        """The outermost view whose definition is walked now."""
+        self.steps = 0
+        self._places: dict[int, int] = {}
+
+    def step(self) -> None:
+        """Count a visit. Raises Unattestable 54001 over `MAX_STEPS`."""
+        self.steps += 1
+        if self.steps > MAX_STEPS:
+            raise Unattestable("the server's tree of this statement is too complex", sqlstate="54001")
+
+    @property
+    def running(self) -> Calls:
+        """Where what is called now is noted."""
+        return self.trusted_calls if self.trusted else self.calls
+
+    def use(
+        self,
+        column: Column,
+        use: Use,
+        where: str,
+        target: Column | None = None,
+        *,
+        parameter: bool = False,
+        place: int = 0,
+    ) -> None:
+        """Note one column's use; a system column has none."""
+        if column[1] >= 0 and not self.trusted:
+            self.uses[TreeUse(column, use, where, target, parameter, place, self.view)] = None
+
+    def use_all(self, flow: Flow, use: Use, where: str) -> None:
+        """The same use of everything that a value carries."""
+        for column in sorted(flow.columns):
+            self.use(column, use, where)
+
+    def place(self, term: object) -> int:
+        """A number for one place of the tree: the same whenever it is walked again."""
+        return self._places.setdefault(id(term), len(self._places) + 1)

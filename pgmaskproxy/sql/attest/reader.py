@@ -1,0 +1,189 @@
+"""Node trees as PostgreSQL writes them (src/backend/nodes/outfuncs.c): `{LABEL :field value ...}`.
+
+One grammar for the DETAIL of a `debug_print_rewritten` notice and for `pg_rewrite.ev_action`. A value is a node, a
+list `(...)`, a list of numbers `(i 1)`, `(o 1)` or a set `(b 1)`, a datum `4 [ 1 0 0 0 ]`, a token, or `<>` for none.
+In a token a backslash stands before every character that would mean something.
+
+The notice's text is folded at 78 bytes (print.c, `format_node_dump`) with pretty printing off: a line ends where a
+space was, an escaped one too. A token that is longer than a line is cut anywhere, even behind its backslash, so that
+what follows would be read as structure: such a line is refused (`unfold`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, TypeAlias, final
+
+from pgmaskproxy.sql.attest.refusal import Unattestable
+
+MAX_CHARACTERS: Final = 20_000_000
+"""Of a tree. Reading takes some ten bytes of memory for each."""
+
+MAX_DEPTH: Final = 4_000
+"""Nodes and lists inside each other. The taint analysis has a limit of its own on what it recurses into."""
+
+Value: TypeAlias = "Node | list[Value] | tuple[int, ...] | str | None"
+
+
+@final
+class Node:
+    """A node: its label in capitals and its fields. A list of numbers is a tuple, a datum the text in brackets."""
+
+    __slots__ = ("fields", "label")
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.fields: dict[str, Value] = {}
+
+    def __repr__(self) -> str:
+        return f"<{self.label} {' '.join(self.fields)}>"
+
+
+_TOKEN: Final = re.compile(r"\[ [-0-9 ]*\]|[(){}]|[^ (){}\\]+(?:\\.[^ (){}\\]*)*|(?:\\.[^ (){}\\]*)+", re.DOTALL)
+_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
+_CUT: Final = re.compile(r"(?:\A|\n)(?:|.[^ \n]*)\n")
+_NUMBERS: Final = frozenset({"i", "o", "b", "x"})
+_STRUCTURE: Final = frozenset("(){}")
+_MOVING: Final = re.compile(
+    r"(?<!\\) :(?:(?:location|stmt_location|stmt_len|list_start|list_end) -?\d+"
+    r"|constvalue (?:\d+ \[ [-0-9 ]*\]|<>))(?=[ }])"
+)
+
+
+def unfold(detail: str) -> str:
+    """A notice's DETAIL as the one line it was. Raises Unattestable where the folding cut a token in two."""
+    if _CUT.search(detail) is not None:
+        raise Unattestable("a name is too long for the server's tree to be read back with certainty")
+    return detail.removesuffix("\n").replace("\n", " ")
+
+
+def stripped(tree: str) -> str:
+    """An unfolded tree without its constants and the positions in the text: the second key of the verdict's cache.
+
+    Whether a constant is NULL stays, and how many there are. Nothing that a client names can look like what is
+    removed: inside a name the space before the colon has its backslash.
+    """
+    return _MOVING.sub("", tree)
+
+
+def text_of(value: Value) -> str:
+    """A token's own characters; '' for none. Raises Unattestable for anything else."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise Unattestable("a token was expected in the server's tree")
+    if value.startswith('"') and value.endswith('"') and len(value) > 1:
+        value = value[1:-1]
+    return _ESCAPED.sub(r"\1", value) if "\\" in value else value
+
+
+def read(tree: str) -> Value:
+    """The value that the whole of an unfolded text is. Raises Unattestable, and nothing else."""
+    if len(tree) > MAX_CHARACTERS:
+        raise Unattestable("the server's tree of this statement is too large", sqlstate="54000")
+    if "\n" in tree.replace("\\\n", ""):
+        raise Unattestable("a line break in the server's tree")
+    tokens = _TOKEN.findall(tree)
+    if not tokens or tree[-1] not in {"}", ")", ">"}:
+        raise Unattestable("the server's tree is cut short")
+    return _Reader(tokens).whole()
+
+
+@final
+class _Reader:
+    """A parse of one list of tokens, without recursion. `_open` holds what is around the place."""
+
+    __slots__ = ("_at", "_open", "_tokens")
+
+    def __init__(self, tokens: list[str]) -> None:
+        self._tokens = tokens
+        self._at = 0
+        self._open: list[Node | list[Value]] = []
+
+    def whole(self) -> Value:
+        try:
+            return self._whole()
+        except (IndexError, ValueError, OverflowError) as error:
+            raise Unattestable("the server's tree cannot be read") from error
+
+    def _whole(self) -> Value:
+        value = self._value()
+        while self._open:
+            inside = self._open[-1]
+            if isinstance(inside, Node):
+                self._node(inside)
+            else:
+                self._list(inside)
+        if self._at != len(self._tokens):
+            raise Unattestable("something stands behind the server's tree")
+        return value
+
+    def _node(self, node: Node) -> None:
+        """The fields of a node, up to its end or to a field that is a node or a list."""
+        tokens, fields, depth = self._tokens, node.fields, len(self._open)
+        while True:
+            word = tokens[self._at]
+            self._at += 1
+            if word == "}":
+                self._open.pop()
+                return
+            name = word[1:]
+            if word[0] != ":" or name in fields:
+                raise Unattestable(f"{node.label} is not written as a node is")
+            fields[name] = self._value()
+            if len(self._open) != depth:
+                return
+
+    def _list(self, values: list[Value]) -> None:
+        """The members of a list, up to its end or to a member that is a node or a list."""
+        tokens, depth = self._tokens, len(self._open)
+        while True:
+            if tokens[self._at] == ")":
+                self._at += 1
+                self._open.pop()
+                return
+            values.append(self._value())
+            if len(self._open) != depth:
+                return
+
+    def _value(self) -> Value:
+        """The next value. A node or a list is opened only: what is in it comes later."""
+        tokens, at = self._tokens, self._at
+        word = tokens[at]
+        if word == "{":
+            node = Node(_label(tokens[at + 1]))
+            self._at = at + 2
+            self._enter(node)
+            return node
+        if word == "(":
+            if tokens[at + 1] in _NUMBERS:
+                end = tokens.index(")", at)
+                self._at = end + 1
+                return tuple([int(number) for number in tokens[at + 2 : end]])
+            self._at = at + 1
+            values: list[Value] = []
+            self._enter(values)
+            return values
+        if word in _STRUCTURE:
+            raise Unattestable("the server's tree is out of balance")
+        self._at = at + 1
+        if word == "<>":
+            return None
+        if at + 1 < len(tokens) and tokens[at + 1].startswith("[ ") and not self._in_list():
+            self._at = at + 2
+            return tokens[at + 1]
+        return word
+
+    def _in_list(self) -> bool:
+        return bool(self._open) and not isinstance(self._open[-1], Node)
+
+    def _enter(self, inside: Node | list[Value]) -> None:
+        if len(self._open) >= MAX_DEPTH:
+            raise Unattestable("the server's tree of this statement is too deep", sqlstate="54001")
+        self._open.append(inside)
+
+
+def _label(word: str) -> str:
+    if not (word.isascii() and word.isalnum() and word.isupper()):
+        raise Unattestable("a node of the server's tree has no label")
+    return word

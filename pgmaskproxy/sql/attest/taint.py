@@ -1,0 +1,79 @@
+"""attest(): the text of a rewritten tree -> Attestation."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pgmaskproxy.sql.attest.attestation import Attestation, Findings, Output
+from pgmaskproxy.sql.attest.flows import Flow
+from pgmaskproxy.sql.attest.reader import Node, read, unfold
+from pgmaskproxy.sql.attest.refusal import Unattestable
+from pgmaskproxy.sql.attest.shape import Shape, flag, members, number
+from pgmaskproxy.sql.attest.writes import COMMANDS, Writes
+
+_ORIGINAL: Final = 0  # QuerySource
+_SELECT: Final = 1  # CmdType
+
+
+def attest(tree: str, major: int, *, folded: bool = True) -> Attestation:
+    """What a statement's tree says, as PostgreSQL `major` writes it.
+
+    `tree` is the DETAIL of a notice, or (not `folded`) pg_rewrite.ev_action. Raises Unattestable for everything that
+    is not understood completely: unknown nodes and fields, forged or damaged text, rules that return rows of their own.
+    """
+    return attest_queries(read(unfold(tree) if folded else tree), major)
+
+
+def attest_queries(value: object, major: int) -> Attestation:
+    """The same for a tree that has been read."""
+    shape = Shape(major)
+    if value is not None and not isinstance(value, list):
+        raise Unattestable("the server's tree is no list of queries")
+    queries = shape.nodes(value, "QUERY")
+    if not queries:
+        return Attestation("NOTHING")
+    walker = Writes(shape)
+    outputs: tuple[Output, ...] = ()
+    command = "NOTHING"
+    try:
+        for query in queries:
+            if number(query.fields["querySource"]) != _ORIGINAL:
+                _no_result(query)
+            flows = walker.query(query, None)
+            if number(query.fields["querySource"]) == _ORIGINAL:
+                if command != "NOTHING":
+                    raise Unattestable("a statement that has become two")
+                command = COMMANDS.get(number(query.fields["commandType"]), "SELECT")
+                outputs = tuple(_output(flow) for flow in flows)
+    except RecursionError as error:
+        raise Unattestable("queries are nested too deeply", sqlstate="54001") from error
+    return _attestation(command, outputs, walker.findings)
+
+
+def _no_result(query: Node) -> None:
+    """A query that a rule has added may write and return nothing."""
+    if number(query.fields["commandType"]) == _SELECT or members(query.fields["returningList"]):
+        raise Unattestable("a rewrite rule adds a query that returns rows")
+    flag(query.fields["canSetTag"])
+
+
+def _output(flow: Flow) -> Output:
+    return Output(
+        flow.bare, flow.derived, bool(flow.bare) and not flow.derived and not flow.mixed, flow.row is not None
+    )
+
+
+def _attestation(command: str, outputs: tuple[Output, ...], findings: Findings) -> Attestation:
+    return Attestation(
+        command=command,
+        outputs=outputs,
+        uses=tuple(findings.uses),
+        reads=frozenset(findings.reads),
+        writes=frozenset(findings.writes),
+        locks=frozenset(findings.locks),
+        sequences=frozenset(findings.sequences - {0}),
+        called=findings.calls.called(),
+        row_security=findings.trusted_calls.called(),
+        cursors=frozenset(findings.cursors),
+        parameters=findings.parameters,
+    )

@@ -1,0 +1,135 @@
+"""INSERT, UPDATE, DELETE and MERGE: what is written, out of what, and what is RETURNed.
+
+A column that flows into another is a use WRITE with its target; a written column is WRITTEN. RETURNING of a written
+column is not pure: with a keyed mask it would be a code book (DESIGN 3b).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pgmaskproxy.model import Use
+from pgmaskproxy.sql.attest.flows import Flow, either
+from pgmaskproxy.sql.attest.queries import Queries
+from pgmaskproxy.sql.attest.reader import Node, Value
+from pgmaskproxy.sql.attest.refusal import Unattestable
+from pgmaskproxy.sql.attest.scope import Rows, Scope, Table, Target
+from pgmaskproxy.sql.attest.shape import flag, number
+
+COMMANDS: Final = {2: "UPDATE", 3: "INSERT", 4: "DELETE", 5: "MERGE"}  # CmdType
+_INSERT, _MERGE = 3, 5
+_ACTIONS: Final = {2: "UPDATE", 3: "INSERT", 4: "DELETE", 7: "NOTHING"}
+_CONFLICT_NOTHING, _CONFLICT_UPDATE = 1, 2  # OnConflictAction
+_VIEW_CHECK = 0  # WCOKind
+
+Written = dict[int, Flow]
+"""What flowed into each column that a statement writes, by number."""
+
+
+class Writes(Queries):
+    """The part of the analysis that walks statements which write rows."""
+
+    def modify(self, query: Node, scope: Scope, command: int) -> tuple[Flow, ...]:
+        fields = query.fields
+        table = self.source(scope, scope.written)
+        if not isinstance(table, Table):
+            raise Unattestable("something that is no relation is written")
+        name = COMMANDS[command]
+        written: Written = {}
+        if command == _MERGE:
+            self._merge(query, scope, table, written)
+        else:
+            self.findings.writes.add((table.oid, name))
+            self._assign(fields["targetList"], scope, table, name, written)
+        conflict = fields["onConflict"]
+        if conflict is not None:
+            self._on_conflict(self.shape.node(conflict, "ONCONFLICTEXPR"), scope, table, written)
+        self._check_options(query, scope)
+        return self._returning(query, scope, table, written, inserted=command in {_INSERT, _MERGE})
+
+    def _assign(self, targets: Value, scope: Scope, table: Table, where: str, written: Written) -> None:
+        """A list of assignments; what has been written to a column before is kept beside it."""
+        entries = self.shape.nodes(targets, "TARGETENTRY")
+        scope.multiple = {}
+        for entry in entries:
+            if flag(entry.fields["resjunk"]):
+                self.gather(entry.fields["expr"], scope, Use.EXPRESSION, where)
+        for entry in entries:
+            if flag(entry.fields["resjunk"]):
+                continue
+            column = number(entry.fields["resno"])
+            if not 1 <= column <= table.width:
+                raise Unattestable("a column that does not exist is written")
+            flow = self.value(entry.fields["expr"], scope, where)
+            target = (table.oid, column)
+            for source in sorted(flow.columns):
+                if source != target or source in flow.derived:
+                    self.findings.use(source, Use.WRITE, where, target)
+            self.findings.use(target, Use.WRITTEN, where)
+            written[column] = either(written[column], flow) if column in written else flow
+
+    def _on_conflict(self, conflict: Node, scope: Scope, table: Table, written: Written) -> None:
+        fields = conflict.fields
+        self._arbiter(fields, scope, table, written)
+        action = number(fields["action"])
+        if action == _CONFLICT_NOTHING:
+            return
+        if action != _CONFLICT_UPDATE:
+            raise Unattestable("an action ON CONFLICT of an unknown kind")
+        self.findings.writes.add((table.oid, "UPDATE"))
+        excluded = number(fields["exclRelIndex"])
+        if not 1 <= excluded <= len(scope.entries) or excluded == scope.written:
+            raise Unattestable("ON CONFLICT without the row that was proposed")
+        proposed = tuple(
+            either(table.column(number), written.get(number, table.column(number)))
+            for number in range(1, table.width + 1)
+        )
+        scope.sources[excluded] = Rows(proposed)
+        self._assign(fields["onConflictSet"], scope, table, "ON CONFLICT DO UPDATE", written)
+        self.predicate(fields["onConflictWhere"], scope, "ON CONFLICT DO UPDATE WHERE")
+        for entry in self.shape.nodes(fields["exclRelTlist"], "TARGETENTRY"):
+            if not isinstance(entry.fields["expr"], Node):
+                raise Unattestable("ON CONFLICT without the row that was proposed")
+
+    def _arbiter(self, fields: dict[str, Value], scope: Scope, table: Table, written: Written) -> None:
+        """What a conflict is looked for in: named columns, or every column there is a unique index on."""
+        where = "ON CONFLICT"
+        self.gather(fields["arbiterElems"], scope, Use.PREDICATE, where)
+        self.predicate(fields["arbiterWhere"], scope, where)
+        if fields["arbiterElems"] is None:
+            for column in sorted(written):
+                self.findings.use((table.oid, column), Use.PREDICATE, where)
+
+    def _merge(self, query: Node, scope: Scope, table: Table, written: Written) -> None:
+        self.predicate(query.fields.get("mergeJoinCondition"), scope, "MERGE ON", join=True)
+        for action in self.shape.nodes(query.fields["mergeActionList"], "MERGEACTION"):
+            name = _ACTIONS.get(number(action.fields["commandType"]))
+            if name is None:
+                raise Unattestable("an action of MERGE of an unknown kind")
+            if name != "NOTHING":
+                self.findings.writes.add((table.oid, name))
+            self.predicate(action.fields["qual"], scope, "MERGE WHEN")
+            self._assign(action.fields["targetList"], scope, table, "MERGE", written)
+        # What MERGE fetches for itself: every column of the source that it needs, as a list of VARs.
+        for entry in self.shape.nodes(query.fields["targetList"], "TARGETENTRY"):
+            self.value(entry.fields["expr"], scope, "MERGE")
+
+    def _check_options(self, query: Node, scope: Scope) -> None:
+        """Conditions that a written row must meet: of a view WITH CHECK OPTION, or of row security (trusted)."""
+        for option in self.shape.nodes(query.fields["withCheckOptions"], "WITHCHECKOPTION"):
+            view = number(option.fields["kind"]) == _VIEW_CHECK
+            if option.fields["qual"] is not None:
+                self.trusting(option.fields["qual"], scope, "WITH CHECK OPTION", trusted=not view)
+
+    def _returning(
+        self, query: Node, scope: Scope, table: Table, written: Written, *, inserted: bool
+    ) -> tuple[Flow, ...]:
+        scope.target = Target(table, written, inserted=inserted)
+        entries = self.shape.nodes(query.fields["returningList"], "TARGETENTRY")
+        flows = tuple(
+            self.value(entry.fields["expr"], scope, "RETURNING")
+            for entry in entries
+            if not flag(entry.fields["resjunk"])
+        )
+        scope.target = None
+        return flows
