@@ -44,6 +44,7 @@ from pgmaskproxy.proxy.judge import Judge
 from pgmaskproxy.proxy.knowledge import Database, Knowledge, label
 from pgmaskproxy.proxy.listener import Listener
 from pgmaskproxy.proxy.services import Services
+from pgmaskproxy.proxy.watch import Watch
 from pgmaskproxy.sql.catalog import Catalog
 from pgmaskproxy.sql.reader import read
 from pgmaskproxy.store.sqlite import SqliteStore
@@ -100,6 +101,7 @@ class Proxy:
         self._log = get_logger("app")
         self._stack = contextlib.AsyncExitStack()
         self._upstream_seen = False
+        self._watches: list[Watch] = []
         self.servers: list[tuple[EmbeddedServer, socket.socket]] = []
 
     async def start(self) -> None:
@@ -157,7 +159,8 @@ class Proxy:
     def tasks(self) -> list[Coroutine[Any, Any, None]]:
         """What runs beside the listener, for as long as the proxy does."""
         serving: list[Coroutine[Any, Any, None]] = [server.serve(sockets=[bound]) for server, bound in self.servers]
-        return [*serving, self._outbox.run(), self._refresh_for_ever(), self._expire_for_ever()]
+        watching = [watch.run() for watch in self._watches]
+        return [*serving, *watching, self._outbox.run(), self._refresh_for_ever(), self._expire_for_ever()]
 
     async def stop(self, why: str, seconds: float = DRAIN_SECONDS) -> None:
         """Drain (statements and transactions may finish), then say that it is over."""
@@ -223,28 +226,37 @@ class Proxy:
         """Every database's catalog, labelled. Before this nothing could be judged, so nothing is accepted."""
         found = {}
         for name in sorted(set(self.config.upstream.databases.values())):
+            watch = Watch(self._conninfo(name), partial(self._outdated, name))
+            with contextlib.suppress(psycopg.Error):  # the reading that follows says what is wrong
+                await watch.begin()
+            self._watches.append(watch)
             catalog = await self._read_catalog(name)
             found[name] = await self._deep.run(partial(label, policy, catalog))
             await self._deep.run(partial(read, WARM_UP, catalog, ()))
             self._record_catalog(name, found[name], 1)
         return found
 
-    async def _read_catalog(self, database: str) -> Catalog:
+    def _outdated(self, database: str) -> None:
+        self.judge.outdated(database)
+
+    def _conninfo(self, database: str) -> str:
+        """For the connections of our own, in libpq's keyword form."""
         upstream = self.config.upstream
-        password = upstream.password.get_secret_value() if upstream.password is not None else None
-        conninfo = psycopg.conninfo.make_conninfo(
+        return psycopg.conninfo.make_conninfo(
             host=upstream.host,
             port=upstream.port,
             user=upstream.user,
-            password=password,
+            password=upstream.password.get_secret_value() if upstream.password is not None else None,
             dbname=database,
             sslmode=upstream.sslmode,
             application_name="pgmaskproxy catalog",
             connect_timeout=10,
         )
+
+    async def _read_catalog(self, database: str) -> Catalog:
         try:
             async with asyncio.timeout(CATALOG_SECONDS):
-                catalog = await load_catalog(conninfo)
+                catalog = await load_catalog(self._conninfo(database))
         except TimeoutError as error:
             self._upstream_seen = False
             raise Unavailable("cannot read the catalog", detail=f"No answer in {CATALOG_SECONDS:.0f} s.") from error

@@ -107,12 +107,19 @@ BUSY: Final = "55P03"
 LOCK_MILLISECONDS: Final = 2000
 
 
+async def quiet_connection(conninfo: str) -> psycopg.AsyncConnection[tuple[Any, ...]]:
+    """A connection of our own, on which no name means anything that is not spelled out. Raises psycopg.Error."""
+    connection = await psycopg.AsyncConnection.connect(conninfo, row_factory=tuple_row)
+    await connection.execute("SET search_path TO ''")
+    await connection.commit()
+    return connection
+
+
 async def load_catalog(conninfo: str) -> Catalog:
     """The catalog of the database that `conninfo` (libpq's) names, as of one snapshot. Raises Unavailable, with BUSY
     where somebody else's lock is in the way."""
     try:
-        async with await psycopg.AsyncConnection.connect(conninfo, row_factory=tuple_row) as connection:
-            await connection.execute("SET search_path TO ''")
+        async with await quiet_connection(conninfo) as connection:
             # Printing a view's definition locks what it reads: behind somebody's ALTER TABLE in an open transaction,
             # perhaps that of the very client who waits for us.
             await connection.execute(f"SET lock_timeout TO {LOCK_MILLISECONDS}")

@@ -133,12 +133,12 @@ def _find_bare(scope: Scope, name: str) -> Found | None:
             for item in level.items
             if item.columns_visible and (output := item.column(name)) is not None
         ]
-        if len(hits) > 1:
+        if len(hits) > 1 and not possible:
             ambiguous = Opaque(f'column reference "{name}" is ambiguous')
             return Found(Output(name, ambiguous), tuple(item for hit in hits for item in hit.items))
         if hits:
-            possible.append(hits[0])
-            if hits[0].items[0].relation is not None:
+            possible.extend(hits)
+            if any(hit.items[0].relation is not None for hit in hits):
                 break
             # What a subquery or function calls its columns is what we believe, not what the catalog says: where
             # the server calls it something else, the name means what it means further out.
