@@ -41,7 +41,7 @@ class Node:
 
 _TOKEN: Final = re.compile(r"\[ [-0-9 ]*\]|[(){}]|[^ (){}\\]+(?:\\.[^ (){}\\]*)*|(?:\\.[^ (){}\\]*)+", re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
-_CUT: Final = re.compile(r"(?:\A|\n)(?:|.[^ \n]*)\n")
+_CUT: Final = re.compile(r"\n(?:[^\n][^ \n]*)?\n")
 _NUMBERS: Final = frozenset({"i", "o", "b", "x"})
 _STRUCTURE: Final = frozenset("(){}")
 _MOVING: Final = re.compile(
@@ -51,10 +51,11 @@ _MOVING: Final = re.compile(
 
 
 def unfold(detail: str) -> str:
-    """A notice's DETAIL as the one line it was. Raises Unattestable where the folding cut a token in two."""
-    if _CUT.search(detail) is not None:
+    """A notice's DETAIL as the one line it was. Raises Unattestable where the folding may have cut a token in two."""
+    text = detail.removesuffix("\n")
+    if "\n" in text and _CUT.search("\n" + text) is not None:
         raise Unattestable("a name is too long for the server's tree to be read back with certainty")
-    return detail.removesuffix("\n").replace("\n", " ")
+    return text.replace("\n", " ")
 
 
 def stripped(tree: str) -> str:
@@ -120,19 +121,31 @@ class _Reader:
 
     def _node(self, node: Node) -> None:
         """The fields of a node, up to its end or to a field that is a node or a list."""
-        tokens, fields, depth = self._tokens, node.fields, len(self._open)
+        tokens, fields, at, depth = self._tokens, node.fields, self._at, len(self._open)
         while True:
-            word = tokens[self._at]
-            self._at += 1
+            word = tokens[at]
             if word == "}":
+                self._at = at + 1
                 self._open.pop()
                 return
-            name = word[1:]
+            name, value = word[1:], tokens[at + 1]
             if word[0] != ":" or name in fields:
                 raise Unattestable(f"{node.label} is not written as a node is")
-            fields[name] = self._value()
-            if len(self._open) != depth:
-                return
+            if value == "<>":
+                fields[name] = None
+            elif value in _STRUCTURE:
+                self._at = at + 1
+                fields[name] = self._value()
+                if len(self._open) != depth:
+                    return
+                at = self._at
+                continue
+            elif tokens[at + 2].startswith("[ "):
+                fields[name] = tokens[at + 2]
+                at += 1
+            else:
+                fields[name] = value
+            at += 2
 
     def _list(self, values: list[Value]) -> None:
         """The members of a list, up to its end or to a member that is a node or a list."""
@@ -169,13 +182,7 @@ class _Reader:
         self._at = at + 1
         if word == "<>":
             return None
-        if at + 1 < len(tokens) and tokens[at + 1].startswith("[ ") and not self._in_list():
-            self._at = at + 2
-            return tokens[at + 1]
         return word
-
-    def _in_list(self) -> bool:
-        return bool(self._open) and not isinstance(self._open[-1], Node)
 
     def _enter(self, inside: Node | list[Value]) -> None:
         if len(self._open) >= MAX_DEPTH:
@@ -184,6 +191,6 @@ class _Reader:
 
 
 def _label(word: str) -> str:
-    if not (word.isascii() and word.isalnum() and word.isupper()):
+    if not (word.isascii() and word.replace("_", "").isalnum() and word.isupper()):
         raise Unattestable("a node of the server's tree has no label")
     return word

@@ -63,8 +63,7 @@ class Writes(Queries):
             flow = self.value(entry.fields["expr"], scope, where)
             target = (table.oid, column)
             for source in sorted(flow.columns):
-                if source != target or source in flow.derived:
-                    self.findings.use(source, Use.WRITE, where, target)
+                self.findings.use(source, Use.WRITE, where, target)
             self.findings.use(target, Use.WRITTEN, where)
             written[column] = either(written[column], flow) if column in written else flow
 

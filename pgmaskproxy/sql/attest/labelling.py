@@ -1,0 +1,149 @@
+"""An attestation in the words that policy reads: which labels reach which output, and by which names.
+
+Labels come closed over the catalog (`sql/closure`), by relation OID and column number; a whole row has all of its
+relation's. A relation that the catalog does not have yet is unknown, and what comes from it is not shown.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, final
+
+from pgmaskproxy.model import ColumnOrigin, ColumnRef, Columns, ColumnUse, Constant, Opaque, Use
+from pgmaskproxy.sql.attest.attestation import Attestation, Output, TreeUse
+from pgmaskproxy.sql.attest.flows import Column
+
+_NONE: Final[frozenset[str]] = frozenset()
+
+
+class Shown(enum.Enum):
+    """What an output is, as far as labels go."""
+
+    CLEAN = "clean"
+    """No labelled column flows into it."""
+    BARE = "bare"
+    """One or several columns of the same labels as they are, and nothing else: any mask may apply."""
+    MIXED = "mixed"
+    """Labelled columns as they are beside something else: a mask that depends on the value would be a code book."""
+    DERIVED = "derived"
+    """Computed from a labelled column, or a row that has one: never shown."""
+    UNKNOWN = "unknown"
+    """Something in it is of a relation that the catalog does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledOutput:
+    """One output, and every label in it."""
+
+    shown: Shown
+    labels: frozenset[str] = frozenset()
+
+
+@final
+class Labels:
+    """The labels of columns, and which relations are known at all. Built once per epoch of catalog and policy."""
+
+    __slots__ = ("_columns", "_known", "_rows")
+
+    def __init__(self, columns: Mapping[Column, frozenset[str]], known: frozenset[int]) -> None:
+        self._columns = dict(columns)
+        self._known = known
+        self._rows: dict[int, frozenset[str]] = {}
+        for (oid, _), labels in columns.items():
+            self._rows[oid] = self._rows.get(oid, _NONE) | labels
+
+    def of(self, column: Column) -> frozenset[str]:
+        """A column's labels; a whole row's are those of all its columns, a system column has none."""
+        oid, number = column
+        return self._rows.get(oid, _NONE) if number == 0 else self._columns.get(column, _NONE)
+
+    def known(self, oid: int) -> bool:
+        """Whether the catalog has this relation."""
+        return oid in self._known
+
+    def output(self, output: Output) -> LabelledOutput:
+        """What one output is."""
+        everything = output.bare | output.derived
+        labels = _NONE.union(*(self.of(column) for column in everything))
+        if not all(self.known(oid) for oid, _ in everything):
+            return LabelledOutput(Shown.UNKNOWN, labels)
+        if not labels:
+            return LabelledOutput(Shown.CLEAN)
+        if output.whole_row or any(self.of(column) for column in output.derived) or _rows(output.bare):
+            return LabelledOutput(Shown.DERIVED, labels)
+        alike = all(self.of(column) == labels for column in output.bare)
+        pure = output.pure and not output.derived and alike
+        return LabelledOutput(Shown.BARE if pure else Shown.MIXED, labels)
+
+    def uses(self, attestation: Attestation) -> tuple[TreeUse, ...]:
+        """The uses of labelled columns, and of columns of unknown relations."""
+        return tuple(use for use in attestation.uses if self.of(use.column) or not self.known(use.column[0]))
+
+    def unknown(self, attestation: Attestation) -> frozenset[int]:
+        """Relations that the statement touches and the catalog does not have: read it again, and refuse until then."""
+        touched = attestation.reads | attestation.locks | {oid for oid, _ in attestation.writes}
+        return frozenset(oid for oid in touched if not self.known(oid))
+
+
+@final
+class Names:
+    """The same by name: an attestation as the outputs and uses of a `model.Analysis`."""
+
+    __slots__ = ("_columns", "_rows")
+
+    def __init__(self, columns: Mapping[Column, ColumnRef]) -> None:
+        """`columns` is every column of the catalog (`Catalog.column_refs`)."""
+        self._columns = columns
+        self._rows: dict[int, list[ColumnRef]] = {}
+        for (oid, _), column in columns.items():
+            self._rows.setdefault(oid, []).append(column)
+
+    def outputs(self, attestation: Attestation) -> tuple[ColumnOrigin, ...]:
+        """Every output's origin; Opaque where the catalog does not have a column."""
+        return tuple(self._origin(output) for output in attestation.outputs)
+
+    def uses(self, attestation: Attestation) -> tuple[ColumnUse, ...]:
+        """Every use, a whole row's once for each of its columns, in the order of the tree.
+
+        Equal uses in different places stay apart only where they count: `Use.EQUALITY`. A column without a name in
+        the catalog has an empty schema and its OID as its table.
+        """
+        found: dict[tuple[ColumnUse, int], None] = {}
+        for use in attestation.uses:
+            targets = self._refs([use.target]) if use.target is not None else [None]
+            place = use.place if use.use is Use.EQUALITY else 0
+            for column in self._refs([use.column]):
+                for target in targets:
+                    found[ColumnUse(column, use.use, use.where, target, use.parameter), place] = None
+        return tuple(use for use, _ in found)
+
+    def _origin(self, output: Output) -> ColumnOrigin:
+        bare, derived = self._refs(output.bare), self._refs(output.derived)
+        if any(not column.schema for column in (*bare, *derived)):
+            return Opaque("a column that the catalog does not have")
+        if derived or not bare:
+            return Constant(frozenset((*bare, *derived)))
+        whole = output.whole_row or bool(_rows(output.bare))
+        return Columns(frozenset(bare), pure=output.pure and not whole)
+
+    def _refs(self, columns: Iterable[Column]) -> list[ColumnRef]:
+        """Columns by name, in order; a whole row as all of its columns, a system column left out."""
+        found: list[ColumnRef] = []
+        for oid, number in sorted(columns):
+            if number < 0:
+                continue
+            named = self._rows.get(oid) if number == 0 else None
+            column = self._columns.get((oid, number))
+            if number == 0 and named is not None:
+                found.extend(named)
+            elif column is not None:
+                found.append(column)
+            else:
+                found.append(ColumnRef("", str(oid), str(number)))
+        return found
+
+
+def _rows(columns: frozenset[Column]) -> bool:
+    return any(number == 0 for _, number in columns)
