@@ -140,7 +140,7 @@ class Execution:
         if not description.returns_rows:
             return Verdict(SEALED, None, (), 0)
         fields = description.fields
-        bound = bind_plan(fields, ruling.decision.masks, visibility)
+        bound = bind_plan(fields, self._masks(ruling), visibility)
         if bound.unknown:
             # The server names a relation that the catalog does not have: read the catalog again, once.
             again = yield from self._asking.judge_one(ruling.sql, refresh=True, path=ruling.search_path)
@@ -152,9 +152,14 @@ class Execution:
             if decision.outcome is Outcome.HOLD and ruling.decision.outcome is Outcome.ALLOW:
                 return CHANGED
             # What a name stands for was read under the old catalog: there the server's word alone counts.
-            masks = None if self._naming.goes_by_name(ruling) else decision.masks
+            masks = None if self._naming.goes_by_name(ruling) else self._masks(again)
             bound = bind_plan(fields, masks, self._visibility())
         return Verdict(bound.plan, None, bound.shown, bound.conflicts)
+
+    def _masks(self, ruling: Ruling) -> tuple[Mask | None, ...] | None:
+        """What the text says of the outputs. It was read with a catalog that cannot see what this transaction
+        itself has redefined: until that is committed the server's word alone counts, and an expression is NULL."""
+        return None if self._link.redefined else ruling.decision.masks
 
     def _copy_verdict(self, ruling: Ruling, probe: str, visibility: Visibility) -> Flow[Verdict | None]:
         """COPY has no description of its own: ask for that of a SELECT with the same outputs, in the same transaction.
@@ -172,7 +177,7 @@ class Execution:
         yield Wait(exchange=described)
         if described.failed:
             return None
-        plan = bind_copy(described.fields, ruling.decision.masks, visibility)
+        plan = bind_copy(described.fields, self._masks(ruling), visibility)
         return Verdict(SEALED, plan, plan.shown, plan.conflicts)
 
     def _leave(

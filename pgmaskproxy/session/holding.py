@@ -54,6 +54,8 @@ class Holding:
         self.request = ""
         """The request that is open now, if any: what a hang-up withdraws."""
         self.ticket = 0
+        self._granted: list[str] = []
+        """Approved, and not claimed yet."""
 
     def hold(
         self, ruling: Ruling, serial: int, *, name: bytes | None, bind: Bind | None, attest: bool = True
@@ -88,6 +90,8 @@ class Holding:
         request, self.request, self.ticket = self.request, "", 0
         if refusal is not None:
             return refusal
+        if request:
+            self._granted.append(request)
         fields = described.fields if attest else None
         return Grant(request, serial, statement, parameters, fields, ruling.decision.policy_version)
 
@@ -107,12 +111,20 @@ class Holding:
                 hint="Run the statement again to ask for approval of what it means now.",
             )
         ticket = self._link.ticket()
+        if grant.request in self._granted:
+            self._granted.remove(grant.request)
         self._link.commands.append(
             Release(ticket, grant.serial, grant.request, ruling, grant.statement, grant.parameters, shown)
         )
         answer = yield Wait(ticket=ticket)
         assert isinstance(answer, Released)
         return answer.refusal
+
+    def let_go(self) -> None:
+        """Nothing can claim any more what was granted (something before it failed, or the client left): withdraw it."""
+        for request in self._granted:
+            self._link.commands.append(WithdrawHold(0, request, cancelled=False))
+        self._granted.clear()
 
     def _describe(self, ruling: Ruling, name: bytes | None) -> Flow[Exchange]:
         """The statement's own shape and parameter types, from the server, without binding or running it."""

@@ -12,6 +12,7 @@ from pgmaskproxy.session.pipeline import PARSE, SYNC, Exchange, Pipeline
 from pgmaskproxy.session.statements import Names
 from pgmaskproxy.wire.frontend import Flush, Parse, Sync
 
+UNKNOWN_EPOCH = -1
 IDLE = b"I"
 IN_BLOCK = b"T"
 FAILED_BLOCK = b"E"
@@ -68,7 +69,9 @@ class Link:
         self.redefined = False
         """Something that may change the catalog ran in a transaction that is still open."""
         self.visibility: Visibility | None = None
-        self.epoch = 0
+        self.epoch = UNKNOWN_EPOCH
+        """The latest that was heard of: a ruling of another is judged again. Unknown once this session itself
+        changed definitions, until the judge, who reads the catalog again first, has said it."""
         self.reason = ""
         """`pgmaskproxy.reason`: why the client asks, for the approver."""
         self.min_messages = "notice"
@@ -126,7 +129,7 @@ class Link:
 
     def definitions_changed(self) -> None:
         """The catalog may have changed: it is to be read again, and every earlier ruling made again."""
-        self.epoch += 1
+        self.epoch = UNKNOWN_EPOCH
         self.commands.append(DefinitionsChanged())
 
     def flush(self) -> None:

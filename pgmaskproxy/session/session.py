@@ -262,6 +262,7 @@ class Session:
             self._wait = flow.send(answer)
         except StopIteration:
             self._flow = self._wait = None
+            self._frontend.holding.let_go()
 
     # --- endings ---
 
@@ -274,6 +275,7 @@ class Session:
         holding = self._frontend.holding
         if self.held:
             self._link.commands.append(WithdrawHold(holding.ticket, holding.request, cancelled=False))
+        holding.let_go()
 
     def _fatal(self, refusal: Refusal, reason: str, *, alarm: bool = False) -> None:
         if not self._results.within_row:

@@ -170,14 +170,18 @@ def test_in_a_failed_block_it_cannot_be_asked_and_is_unknown() -> None:
         >> Query "ROLLBACK"
         ?? Judge several "ROLLBACK" path=unknown
         !! rollback
-        ?? Judge "ROLLBACK" path=unknown
+        => Parse "" "ROLLBACK" / Bind "" "" / Describe P "" / Flush
         <= ParseComplete / BindComplete / NoData
-        << ErrorResponse FATAL 08P01 "the server answered out of turn"
-        => Terminate
-        -- Close "the server answered out of turn"
+        ?? RecordExecution #3 "ROLLBACK" shows nothing
         !! recorded
+        => Execute "" / Close P "" / Close S "" / Sync
         <= CommandComplete "ROLLBACK" / CloseComplete / CloseComplete / ReadyForQuery I
+        -- RecordOutcome #3 "ROLLBACK" rows=0 cells=0 size=0
+        -- DefinitionsChanged
+        << CommandComplete "ROLLBACK" / ReadyForQuery I
         >> Query "SELECT 1"
+        => Parse "~path" "~current_schemas" / Bind "~path" "~path" / Execute "~path" / Close P "~path"
+        => Close S "~path" / Sync
         """,
         before=BLOCK,
     )
@@ -266,37 +270,64 @@ def test_a_portal_that_was_opened_before_keeps_its_names() -> None:
     )
 
 
+DDL_IN_BLOCK = (
+    BLOCK
+    + """
+    >> Query "CREATE TABLE t ()"
+    ?? Judge several "CREATE TABLE t ()"
+    !! ddl
+    => Parse "" "CREATE TABLE t ()" / Bind "" "" / Describe P "" / Flush
+    <= ParseComplete / BindComplete / NoData
+    ?? RecordExecution #2 "CREATE TABLE t ()" shows nothing
+    !! recorded
+    => Execute ""
+    -- DefinitionsChanged
+    => Close P "" / Close S "" / Sync
+    <= CommandComplete "CREATE TABLE" / CloseComplete / CloseComplete / ReadyForQuery T
+    -- RecordOutcome #2 "CREATE TABLE" rows=0 cells=0 size=0
+    << CommandComplete "CREATE TABLE" / ReadyForQuery T
+    """
+)
+
+
 def test_ddl_is_told_when_it_runs_and_when_others_can_see_it() -> None:
     play(
         """
-        >> Query "CREATE TABLE t ()"
-        ?? Judge several "CREATE TABLE t ()"
-        !! ddl
-        => Parse "" "CREATE TABLE t ()" / Bind "" "" / Describe P "" / Flush
-        <= ParseComplete / BindComplete / NoData
-        ?? RecordExecution #2 "CREATE TABLE t ()" shows nothing
-        !! recorded
-        => Execute ""
-        -- DefinitionsChanged
-        => Close P "" / Close S "" / Sync
-        <= CommandComplete "CREATE TABLE" / CloseComplete / CloseComplete / ReadyForQuery T
-        -- RecordOutcome #2 "CREATE TABLE" rows=0 cells=0 size=0
-        << CommandComplete "CREATE TABLE" / ReadyForQuery T
         >> Query "COMMIT"
         => Parse "~path" "~current_schemas" / Bind "~path" "~path" / Execute "~path" / Close P "~path"
         => Close S "~path" / Flush
         <= Path "pg_catalog" "public"
         ?? Judge several "COMMIT"
         !! commit
-        ?? Judge "COMMIT"
+        => Parse "" "COMMIT" / Bind "" "" / Describe P "" / Flush
         <= ParseComplete / BindComplete / NoData
-        << ErrorResponse FATAL 08P01 "the server answered out of turn"
-        => Terminate
-        -- Close "the server answered out of turn"
+        ?? RecordExecution #3 "COMMIT" shows nothing
         !! recorded
+        => Execute "" / Close P "" / Close S "" / Sync
         <= CommandComplete "COMMIT" / CloseComplete / CloseComplete / ReadyForQuery I
+        -- RecordOutcome #3 "COMMIT" rows=0 cells=0 size=0
+        -- DefinitionsChanged
+        << CommandComplete "COMMIT" / ReadyForQuery I
         """,
-        before=BLOCK,
+        before=DDL_IN_BLOCK,
+    )
+
+
+def test_what_this_transaction_redefined_is_shown_by_the_servers_word_alone() -> None:
+    # The catalog is read on another connection and cannot see it: an expression's columns may be others by now.
+    play(
+        """
+        >> Query "SELECT upper(name), name FROM customers"
+        => Parse "~path" "~current_schemas" / Bind "~path" "~path" / Execute "~path" / Close P "~path"
+        => Close S "~path" / Flush
+        <= Path "pg_catalog" "public"
+        ?? Judge several "SELECT upper(name), name FROM customers"
+        !! read masks=-,-
+        => Parse "" "SELECT upper(name), name FROM customers" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / RowDescription upper=0 name=1.2
+        ?? RecordExecution #3 "SELECT upper(name), name FROM customers" shows :null,-
+        """,
+        before=DDL_IN_BLOCK,
     )
 
 

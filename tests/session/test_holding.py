@@ -286,6 +286,7 @@ def test_a_policy_that_changed_meanwhile_refuses_what_was_approved() -> None:
         <= ParseComplete / BindComplete / NoData
         -- RecordRefusal #1 42501 "DELETE FROM customers"
         => Parse "~refused" "refused by pgmaskproxy" / Close P "" / Close S "" / Sync
+        -- WithdrawHold apr_1
         <= ErrorResponse 42601 "syntax error" / ReadyForQuery I
         << ErrorResponse 42501 "what was approved is not what would run" ...
         << ReadyForQuery I

@@ -102,6 +102,7 @@ def test_every_hold_of_a_query_is_asked_before_the_first_statement_runs() -> Non
         !! ended 42501 "request apr_2 was rejected"
         -- RecordRefusal #2 42501 "DELETE 3"
         => Parse "~refused" "refused by pgmaskproxy" / Sync
+        -- WithdrawHold apr_1
         <= ErrorResponse 42601 "syntax error" / ReadyForQuery I
         << ErrorResponse 42501 "request apr_2 was rejected" / ReadyForQuery I
         """
