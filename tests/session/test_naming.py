@@ -260,11 +260,13 @@ def test_what_is_held_when_prepared_is_held_when_executed() -> None:
         # and by the protocol
         >> Bind "" "d" / Execute "" / Sync
         => Bind "" "d" / Flush
-        <= BindComplete / ParameterDescription / NoData
-        << BindComplete / ErrorResponse FATAL 08P01 "the server answered out of turn"
-        => Terminate
-        -- Close "the server answered out of turn"
+        <= BindComplete
+        << BindComplete
+        => Describe S "d" / Flush
+        <= ParameterDescription / NoData
+        => Sync
         <= ReadyForQuery I
+        ?? Hold #3 "PREPARE d AS DELETE FROM customers" reason=INC-1
         """
     )
 
