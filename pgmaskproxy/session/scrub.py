@@ -29,7 +29,7 @@ def rebuilt(fields: dict[bytes, bytes]) -> dict[bytes, bytes]:
         b"V": severity,
         b"C": state,
         b"M": name.encode(),
-        b"D": b"The server's own text is withheld: the statement touches columns that are masked.",
+        b"D": b"The server's own text is withheld: it could quote a masked column's values.",
     }
     for code in OBJECT_FIELDS:
         if code in fields:

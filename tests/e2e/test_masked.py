@@ -83,7 +83,7 @@ def test_what_derives_from_a_labelled_column_is_masked_wherever_it_is(
             "INSERT INTO vips SELECT * FROM customers WHERE id = 1",
             "ALTER TABLE customers ADD COLUMN area text GENERATED ALWAYS AS (substr(ssn, 1, 3)) STORED",
             "CREATE TABLE holders (n text PRIMARY KEY REFERENCES customers (ssn), remark text)",
-            "INSERT INTO holders SELECT ssn, 'holds' FROM customers WHERE id = 1",
+            "INSERT INTO holders SELECT ssn, 'holds' FROM ONLY customers WHERE id = 1",
             "GRANT SELECT ON ALL TABLES IN SCHEMA shop TO pgmaskproxy",
         ):
             admin.execute(statement.encode())
