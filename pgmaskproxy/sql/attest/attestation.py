@@ -74,6 +74,9 @@ class Called:
     """Their constraints run."""
     compared: frozenset[int] = frozenset()
     """Types that GREATEST and LEAST compare by their default order."""
+    types: frozenset[int] = frozenset()
+    """Of constants and parameters, whose input functions and domain constraints run at Parse and Bind, and of what
+    is subscripted."""
     special: frozenset[str] = frozenset()
     """SQLVALUEFUNCTION, XMLEXPR, JSON... nodes, with the number of what they do."""
 
@@ -117,6 +120,7 @@ class Calls:
         "functions",
         "operators",
         "special",
+        "types",
         "windows",
     )
 
@@ -130,21 +134,23 @@ class Calls:
         self.casts: set[tuple[int, int]] = set()
         self.domains: set[int] = set()
         self.compared: set[int] = set()
+        self.types: set[int] = set()
         self.special: set[str] = set()
 
     def called(self) -> Called:
         zero = {0}
         return Called(
-            frozenset(self.functions - zero),
-            frozenset(self.aggregates),
-            frozenset(self.windows),
-            frozenset(self.operators - zero),
-            frozenset(self.families),
-            frozenset(self.classes - zero),
-            frozenset(self.casts),
-            frozenset(self.domains),
-            frozenset(self.compared),
-            frozenset(self.special),
+            functions=frozenset(self.functions - zero),
+            aggregates=frozenset(self.aggregates),
+            windows=frozenset(self.windows),
+            operators=frozenset(self.operators - zero),
+            families=frozenset(self.families),
+            classes=frozenset(self.classes - zero),
+            casts=frozenset(self.casts),
+            domains=frozenset(self.domains),
+            compared=frozenset(self.compared),
+            types=frozenset(self.types),
+            special=frozenset(self.special),
         )
 
 

@@ -156,12 +156,16 @@ class Expressions(ABC):
         elif label in PLAIN:
             if label == "FUNCEXPR":
                 running.functions.add(number(fields["funcid"]))
+            elif label == "CONST":
+                running.types.add(number(fields["consttype"]))
+            elif label == "SUBSCRIPTINGREF":
+                running.types.add(number(fields["refcontainertype"]))
         elif label == "AGGREF":
             self._aggregate(node, walk, use, where)
             return
         elif label == "WINDOWFUNC":
             running.windows.add(number(fields["winfnoid"]))
-            pending.append((fields["aggfilter"], Use.PREDICATE, "FILTER"))
+            self.predicate(fields["aggfilter"], walk.scope, "FILTER")
             pending.append((fields.get("runCondition"), Use.PREDICATE, where))
             pending.append((fields["args"], use, where))
             return
@@ -187,6 +191,7 @@ class Expressions(ABC):
             self.findings.sequences.add(number(fields["seqid"]))
         elif label == "CURRENTOFEXPR":
             self.findings.cursors.add(text_of(fields["cursor_name"]))
+            self.findings.parameters = max(self.findings.parameters, number(fields["cursor_param"]))
         elif label == "INFERENCEELEM":
             running.classes.add(number(fields["inferopclass"]))
         elif label == "TABLEFUNC":
@@ -207,7 +212,7 @@ class Expressions(ABC):
         ):
             clauses = self.shape.nodes(fields[name], "SORTGROUPCLAUSE")
             pending.extend((self.sorted_by(clause, expressions), its_use, its_where) for clause in clauses)
-        pending.append((fields["aggfilter"], Use.PREDICATE, "FILTER"))
+        self.predicate(fields["aggfilter"], walk.scope, "FILTER")
         pending.append((fields["aggdirectargs"], use, where))
         counted = self._counted(targets, walk.scope) if called == COUNT and _is_plain(fields) else None
         if counted is None:
@@ -255,13 +260,18 @@ class Expressions(ABC):
     def _param(self, node: Node, walk: _Walk, use: Use, where: str) -> None:
         kind = number(node.fields["paramkind"])
         if kind == _EXTERN:
-            self.findings.parameters = max(self.findings.parameters, number(node.fields["paramid"]))
+            self._bound(node)
         elif kind == _MULTIPLE_OUTPUT:
             flow = self._assigned(node, walk.scope)
             self.findings.use_all(flow, use, where)
             walk.found |= flow.columns
         elif kind != _SUBLINK_OUTPUT:  # an output of the subquery that it stands beside: noted there
             raise Unattestable("a parameter of an unknown kind")
+
+    def _bound(self, param: Node) -> None:
+        """A parameter of the statement's own."""
+        self.findings.parameters = max(self.findings.parameters, number(param.fields["paramid"]))
+        self.findings.running.types.add(number(param.fields["paramtype"]))
 
     # -- predicates ----------------------------------------------------------------------------------------
 
@@ -327,7 +337,9 @@ class Expressions(ABC):
         if expression.label == "PARAM":
             if number(expression.fields["paramkind"]) != _EXTERN:
                 return None
-            self.findings.parameters = max(self.findings.parameters, number(expression.fields["paramid"]))
+            self._bound(expression)
+        else:
+            self.findings.running.types.add(number(expression.fields["consttype"]))
         return expression.label
 
 

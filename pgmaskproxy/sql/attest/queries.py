@@ -56,15 +56,16 @@ class Queries(Sources):
         for name, value in node.fields.items():
             if name not in _WALKED and isinstance(value, (Node, list)):
                 self.gather(value, scope, Use.EXPRESSION, name)
-        self.join_tree(node.fields["jointree"], scope, "USING" if command == _MERGE else "WHERE")
+        self.join_tree(node.fields["jointree"], scope, merge=command == _MERGE)
         if command != _SELECT:
             return self.modify(node, scope, command)
         return self._select(node, scope)
 
     # -- FROM and WHERE ------------------------------------------------------------------------------------
 
-    def join_tree(self, tree: Value, scope: Scope, where: str) -> None:
-        """Conditions of joins and of WHERE."""
+    def join_tree(self, tree: Value, scope: Scope, *, merge: bool) -> None:
+        """Conditions of joins and of WHERE; where WHERE stands, 15 and 16 have the ON of MERGE."""
+        where = "MERGE ON" if merge else "WHERE"
         pending: list[Value] = [tree]
         while pending:
             node = pending.pop()
@@ -75,7 +76,7 @@ class Queries(Sources):
             self.shape.check(node)
             if node.label == "FROMEXPR":
                 pending.extend(members(node.fields["fromlist"]))
-                self.predicate(node.fields["quals"], scope, where, lookup=True, join=True)
+                self.predicate(node.fields["quals"], scope, where, lookup=not merge, join=True)
             elif node.label == "JOINEXPR":
                 pending.extend((node.fields["larg"], node.fields["rarg"]))
                 self.predicate(node.fields["quals"], scope, "JOIN ON", join=True)

@@ -32,11 +32,31 @@ _RESULT_TYPE: Final[Mapping[str, str]] = {
     "ROWEXPR": "row_typeid",
     "SQLVALUEFUNCTION": "type",
     "XMLEXPR": "type",
+    "NULLIFEXPR": "opresulttype",
+    "FIELDSTORE": "resulttype",
+    "SETTODEFAULT": "typeId",
+    "COERCETODOMAINVALUE": "typeId",
+    "NEXTVALUEEXPR": "typeId",
+    "MERGESUPPORTFUNC": "msftype",
+    "JSONRETURNING": "typid",
+}
+_TYPED_BELOW: Final[Mapping[str, str]] = {
+    "COLLATEEXPR": "arg",
+    "NAMEDARGEXPR": "arg",
+    "RETURNINGEXPR": "retexpr",
+    "JSONVALUEEXPR": "formatted_expr",
+    "JSONCONSTRUCTOREXPR": "returning",
+    "JSONEXPR": "returning",
+    "TARGETENTRY": "expr",
 }
 _BOOLEAN: Final = frozenset(
-    {"BOOLEXPR", "NULLTEST", "BOOLEANTEST", "SCALARARRAYOPEXPR", "DISTINCTEXPR", "ROWCOMPAREEXPR", "JSONISPREDICATE"}
-)
+    {
+        "BOOLEXPR", "NULLTEST", "BOOLEANTEST", "SCALARARRAYOPEXPR", "DISTINCTEXPR", "ROWCOMPAREEXPR", "JSONISPREDICATE",
+        "CURRENTOFEXPR",
+    }
+)  # fmt: skip
 _BOOL_OID: Final = 16
+_EXPRESSION_SUBLINK, _ARRAY_SUBLINK = 4, 6  # SubLinkType
 
 
 @final
@@ -123,11 +143,18 @@ def type_of(value: Value) -> int:
     for _ in range(100):
         if not isinstance(value, Node):
             return 0
-        if value.label == "COLLATEEXPR":
-            value = value.fields.get("arg")
-            continue
-        if value.label in _BOOLEAN:
+        label = value.label
+        if label in _TYPED_BELOW:
+            value = value.fields.get(_TYPED_BELOW[label])
+        elif label == "SUBLINK":
+            if number(value.fields.get("subLinkType")) != _EXPRESSION_SUBLINK:
+                return 0 if number(value.fields.get("subLinkType")) == _ARRAY_SUBLINK else _BOOL_OID
+            query = value.fields.get("subselect")
+            targets = members(query.fields.get("targetList")) if isinstance(query, Node) else []
+            value = targets[0] if targets else None
+        elif label in _BOOLEAN:
             return _BOOL_OID
-        name = _RESULT_TYPE.get(value.label)
-        return number(value.fields.get(name)) if name is not None else 0
+        else:
+            name = _RESULT_TYPE.get(label)
+            return number(value.fields.get(name)) if name is not None else 0
     return 0

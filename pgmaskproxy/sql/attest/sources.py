@@ -8,7 +8,7 @@ from typing import Final
 from pgmaskproxy.model import Use
 from pgmaskproxy.sql.attest.expressions import Expressions
 from pgmaskproxy.sql.attest.flows import NOTHING, Flow, either
-from pgmaskproxy.sql.attest.reader import Node, text_of
+from pgmaskproxy.sql.attest.reader import Node, Value, text_of
 from pgmaskproxy.sql.attest.refusal import Unattestable
 from pgmaskproxy.sql.attest.scope import Rows, Scope, Source, Table, With
 from pgmaskproxy.sql.attest.shape import field, flag, members, number
@@ -30,6 +30,9 @@ _HOLDS: Final[Mapping[str, frozenset[int]]] = {
 """Which kinds of entry have expressions in which fields."""
 
 _VIEW: Final = "v"
+_OLD: Final = "1"  # VarReturningType
+_ROW_TYPE: Final = "c"
+"""What ON CONFLICT calls excluded."""
 
 
 class Sources(Expressions):
@@ -56,7 +59,8 @@ class Sources(Expressions):
         fields = var.fields
         scope = scope.up(number(fields["varlevelsup"]))
         at = number(fields["varno"])
-        if scope.target is not None and at == scope.written:
+        old = fields.get("varreturningtype") == _OLD
+        if scope.target is not None and at == scope.written and not old:
             return scope.target.column(number(fields["varattno"]))
         return self.source(scope, at).column(number(fields["varattno"]))
 
@@ -89,7 +93,7 @@ class Sources(Expressions):
                 return Rows(self._subquery(entry, scope))
             case 2:
                 joined = members(field(entry, "joinaliasvars"))
-                return Rows(tuple(self.value(expression, scope, "JOIN") for expression in joined))
+                return Rows(tuple(self._joined(expression, scope) for expression in joined))
             case 3:
                 functions = self.shape.nodes(field(entry, "functions"), "RANGETBLFUNCTION")
                 calls = [function.fields["funcexpr"] for function in functions]
@@ -107,6 +111,18 @@ class Sources(Expressions):
                 return Rows(tuple(self.value(expression, scope, "GROUP BY") for expression in grouped))
             case _:
                 raise Unattestable("a range table entry of an unknown kind")
+
+    def _joined(self, expression: Value, scope: Scope) -> Flow:
+        """A column of a join. One that FULL JOIN merges is the first of two that is there: either as it is."""
+        if isinstance(expression, Node) and expression.label == "COALESCEEXPR":
+            self.shape.check(expression)
+            sides = [self.bare(side, scope) for side in members(expression.fields["args"])]
+            if all(side is not None for side in sides):
+                merged = NOTHING
+                for side in sides:
+                    merged = either(merged, side) if side is not None else merged
+                return merged
+        return self.value(expression, scope, "JOIN")
 
     def _subquery(self, entry: Node, scope: Scope) -> tuple[Flow, ...]:
         """A subquery in FROM. Inside a view that the rewriter has opened, uses are the view's."""
@@ -126,7 +142,7 @@ class Sources(Expressions):
         """
         if entry.fields.get("relkind") == _VIEW:
             return number(field(entry, "relid"))
-        first = self.shape.nodes(query.fields["rtable"], "RANGETBLENTRY")[:2]
+        first = [self.shape.node(old, "RANGETBLENTRY") for old in members(query.fields["rtable"])[:2]]
         oids = {number(old.fields.get("relid", "0")) for old in first if old.fields.get("relkind") == _VIEW}
         names = [text_of(self.shape.node(field(old, "eref"), "ALIAS").fields["aliasname"]) for old in first]
         ours = number(query.fields["commandType"]) == 1 and names == ["old", "new"] and len(oids) == 1
@@ -135,7 +151,8 @@ class Sources(Expressions):
     def _relation(self, scope: Scope, entry: Node, at: int) -> None:
         """A relation, or what a view stands for: read, unless it is written and nothing else."""
         oid = number(entry.fields.get("relid", "0"))
-        if oid and (at != scope.written or self.selects(scope, entry)):
+        proposed = entry.fields.get("relkind") == _ROW_TYPE
+        if oid and not proposed and (at != scope.written or self.selects(scope, entry)):
             self.findings.reads.add(oid)
         sample = entry.fields.get("tablesample")
         if sample is not None:
