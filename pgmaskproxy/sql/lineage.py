@@ -13,7 +13,7 @@ from typing import Final, final
 from pgmaskproxy.model import ColumnOrigin, Effect, Opaque, Use
 from pgmaskproxy.sql.names import output_name
 from pgmaskproxy.sql.origins import CLEAN, Output, Result, arms, either, row_of
-from pgmaskproxy.sql.scope import NamedQuery, Scope, find_item, local_column
+from pgmaskproxy.sql.scope import NamedQuery, Scope, find_item, local_column, may_be_local
 from pgmaskproxy.sql.sources import Sources, unresolved
 from pgmaskproxy.sql.tree import Node, items, kind_of, mapping, strings, text, unwrap
 
@@ -84,7 +84,8 @@ class Queries(Sources):
             star = self._star(value, scope)
             if star is None:
                 name = text(target.get("name")) or output_name(value, lambda query: self._first_name(query, scope))
-                outputs.append(Output(name, self.origin(value, scope), self.type_of(value, scope)))
+                written = "name" in target or kind_of(value) == "ColumnRef"
+                outputs.append(Output(name, self.origin(value, scope), self.type_of(value, scope), not written))
                 continue
             outputs.extend(star.outputs)
             if star.more is not None:
@@ -186,10 +187,10 @@ class Queries(Sources):
                 self.facts.use_all(result.outputs[number - 1].origin, use, where)
             return
         if len(names) == 1 and kind == "ColumnRef" and not (where == "GROUP BY" and local_column(scope, names[0])):
-            named = [output for output in result.outputs if output.name == names[0]]
-            for output in named:
+            named = [output for output in result.outputs if output.name == names[0] and not output.guessed]
+            for output in named or [output for output in result.outputs if output.guessed]:
                 self.facts.use_all(output.origin, use, where)
-            if named and result.more is None:
+            if named and result.more is None and not (where == "GROUP BY" and may_be_local(scope, names[0])):
                 return
             if result.more is not None:
                 self.facts.use_all(result.more, use, where)
@@ -317,7 +318,7 @@ class With:
         return replace(result, outputs=(*result.outputs, *added)) if added else result
 
     def _named(self, result: Result, names: tuple[str, ...]) -> ColumnOrigin:
-        return row_of((output for output in result.outputs if output.name in names), result.more)
+        return row_of((output for output in result.outputs if output.name in names or output.guessed), result.more)
 
 
 def _grouped(nodes: list[Node]) -> list[Node]:

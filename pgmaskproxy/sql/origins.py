@@ -12,11 +12,16 @@ CLEAN = Constant()
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A column of a query's result or of something in FROM. `type_oid` is None when the text does not tell."""
+    """A column of a query's result or of something in FROM. `type_oid` is None when the text does not tell.
+
+    `guessed`: nobody wrote the name. It is what we believe PostgreSQL calls the column, and where the server calls it
+    something else, a name is looked for in another place than we did; so no such name ever settles anything.
+    """
 
     name: str
     origin: ColumnOrigin
     type_oid: int | None = None
+    guessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ class Result:
         """The same with its first columns renamed, as an alias list does."""
         given = tuple(names)
         outputs = tuple(
-            replace(output, name=given[index]) if index < len(given) else output
+            replace(output, name=given[index], guessed=False) if index < len(given) else output
             for index, output in enumerate(self.outputs)
         )
         if self.more is not None:
@@ -68,6 +73,12 @@ def row_of(outputs: Iterable[Output], more: ColumnOrigin | None) -> ColumnOrigin
     return CLEAN if joined is None else joined
 
 
+def guessed(outputs: Iterable[Output]) -> ColumnOrigin | None:
+    """What any of the columns whose names are guessed may be; None when there are none."""
+    found = [output for output in outputs if output.guessed]
+    return row_of(found, None) if found else None
+
+
 def computed(origins: Iterable[ColumnOrigin]) -> Constant | Opaque:
     """The origin of a value computed from others."""
     columns: frozenset[ColumnRef] = frozenset()
@@ -86,7 +97,10 @@ def arms(one: Result, other: Result) -> Result:
     return Result(
         tuple(
             Output(
-                left.name, either(left.origin, right.origin), left.type_oid if left.type_oid == right.type_oid else None
+                left.name,
+                either(left.origin, right.origin),
+                left.type_oid if left.type_oid == right.type_oid else None,
+                left.guessed,
             )
             for left, right in zip(one.outputs, other.outputs, strict=False)
         )

@@ -1,8 +1,8 @@
 """Names in scope, as PostgreSQL's parse_relation.c keeps them.
 
 A `Scope` is one query's namespace with the enclosing query's behind it. An `Item` is something in FROM. A column
-is looked for in every level before a name is taken for a whole row; a level where a relation of the catalog has a
-column of that name ends the search.
+is looked for in every level before a name is taken for a whole row; a level where a column was given that name by
+the catalog or in writing ends the search.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias
 
 from pgmaskproxy.model import ColumnOrigin, Opaque
 from pgmaskproxy.sql.catalog import SYSTEM_COLUMNS, Relation
-from pgmaskproxy.sql.origins import CLEAN, Output, Result, either, row_of
+from pgmaskproxy.sql.origins import CLEAN, Output, Result, either, guessed, row_of
 
 
 class NamedQuery(Protocol):
@@ -41,15 +41,23 @@ class Item:
     """The relation that the statement writes: read only if one of its columns is named."""
 
     def column(self, name: str) -> Output | None:
-        """The column of that name; None when there is none, an ambiguous one is Opaque."""
+        """The column of that name; None when there is none. An ambiguous one is Opaque, a guessed one any such."""
         found = [output for output in self.outputs if output.name == name]
-        if len(found) > 1:
+        written = [output for output in found if not output.guessed]
+        if len(written) > 1:
             return Output(name, Opaque(f'column reference "{name}" is ambiguous'))
-        if found:
-            return found[0]
+        if written:
+            return written[0]
+        if found and self.unsure is not None:
+            return Output(name, self.unsure, guessed=True)
         if name in SYSTEM_COLUMNS and (self.relation is not None and self.relation.kind != "v"):
             return Output(name, CLEAN)
         return None
+
+    @property
+    def unsure(self) -> ColumnOrigin | None:
+        """What may answer to any name: the columns whose names are guessed."""
+        return guessed(self.outputs)
 
     def row(self) -> ColumnOrigin:
         """The whole row as one value."""
@@ -115,14 +123,24 @@ def find(scope: Scope, names: Names) -> Found | None:
     output = item.column(names[-1])
     if output is not None:
         return Found(output, (item,))
-    if item.more is not None:
-        return Found(Output(names[-1], either(item.more, item.row())), (item,))
+    if item.more is not None or item.unsure is not None:
+        return Found(Output(names[-1], item.row()), (item,))
     return Found(Output(names[-1], item.row()), (item,), row=item, attribute=names[-1])
 
 
 def local_column(scope: Scope, name: str) -> bool:
-    """Whether this query's own FROM has (or may have) a column of that name."""
-    return any(item.column(name) is not None or item.more is not None for item in scope.items if item.columns_visible)
+    """Whether this query's own FROM certainly has a column of that name."""
+    found = (item.column(name) for item in scope.items if item.columns_visible)
+    return any(output is not None and not output.guessed for output in found)
+
+
+def may_be_local(scope: Scope, name: str) -> bool:
+    """Whether it has one, or may have."""
+    return any(
+        item.column(name) is not None or item.more is not None or item.unsure is not None
+        for item in scope.items
+        if item.columns_visible
+    )
 
 
 def _find_bare(scope: Scope, name: str) -> Found | None:
@@ -131,22 +149,24 @@ def _find_bare(scope: Scope, name: str) -> Found | None:
         hits = [
             Found(output, (item,))
             for item in level.items
-            if item.columns_visible and (output := item.column(name)) is not None
+            if item.columns_visible and (output := item.column(name)) is not None and not output.guessed
         ]
         if len(hits) > 1 and not possible:
             ambiguous = Opaque(f'column reference "{name}" is ambiguous')
             return Found(Output(name, ambiguous), tuple(item for hit in hits for item in hit.items))
         if hits:
             possible.extend(hits)
-            if any(hit.items[0].relation is not None for hit in hits):
-                break
-            # What a subquery or function calls its columns is what we believe, not what the catalog says: where
-            # the server calls it something else, the name means what it means further out.
-            continue
+            break
         possible.extend(
             Found(Output(name, item.more), (item,))
             for item in level.items
             if item.columns_visible and item.more is not None
+        )
+        # A guessed name may be this one, and if it is not, the name means what it means further out.
+        possible.extend(
+            Found(Output(name, item.unsure, guessed=True), (item,))
+            for item in level.items
+            if item.columns_visible and item.unsure is not None
         )
     else:
         item = find_item(scope, (name,))

@@ -151,7 +151,8 @@ class Sources(Expressions):
         name = output_name(call)
         if kind != "FuncCall":
             # An expression of a row type brings that type's columns, whatever the alias says.
-            return Result((Output(alias or name, origin),)) if self._plain_value(kind, fields) else Result((), origin)
+            plain = self._plain_value(kind, fields)
+            return Result((Output(alias or name, origin, guessed=True),)) if plain else Result((), origin)
         names = strings(fields.get("funcname"))
         resolved = resolve_function(self.catalog, names[-2] if len(names) > 1 else None, name)
         if resolved.verdict is not Verdict.BUILTIN or not resolved.name.startswith("pg_catalog."):
@@ -160,10 +161,10 @@ class Sources(Expressions):
         if columns_named is None:
             arguments = items(fields.get("args"))
             plain = name == "unnest" and len(arguments) == 1 and self._plain_array(arguments[0], scope)
-            return Result((Output(alias or name, origin),)) if plain else Result((), origin)
+            return Result((Output(alias or name, origin, guessed=True),)) if plain else Result((), origin)
         if not columns_named:
-            return Result((Output(alias or name, origin),))
-        return Result(tuple(Output(column, origin) for column in columns_named))
+            return Result((Output(alias or name, origin, guessed=True),))
+        return Result(tuple(Output(column, origin, guessed=True) for column in columns_named))
 
     def _plain_value(self, kind: str, fields: Node) -> bool:
         """Whether an expression in FROM is certainly of one of the system's own scalar types, and so one column."""
@@ -196,7 +197,9 @@ class Sources(Expressions):
         origin = self.parts(
             {key: part for key, part in fields.items() if key != "alias"}, scope, Use.EXPRESSION, "FROM"
         )
-        return Result(tuple(Output(name, origin) for name in _table_columns(items(fields.get("columns")))))
+        return Result(
+            tuple(Output(name, origin, guessed=True) for name in _table_columns(items(fields.get("columns"))))
+        )
 
     # -- joins ---------------------------------------------------------------------------------------------
 
@@ -215,8 +218,11 @@ class Sources(Expressions):
         more = left_result.more
         if right_result.more is not None:
             more = either(more, right_result.more) if more is not None else right_result.more
-        if fields.get("isNatural") and more is not None:
-            more = self.facts.give_up("a NATURAL JOIN of unknown columns")
+        sides = (*left_result.outputs, *right_result.outputs)
+        unsure = [output for output in sides if output.guessed and (fields.get("isNatural") or output.name in using)]
+        if unsure or (fields.get("isNatural") and more is not None):
+            # Which columns are merged, and so the place of every other, would be a guess.
+            more = self.facts.give_up("a join on columns that have no certain name")
             merged, rest = [], ()
         if "quals" in fields:
             self.predicate(mapping(fields["quals"]), scope.only(*left, *right), "JOIN ON", join=True)

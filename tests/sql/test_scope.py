@@ -29,14 +29,17 @@ def test_a_column_of_an_outer_query_comes_before_a_whole_row_of_this_one() -> No
     assert found.output == column("ssn")
 
 
-def test_only_a_relation_of_the_catalog_ends_the_search() -> None:
+def test_a_guessed_name_settles_nothing() -> None:
     # A function of a row type brings that type's columns: its alias is no column, and the outer one is meant.
     inner, outer = item("f", "ssn"), replace(item("t", "ssn"), relation=TABLE)
-    believed = Item("f", (Output("ssn", CLEAN),))
+    believed = Item("f", (Output("ssn", CLEAN, guessed=True),))
     found = find(Scope((believed,), Scope((outer,))), ("ssn",))
     assert found is not None
     assert found.output.origin != CLEAN
     assert found.items == (believed, outer)
+    other = find(Scope((Item("f", (Output("max", column("ssn").origin, guessed=True),)),), Scope((outer,))), ("id",))
+    assert other is not None
+    assert other.output.origin == column("ssn").origin, "a column of another guessed name may be meant"
     certain = find(Scope((outer,), Scope((inner,))), ("ssn",))
     assert certain is not None
     assert certain.items == (outer,)
