@@ -6,9 +6,13 @@ Codes and fields as the manual's "Error and Notice Message Fields"; texts as CON
 from __future__ import annotations
 
 import json
+from typing import Final
 
 from pgmaskproxy.model import Refusal, Ruling
 from pgmaskproxy.wire.backend import ErrorResponse, NoticeResponse
+
+MAX_NAME: Final = 63
+"""NAMEDATALEN - 1."""
 
 
 def error_fields(refusal: Refusal, severity: str, offset: int) -> dict[bytes, bytes]:
@@ -83,6 +87,19 @@ def no_such_portal(name: bytes) -> Refusal:
 def name_taken(name: bytes) -> Refusal:
     """42939: the name is the proxy's own."""
     return Refusal("42939", f'the name "{name.decode(errors="replace")}" is reserved')
+
+
+def name_too_long(name: bytes) -> Refusal:
+    """42622: the server keeps names in tables whose keys end after 63 bytes, so two longer ones may be one there.
+
+    Refused rather than cut: PostgreSQL cuts SQL's own names with a notice, and the protocol's silently (NAMEDATALEN).
+    """
+    return Refusal(
+        "42622",
+        f"the name of a prepared statement or portal is {len(name)} bytes long",
+        detail=f"At most {MAX_NAME} bytes tell one name from another.",
+        hint="Use a shorter name.",
+    )
 
 
 def too_many_names() -> Refusal:

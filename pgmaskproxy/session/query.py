@@ -6,6 +6,7 @@ from typing import final
 
 from pgmaskproxy.errors import PeerError
 from pgmaskproxy.model import Refusal
+from pgmaskproxy.session.answers import MAX_NAME, name_too_long
 from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.execution import Execution
 from pgmaskproxy.session.extended import Extended
@@ -63,6 +64,10 @@ class Frontend:
             # The server failed something and ignores all before Sync; so do we, or a dropped Close
             # would leave the table of names wrong.
             return None
+        overlong = _overlong_name(message)
+        if overlong is not None:
+            self._execution.refuse(name_too_long(overlong), None, "")
+            return None
         if isinstance(message, TooLong):
             self._execution.refuse(too_long(message.size, link.limits), None, "")
             if message.simple:
@@ -99,3 +104,18 @@ class Frontend:
         flow = self.handle(message)
         if flow is not None:
             yield from flow
+
+
+def _overlong_name(message: FrontendMessage | TooLong) -> bytes | None:
+    """A name in any message that has one, if the server would not keep all of it."""
+    if isinstance(message, Bind):
+        names: tuple[bytes, ...] = (message.portal, message.statement)
+    elif isinstance(message, Parse):
+        names = (message.statement,)
+    elif isinstance(message, Execute):
+        names = (message.portal,)
+    elif isinstance(message, Describe | Close):
+        names = (message.name,)
+    else:
+        return None
+    return next((name for name in names if len(name) > MAX_NAME), None)

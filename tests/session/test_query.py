@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.session.test_extended import PREPARED
 from tests.session.transcript import play
 
@@ -68,4 +70,41 @@ def test_what_changes_no_name_is_not_waited_for() -> None:
         => Describe S "s" / Sync / Describe S "s" / Sync
         """,
         before=PREPARED,
+    )
+
+
+LONG = "n" * 64
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        f'Parse "{LONG}" "SELECT 1"',
+        f'Bind "{LONG}" "s"',
+        f'Bind "" "{LONG}"',
+        f'Describe S "{LONG}"',
+        f'Describe P "{LONG}"',
+        f'Execute "{LONG}"',
+        f'Close S "{LONG}"',
+        f'Close P "{LONG}"',
+    ],
+)
+def test_a_name_that_the_server_would_cut_is_refused(message: str) -> None:
+    # Two names with the same first 63 bytes are one to the server and two to the table of names.
+    play(
+        f"""
+        >> {message} / Sync
+        -- RecordRefusal #1 42622 ""
+        => Parse "~refused" "refused by pgmaskproxy" / Sync
+        """,
+        before=PREPARED,
+    )
+
+
+def test_a_name_of_63_bytes_is_a_name() -> None:
+    play(
+        f"""
+        >> Close S "{LONG[:63]}"
+        => Close S "{LONG[:63]}"
+        """
     )
