@@ -60,8 +60,9 @@ REPORTED: Final = frozenset(
 )
 """Settings whose value may be told: others can be made to carry one (THREATS M21)."""
 
-PINNED: Final = {b"client_encoding": b"UTF8", b"standard_conforming_strings": b"on"}
-"""What the reading of every statement rests on; another value ends the session."""
+PINNED: Final = {b"client_encoding": b"UTF8", b"server_encoding": b"UTF8", b"standard_conforming_strings": b"on"}
+"""What the reading of every statement rests on; another value ends the session. The server's encoding, too: it cuts
+a long identifier by bytes of that, and two names that differ there would be one here."""
 
 FATAL: Final = (b"FATAL", b"PANIC")
 

@@ -200,7 +200,9 @@ def test_only_settings_on_the_list_are_reported() -> None:
     )
 
 
-@pytest.mark.parametrize("setting", ['"client_encoding" "SJIS"', '"standard_conforming_strings" "off"'])
+@pytest.mark.parametrize(
+    "setting", ['"client_encoding" "SJIS"', '"server_encoding" "LATIN1"', '"standard_conforming_strings" "off"']
+)
 def test_a_server_that_does_not_keep_a_pinned_setting_is_refused(setting: str) -> None:
     play(
         f"""
