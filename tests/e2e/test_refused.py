@@ -70,6 +70,9 @@ LAUNDERING = [
 ]
 REFUSED = [*USES, *LAUNDERING]
 DENIED = [
+    ("COPY products TO '/tmp/products.csv'", {"42501"}),
+    ("COPY (SELECT 1) TO PROGRAM 'cat'", {"42501"}),
+    ("COPY products FROM '/etc/passwd'", {"42501"}),
     ("SELECT pg_read_file('/etc/passwd')", {"42501", "0A000"}),
     ("SELECT lo_import('/etc/passwd')", {"42501", "0A000"}),
     ("SELECT database_to_xml(true, false, '')", {"42501", "0A000"}),

@@ -94,11 +94,17 @@ class Waiting:
         return self._result
 
 
-def ask(connection: psycopg.Connection, statement: str, parameters: tuple[object, ...] | None = None) -> Waiting:
-    """Execute; with `parameters` by the extended protocol. The result is (status message, rows or None)."""
+def ask(
+    connection: psycopg.Connection,
+    statement: str,
+    parameters: tuple[object, ...] | None = None,
+    *,
+    prepare: bool | None = None,
+) -> Waiting:
+    """Execute; with `parameters` or `prepare` by the extended protocol. Result: (status message, rows or None)."""
 
     def work() -> tuple[str | None, list[tuple[Any, ...]] | None]:
-        cursor = connection.execute(statement.encode(), parameters)
+        cursor = connection.execute(statement.encode(), parameters, prepare=prepare)
         return cursor.statusmessage, cursor.fetchall() if cursor.description else None
 
     return Waiting(connection, work)
