@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,22 +39,44 @@ def served(shop18: servers.Database, tmp_path: Path) -> Iterator[Proxy]:
         running.check_bytes()
 
 
+@contextmanager
+def _standing_on(server: EmbeddedServer, directory: Path) -> Iterator[Proxy]:
+    with servers.fresh_shop(server) as database, proxies.in_process(database, directory) as running:
+        yield running
+
+
 @pytest.fixture(scope="session")
 def _standing(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    with (
-        servers.fresh_shop(server) as database,
-        proxies.in_process(database, tmp_path_factory.mktemp("proxy")) as running,
-    ):
+    with _standing_on(server, tmp_path_factory.mktemp("proxy")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def _standing18(pg18: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    with _standing_on(pg18, tmp_path_factory.mktemp("proxy")) as running:
+        yield running
+
+
+@contextmanager
+def _scanned(proxy: Proxy) -> Iterator[Proxy]:
+    proxy.tap.clear()
+    seen = len(proxy.audit_records())
+    yield proxy
+    # Only what this test added: the log grows, and the search would take longer with every test.
+    for place, data in (("the client", proxy.tap.to_client), ("the audit log", proxy.audit_records()[seen:])):
+        found = shop.leaks(data, proxy.secrets)
+        assert not found, f"in what went to {place}: {found[:20]}"
 
 
 @pytest.fixture
 def shared_proxy(_standing: Proxy) -> Iterator[Proxy]:
-    """One proxy for all tests that change nothing, on every supported server in turn."""
-    _standing.tap.clear()
-    seen = len(_standing.audit_records())
-    yield _standing
-    # Only what this test added: the log grows, and the search would take longer with every test.
-    for place, data in (("the client", _standing.tap.to_client), ("the audit log", _standing.audit_records()[seen:])):
-        found = shop.leaks(data, _standing.secrets)
-        assert not found, f"in what went to {place}: {found[:20]}"
+    """One proxy for all tests that others do not notice, on every supported server in turn."""
+    with _scanned(_standing) as running:
+        yield running
+
+
+@pytest.fixture
+def shared_proxy18(_standing18: Proxy) -> Iterator[Proxy]:
+    """The same on PostgreSQL 18 only, for what has nothing to do with the server."""
+    with _scanned(_standing18) as running:
+        yield running
