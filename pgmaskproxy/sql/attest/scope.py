@@ -59,10 +59,9 @@ class Rows(Source):
 class Target(Source):
     """The relation that a statement writes, as RETURNING sees it: what was there, and what was written."""
 
-    def __init__(self, table: Table, written: dict[int, Flow], *, inserted: bool) -> None:
+    def __init__(self, table: Table, written: dict[int, Flow]) -> None:
         self._table = table
         self._written = written
-        self._inserted = inserted
 
     def column(self, number: int) -> Flow:
         before = self._table.column(number)
@@ -74,7 +73,7 @@ class Target(Source):
             return Flow(whole.bare | before.bare, whole.derived, True, parts)
         flow = self._written.get(number)
         if flow is None:
-            return Flow(before.bare, before.derived, before.mixed or self._inserted)
+            return before
         after = either(before, flow)
         return Flow(after.bare, after.derived, True)
 

@@ -17,7 +17,7 @@ from pgmaskproxy.sql.attest.scope import Rows, Scope, Table, Target
 from pgmaskproxy.sql.attest.shape import flag, number
 
 COMMANDS: Final = {2: "UPDATE", 3: "INSERT", 4: "DELETE", 5: "MERGE"}  # CmdType
-_INSERT, _MERGE = 3, 5
+_MERGE = 5
 _ACTIONS: Final = {2: "UPDATE", 3: "INSERT", 4: "DELETE", 7: "NOTHING"}
 _CONFLICT_NOTHING, _CONFLICT_UPDATE = 1, 2  # OnConflictAction
 _VIEW_CHECK = 0  # WCOKind
@@ -45,7 +45,7 @@ class Writes(Queries):
         if conflict is not None:
             self._on_conflict(self.shape.node(conflict, "ONCONFLICTEXPR"), scope, table, written)
         self._check_options(query, scope)
-        return self._returning(query, scope, table, written, inserted=command in {_INSERT, _MERGE})
+        return self._returning(query, scope, table, written)
 
     def _assign(self, targets: Value, scope: Scope, table: Table, where: str, written: Written) -> None:
         """A list of assignments; what has been written to a column before is kept beside it."""
@@ -120,10 +120,8 @@ class Writes(Queries):
             if option.fields["qual"] is not None:
                 self.trusting(option.fields["qual"], scope, "WITH CHECK OPTION", trusted=not view)
 
-    def _returning(
-        self, query: Node, scope: Scope, table: Table, written: Written, *, inserted: bool
-    ) -> tuple[Flow, ...]:
-        scope.target = Target(table, written, inserted=inserted)
+    def _returning(self, query: Node, scope: Scope, table: Table, written: Written) -> tuple[Flow, ...]:
+        scope.target = Target(table, written)
         entries = self.shape.nodes(query.fields["returningList"], "TARGETENTRY")
         flows = tuple(
             self.value(entry.fields["expr"], scope, "RETURNING")

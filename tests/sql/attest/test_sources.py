@@ -1,0 +1,13 @@
+"""FROM in golden trees: views, joins, WITH, LATERAL, functions, samples, row security."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.sql.attest.checks import check, parameters
+from tests.sql.attest.golden import Case
+
+
+@pytest.mark.parametrize(("case", "major", "tree"), parameters("sources"))
+def test_golden_tree(case: Case, major: int, tree: str) -> None:
+    check(case, major, tree)
