@@ -110,8 +110,12 @@ LOCK_MILLISECONDS: Final = 2000
 async def quiet_connection(conninfo: str) -> psycopg.AsyncConnection[tuple[Any, ...]]:
     """A connection of our own, on which no name means anything that is not spelled out. Raises psycopg.Error."""
     connection = await psycopg.AsyncConnection.connect(conninfo, row_factory=tuple_row)
-    await connection.execute("SET search_path TO ''")
-    await connection.commit()
+    try:
+        await connection.execute("SET search_path TO ''")
+        await connection.commit()
+    except BaseException:  # a cancellation above all: nobody else knows of it yet
+        await connection.close()
+        raise
     return connection
 
 
