@@ -15,7 +15,8 @@ from pgmaskproxy.model import Effect, Mask, Outcome, Refusal, Ruling, Visibility
 from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.events import RecordOutcome
 from pgmaskproxy.session.flow import Flow, Wait
-from pgmaskproxy.session.holding import Grant, Holding
+from pgmaskproxy.session.grant import Grant
+from pgmaskproxy.session.holding import Holding
 from pgmaskproxy.session.link import Link
 from pgmaskproxy.session.naming import Naming
 from pgmaskproxy.session.pipeline import CLOSE, DESCRIBE, EXECUTE, PARSE, SKIPPED, Exchange

@@ -13,7 +13,8 @@ from pgmaskproxy.session.answers import name_taken, no_such_portal, no_such_stat
 from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.execution import Execution
 from pgmaskproxy.session.flow import Flow, Wait
-from pgmaskproxy.session.holding import Grant, Holding
+from pgmaskproxy.session.grant import Grant
+from pgmaskproxy.session.holding import Holding
 from pgmaskproxy.session.link import Link
 from pgmaskproxy.session.naming import Naming
 from pgmaskproxy.session.pipeline import BIND, CLOSE, DESCRIBE, PARSE, Exchange
@@ -82,8 +83,18 @@ class Extended:
         # What EXECUTE or FETCH will run is looked up only when what came before has run.
         if self._naming.goes_by_name(prepared.ruling):
             yield from link.drain()
+        refusal = judged.decision.refusal
+        if judged.decision.outcome is Outcome.DENY and refusal is not None:
+            return self._execution.refuse(refusal, judged, judged.sql, offset=judged.offset)
+        grant: Grant | None = None
+        if judged.decision.outcome is Outcome.HOLD and not self._naming.goes_by_name(judged):
+            # Before Bind: the server plans then, and planning runs functions.
+            grant = yield from self._ask(prepared, message)
+            if grant is None:
+                return None
         portal = Portal(message.portal, prepared, message, link.generation, holdable=False)
         portal.target = self._naming.target(prepared.ruling)
+        portal.grant = grant
         exchange = self._bind_exchange(prepared.ruling, forward=True)
         exchange.undo = link.names.bind(portal)
         link.send(message.encode(), exchange)
@@ -118,8 +129,10 @@ class Extended:
         refusal = ruling.decision.refusal
         if ruling.decision.outcome is Outcome.DENY and refusal is not None:
             return self._execution.refuse(refusal, ruling, ruling.sql, offset=ruling.offset)
-        grant: Grant | None = None
-        if ruling.decision.outcome is Outcome.HOLD:
+        grant, portal.grant = portal.grant, None
+        if grant is not None:
+            self._holding.take_up(grant)
+        elif ruling.decision.outcome is Outcome.HOLD:
             asked = yield from self._hold(portal, ruling)
             if asked is None:
                 return None
@@ -172,9 +185,32 @@ class Extended:
             return ruling
         return (yield from self._naming.effective(ruling, portal.target))
 
+    def _ask(self, prepared: Prepared, message: Bind) -> Flow[Grant | None]:
+        """Hold a query when its parameters are known and nothing of it has been planned; None when that was no."""
+        serial, ruling = self._link.serial(), prepared.ruling
+        asked = yield from self._holding.hold(ruling, serial, name=prepared.name, bind=message)
+        if isinstance(asked, Grant):
+            # Policy may have moved while it was held.
+            again = yield from self._naming.current(prepared, open_portal=False)
+            if isinstance(again, Ruling) and again.decision.outcome is not Outcome.DENY:
+                self._holding.put_by(asked)
+                return asked
+            asked = again if isinstance(again, Refusal) else again.decision.refusal
+        if asked is not None:
+            self._execution.refuse(asked, prepared.ruling, ruling.sql, serial=serial)
+        return None
+
     def _hold(self, portal: Portal, ruling: Ruling) -> Flow[Grant | Refusal | None]:
-        """Hold at Execute, when the parameters are known; then bind again what the idle upstream forgot."""
+        """Hold EXECUTE and FETCH when they run, as only then it is known what; then bind again what the idle
+        upstream forgot. A query was held when it was bound."""
         link = self._link
+        if not self._naming.goes_by_name(ruling) and not portal.started:
+            return Refusal(
+                "42501",
+                "permission denied by policy",
+                detail="The policy came to hold this statement after its portal was bound.",
+                hint="Bind it again: then a person is asked.",
+            )
         if portal.started:
             return Refusal(
                 "42501",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
-from pgmaskproxy.model import Mask, Parameter, Refusal, Ruling, Statement
+from pgmaskproxy.model import Mask, Refusal, Ruling
 from pgmaskproxy.session.answers import held_notice
 from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.decoding import decode_parameters
@@ -20,6 +19,7 @@ from pgmaskproxy.session.events import (
     WithdrawHold,
 )
 from pgmaskproxy.session.flow import Flow, Wait
+from pgmaskproxy.session.grant import Grant
 from pgmaskproxy.session.link import IDLE, Link
 from pgmaskproxy.session.pipeline import CLOSE, DESCRIBE, PARSE, Exchange
 from pgmaskproxy.session.scrub import passes
@@ -28,20 +28,6 @@ from pgmaskproxy.wire.frontend import Bind, Close, Describe, Parse
 
 CANCELLED = "canceling statement due to user request"
 """PostgreSQL's exact text: drivers and retry helpers look for it."""
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What a person said yes to: exactly this, once."""
-
-    request: str
-    serial: int
-    statement: Statement
-    parameters: tuple[Parameter, ...]
-    fields: tuple[Field, ...] | None
-    """Its shape as it was attested; None where it could not be (a statement that needs those before it)."""
-    policy_version: str
 
 
 @final
@@ -111,14 +97,23 @@ class Holding:
                 hint="Run the statement again to ask for approval of what it means now.",
             )
         ticket = self._link.ticket()
-        if grant.request in self._granted:
-            self._granted.remove(grant.request)
+        self.put_by(grant)
         self._link.commands.append(
             Release(ticket, grant.serial, grant.request, ruling, grant.statement, grant.parameters, shown)
         )
         answer = yield Wait(ticket=ticket)
         assert isinstance(answer, Released)
         return answer.refusal
+
+    def put_by(self, grant: Grant) -> None:
+        """It is kept with a portal, for the Execute that is still to come."""
+        if grant.request in self._granted:
+            self._granted.remove(grant.request)
+
+    def take_up(self, grant: Grant) -> None:
+        """The Execute has come."""
+        if grant.request:
+            self._granted.append(grant.request)
 
     def let_go(self) -> None:
         """Nothing can claim any more what was granted (something before it failed, or the client left): withdraw it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final, final
 
-from pgmaskproxy.model import Analysis, Decision, NameVerb, Outcome, Refusal, Ruling
+from pgmaskproxy.model import NULL_MASK, Analysis, Decision, Effect, NameVerb, Outcome, Refusal, Ruling
 from pgmaskproxy.session.answers import too_many_names
 from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.flow import Flow
@@ -115,9 +115,9 @@ def _inside(ruling: Ruling) -> Ruling:
 def _joined(outer: Ruling, target: Ruling) -> Ruling:
     """EXECUTE and FETCH do what they name, and what their own arguments do; the stricter decision counts."""
     analysis = _joined_analysis(outer.analysis, target.analysis)
-    return replace(
-        outer, analysis=analysis, decision=_joined_decision(outer.decision, target.decision), runs=target.sql
-    )
+    opaque = bool(outer.analysis.opaque) or bool(outer.analysis.effects - {Effect.READ, Effect.SESSION})
+    decision = _joined_decision(outer.decision, target.decision, opaque_arguments=opaque)
+    return replace(outer, analysis=analysis, decision=decision, runs=target.sql)
 
 
 def _joined_analysis(outer: Analysis, target: Analysis) -> Analysis:
@@ -134,10 +134,15 @@ def _joined_analysis(outer: Analysis, target: Analysis) -> Analysis:
     )
 
 
-def _joined_decision(outer: Decision, target: Decision) -> Decision:
+def _joined_decision(outer: Decision, target: Decision, *, opaque_arguments: bool) -> Decision:
+    masks = target.masks
+    if opaque_arguments and masks is not None:
+        # What goes in may come out: a parameter is a constant to the statement that was prepared.
+        masks = (NULL_MASK,) * len(masks)
     worse = max((outer, target), key=lambda decision: _SEVERITY[decision.outcome])
     return replace(
         target,
+        masks=masks,
         outcome=worse.outcome,
         refusal=worse.refusal,
         reason=worse.reason,

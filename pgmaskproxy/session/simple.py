@@ -13,7 +13,8 @@ from pgmaskproxy.model import NameVerb, Outcome, Refusal, Ruling
 from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.execution import Execution
 from pgmaskproxy.session.flow import Flow, Wait
-from pgmaskproxy.session.holding import Grant, Holding
+from pgmaskproxy.session.grant import Grant
+from pgmaskproxy.session.holding import Holding
 from pgmaskproxy.session.link import IDLE, Link
 from pgmaskproxy.session.naming import Naming
 from pgmaskproxy.session.pipeline import BIND, CLOSE, EXECUTE, PARSE, Exchange

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TypeVar, final
 
 from pgmaskproxy.model import Ruling
+from pgmaskproxy.session.grant import Grant
 from pgmaskproxy.session.pipeline import Exchange
 from pgmaskproxy.wire.frontend import Bind
 
@@ -47,6 +48,8 @@ class Portal:
         """The Describe of this very portal that was sent last; settled or not."""
         self.started = False
         """It was executed before: a suspended portal goes on, and its names keep the meaning they had."""
+        self.grant: Grant | None = None
+        """What a person said yes to when it was bound; good for its first Execute."""
         self.target: Portal | Prepared | None = None
         """What EXECUTE or FETCH named when this portal was bound."""
 
