@@ -59,6 +59,7 @@ REFRESH_SECONDS: Final = 30.0
 CATALOG_SECONDS: Final = 30.0
 WARM_UP: Final = "SELECT 1"
 """Read once before anybody asks: the parsers load much of themselves at their first statement."""
+DEEP_THREADS: Final = 2
 DRAIN_SECONDS: Final = 30.0
 
 
@@ -111,7 +112,7 @@ class Proxy:
         channels = _channels(config)
         bound = bind(config.listen.host, config.listen.port)
         stack.callback(bound.close)
-        self._deep = DeepThread()
+        self._deep = DeepThread(threads=DEEP_THREADS)
         stack.callback(self._deep.close)
         self.audit = stack.enter_context(AuditLog(config.audit.directory, WRITER))
         store = await SqliteStore.open(config.state)

@@ -20,14 +20,19 @@ STACK_BYTES: Final = 64 * 1024 * 1024
 
 @final
 class DeepThread:
-    """One worker thread. `run` from an event loop, `call` from anywhere else; `close` ends it."""
+    """A worker thread, or `threads` of them behind one queue, so that one long statement does not keep all others
+    waiting. `run` from an event loop, `call` from anywhere else; `close` ends it.
 
-    def __init__(self, name: str = "deep") -> None:
+    Few, and for good: libpg_query keeps a pthread key for every thread that ever ran it, and there are 1,024.
+    """
+
+    def __init__(self, name: str = "deep", threads: int = 1) -> None:
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         before = threading.stack_size(STACK_BYTES)
         try:
-            self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
-            self._thread.start()
+            self._threads = [threading.Thread(target=self._serve, name=name, daemon=True) for _ in range(threads)]
+            for thread in self._threads:
+                thread.start()
         finally:
             threading.stack_size(before)
 
@@ -41,8 +46,10 @@ class DeepThread:
 
     def close(self) -> None:
         """Finish what was submitted, and end."""
-        self._work.put(None)
-        self._thread.join()
+        for _ in self._threads:
+            self._work.put(None)
+        for thread in self._threads:
+            thread.join()
 
     def _submit(self, function: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future()

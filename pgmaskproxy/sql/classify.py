@@ -58,6 +58,10 @@ _RELATIONS: Final = frozenset(
 _FALSE: Final = frozenset({"off", "false", "0"})
 
 
+ROW_EXCLUSIVE: Final = 3
+"""The strongest table lock that ordinary statements take."""
+
+
 @dataclass(slots=True)
 class Reading:
     """What a statement turned out to be, besides its facts."""
@@ -90,6 +94,10 @@ class Classifier(Copying):
         if reader is not None:
             return reader(fields)
         self._named_relations(kind, fields)
+        mode = fields.get("mode")
+        if kind == "LockStmt" and not (isinstance(mode, int) and mode <= ROW_EXCLUSIVE):
+            # It stops everybody else's work, and the reading of the catalog (manual, "Table-Level Locks").
+            self.facts.effects.add(Effect.ADMIN)
         return Reading()
 
     def _readers(self) -> Mapping[str, Callable[[Node], Reading]]:

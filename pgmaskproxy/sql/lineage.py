@@ -10,12 +10,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, final
 
+from pgmaskproxy.errors import Unparsable
 from pgmaskproxy.model import ColumnOrigin, Effect, Opaque, Use
-from pgmaskproxy.sql.names import output_name
+from pgmaskproxy.sql.names import has_certain_name, output_name
 from pgmaskproxy.sql.origins import CLEAN, Output, Result, arms, either, row_of
-from pgmaskproxy.sql.scope import NamedQuery, Scope, find_item, local_column, may_be_local
+from pgmaskproxy.sql.scope import Item, NamedQuery, Scope, find_item, local_column, may_be_local
 from pgmaskproxy.sql.sources import Sources, unresolved
 from pgmaskproxy.sql.tree import Node, items, kind_of, mapping, strings, text, unwrap
+
+MAX_COLUMNS: Final = 1664
+"""MaxTupleAttributeNumber: no result has more, and reading one that did would double with every star."""
 
 MAX_ROUNDS: Final = 25
 """Of the fixed point over a recursive WITH; origins only grow, so that few are needed."""
@@ -55,6 +59,8 @@ class Queries(Sources):
             scope = Scope((), parent, ctes)
         elif "valuesLists" in fields:
             result = self._values(fields, scope)
+            # Its own columns are in sight of its ORDER BY, under a name that only a quoted reference has.
+            scope = scope.seeing(Item("*VALUES*", result.outputs, result.more))
         else:
             scope = self.from_clause(items(fields.get("fromClause")), scope)
             result = self.targets(items(fields.get("targetList")), scope)
@@ -84,12 +90,14 @@ class Queries(Sources):
             star = self._star(value, scope)
             if star is None:
                 name = text(target.get("name")) or output_name(value, lambda query: self._first_name(query, scope))
-                written = "name" in target or kind_of(value) == "ColumnRef"
+                written = "name" in target or has_certain_name(value)
                 outputs.append(Output(name, self.origin(value, scope), self.type_of(value, scope), not written))
                 continue
             outputs.extend(star.outputs)
             if star.more is not None:
                 more = star.more if more is None else either(more, star.more)
+        if len(outputs) > MAX_COLUMNS:
+            raise Unparsable(f"target lists can have at most {MAX_COLUMNS} entries", sqlstate="54011")
         if more is not None:
             reason = more.reason if isinstance(more, Opaque) else "a star over columns of unknown number"
             self.facts.give_up(reason)

@@ -74,6 +74,15 @@ def output_name(node: Node, inside: Inside = lambda _: "") -> str:
     return _figure(node, inside)[0] or UNNAMED
 
 
+def has_certain_name(node: Node) -> bool:
+    """Whether the name is written in the expression itself: a column's, a field's or a function's."""
+    kind, fields = unwrap(node)
+    if kind == "A_Indirection":
+        parts = [unwrap(part)[0] for part in items(fields.get("indirection"))]
+        return "String" in parts and "A_Star" not in parts
+    return kind in {"ColumnRef", "FuncCall"}
+
+
 def _figure(node: Node, inside: Inside) -> tuple[str, int]:
     """A name and how strong a hint it is: 2 its own, 1 a type's or CASE, 0 none."""
     kind, fields = unwrap(node)

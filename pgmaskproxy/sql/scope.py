@@ -39,10 +39,20 @@ class Item:
     name_visible: bool = True
     target: bool = False
     """The relation that the statement writes: read only if one of its columns is named."""
+    unsure: ColumnOrigin | None = field(init=False, compare=False, default=None)
+    """What may answer to any name: the columns whose names are guessed."""
+    _places: Mapping[str, tuple[int, ...]] = field(init=False, compare=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        places: dict[str, tuple[int, ...]] = {}
+        for place, output in enumerate(self.outputs):
+            places[output.name] = (*places.get(output.name, ()), place)
+        object.__setattr__(self, "_places", places)
+        object.__setattr__(self, "unsure", guessed(self.outputs))
 
     def column(self, name: str) -> Output | None:
         """The column of that name; None when there is none. An ambiguous one is Opaque, a guessed one any such."""
-        found = [output for output in self.outputs if output.name == name]
+        found = [self.outputs[place] for place in self._places.get(name, ())]
         written = [output for output in found if not output.guessed]
         if len(written) > 1:
             return Output(name, Opaque(f'column reference "{name}" is ambiguous'))
@@ -53,11 +63,6 @@ class Item:
         if name in SYSTEM_COLUMNS and (self.relation is not None and self.relation.kind != "v"):
             return Output(name, CLEAN)
         return None
-
-    @property
-    def unsure(self) -> ColumnOrigin | None:
-        """What may answer to any name: the columns whose names are guessed."""
-        return guessed(self.outputs)
 
     def row(self) -> ColumnOrigin:
         """The whole row as one value."""

@@ -15,7 +15,7 @@ from pgmaskproxy.sql.lineage import Queries
 from pgmaskproxy.sql.origins import CLEAN, Output, Result, columns_of, either
 from pgmaskproxy.sql.scope import Item, NamedQuery, Scope
 from pgmaskproxy.sql.sources import unresolved
-from pgmaskproxy.sql.tree import Node, items, mapping, text, unwrap
+from pgmaskproxy.sql.tree import Node, descend, items, mapping, text, unwrap
 
 Written = dict[str, ColumnOrigin]
 """What flowed into each column that a statement writes, by name."""
@@ -119,13 +119,18 @@ class Writes(Queries):
     def _where(self, fields: Node, scope: Scope) -> None:
         if "whereClause" in fields:
             self.predicate(mapping(fields["whereClause"]), scope, "WHERE", lookup=True, join=True)
-        else:
+        self._selects_rows(fields.get("whereClause"))
+
+    def _selects_rows(self, condition: object) -> None:
+        """A condition that names no column selects no rows: `WHERE true` is as good as none."""
+        if not any(kind in {"ColumnRef", "CurrentOfExpr"} for kind, _ in descend(mapping(condition))):
             self.facts.without_where = True
 
     def _merge_rows(self, fields: Node, scope: Scope, target: Item) -> Result:
         source = self.source(mapping(fields.get("sourceRelation")), scope)
         everything = scope.only(target, *source)
         self.predicate(mapping(fields.get("joinCondition")), everything, "MERGE ON", join=True)
+        self._selects_rows(fields.get("joinCondition"))
         written: Written = {}
         for clause in items(fields.get("mergeWhenClauses")):
             _, action = unwrap(clause)
