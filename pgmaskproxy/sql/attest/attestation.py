@@ -11,7 +11,10 @@ from pgmaskproxy.sql.attest.flows import Column, Flow
 from pgmaskproxy.sql.attest.refusal import Unattestable
 
 MAX_STEPS: Final = 200_000
-"""Expressions and queries visited for one statement. Recursive WITH inside recursive WITH multiplies."""
+"""Nodes visited for one statement, a query counting as many. Recursive WITH inside recursive WITH multiplies."""
+
+QUERY_COST: Final = 25
+ENTRY_COST: Final = 10
 
 
 class Kind(enum.Enum):
@@ -191,9 +194,9 @@ class Findings:
         self.steps = 0
         self._places: dict[int, int] = {}
 
-    def step(self) -> None:
+    def step(self, cost: int = 1) -> None:
         """Count a visit. Raises Unattestable 54001 over `MAX_STEPS`."""
-        self.steps += 1
+        self.steps += cost
         if self.steps > MAX_STEPS:
             raise Unattestable("the server's tree of this statement is too complex", sqlstate="54001")
 

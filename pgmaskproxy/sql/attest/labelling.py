@@ -77,9 +77,13 @@ class Labels:
         pure = output.pure and not output.derived and alike
         return LabelledOutput(Shown.BARE if pure else Shown.MIXED, labels)
 
-    def uses(self, attestation: Attestation) -> tuple[TreeUse, ...]:
-        """The uses of labelled columns, and of columns of unknown relations."""
-        return tuple(use for use in attestation.uses if self.of(use.column) or not self.known(use.column[0]))
+    def uses(self, attestation: Attestation, *, views: bool = True) -> tuple[TreeUse, ...]:
+        """The uses of labelled columns, and of columns of unknown relations; with those inside `views` or without."""
+        return tuple(
+            use
+            for use in attestation.uses
+            if (views or not use.view) and (self.of(use.column) or not self.known(use.column[0]))
+        )
 
     def unknown(self, attestation: Attestation) -> frozenset[int]:
         """Relations that the statement touches and the catalog does not have: read it again, and refuse until then."""
@@ -104,14 +108,16 @@ class Names:
         """Every output's origin; Opaque where the catalog does not have a column."""
         return tuple(self._origin(output) for output in attestation.outputs)
 
-    def uses(self, attestation: Attestation) -> tuple[ColumnUse, ...]:
-        """Every use, a whole row's once for each of its columns, in the order of the tree.
+    def uses(self, attestation: Attestation, *, views: bool = True) -> tuple[ColumnUse, ...]:
+        """Every use, a whole row's once for each of its columns, in the order of the tree; `views` as in Labels.
 
         Equal uses in different places stay apart only where they count: `Use.EQUALITY`. A column without a name in
         the catalog has an empty schema and its OID as its table.
         """
         found: dict[tuple[ColumnUse, int], None] = {}
         for use in attestation.uses:
+            if use.view and not views:
+                continue
             targets = self._refs([use.target]) if use.target is not None else [None]
             place = use.place if use.use is Use.EQUALITY else 0
             for column in self._refs([use.column]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from pgmaskproxy.model import Use
+from pgmaskproxy.sql.attest.attestation import QUERY_COST
 from pgmaskproxy.sql.attest.flows import Flow, either
 from pgmaskproxy.sql.attest.reader import Node, Value
 from pgmaskproxy.sql.attest.refusal import Unattestable
@@ -38,7 +39,7 @@ class Queries(Sources):
         raise NotImplementedError
 
     def query(self, node: Node, parent: Scope | None) -> tuple[Flow, ...]:
-        self.findings.step()
+        self.findings.step(QUERY_COST)
         if self._nesting >= MAX_NESTING:
             raise Unattestable("queries are nested too deeply", sqlstate="54001")
         self._nesting += 1

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from pgmaskproxy.model import Use
+from pgmaskproxy.sql.attest.attestation import ENTRY_COST
 from pgmaskproxy.sql.attest.expressions import Expressions
 from pgmaskproxy.sql.attest.flows import NOTHING, Flow, either
 from pgmaskproxy.sql.attest.reader import Node, Value, text_of
@@ -42,6 +43,7 @@ class Sources(Expressions):
         """The scope of a query, every entry of its range table and every WITH query of it walked."""
         scope = Scope(query, self.shape.nodes(query.fields["rtable"], "RANGETBLENTRY"), parent)
         scope.written = number(query.fields["resultRelation"])
+        self.shape.nodes(query.fields.get("rteperminfos"), "RTEPERMISSIONINFO")
         for node in self.shape.nodes(query.fields["cteList"], "COMMONTABLEEXPR"):
             name = text_of(node.fields["ctename"])
             if name in scope.withs:
@@ -79,6 +81,7 @@ class Sources(Expressions):
         return made
 
     def _entry(self, scope: Scope, entry: Node, at: int) -> Source:
+        self.findings.step(ENTRY_COST)
         fields = entry.fields
         kind = number(field(entry, "rtekind"))
         for name, kinds in _HOLDS.items():
@@ -209,7 +212,7 @@ class Sources(Expressions):
         for name in ("search_clause", "cycle_clause"):
             clause = one.node.fields[name]
             if isinstance(clause, Node):
-                self._clause(clause)
+                self._clause(clause, scope)
         for _ in range(MAX_ROUNDS):
             found = self.query(query, scope)
             if not one.asked:
@@ -226,10 +229,12 @@ class Sources(Expressions):
         one.flows = found
         return found
 
-    def _clause(self, clause: Node) -> None:
-        """SEARCH and CYCLE: the rewriter has put what they do into the query itself; an operator is left."""
+    def _clause(self, clause: Node, scope: Scope) -> None:
+        """SEARCH and CYCLE: the rewriter has put what they do into the query itself; marks and an operator are left."""
         self.shape.check(clause)
         if clause.label == "CTECYCLECLAUSE":
+            for name in ("cycle_mark_value", "cycle_mark_default"):
+                self.gather(clause.fields[name], scope, Use.EXPRESSION, "CYCLE")
             self.findings.running.operators.add(number(clause.fields["cycle_mark_neop"]))
         elif clause.label != "CTESEARCHCLAUSE":
             raise Unattestable("a WITH query with an unknown clause")

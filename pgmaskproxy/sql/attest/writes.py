@@ -87,8 +87,7 @@ class Writes(Queries):
         self._assign(fields["onConflictSet"], scope, table, "ON CONFLICT DO UPDATE", written)
         self.predicate(fields["onConflictWhere"], scope, "ON CONFLICT DO UPDATE WHERE")
         for entry in self.shape.nodes(fields["exclRelTlist"], "TARGETENTRY"):
-            if not isinstance(entry.fields["expr"], Node):
-                raise Unattestable("ON CONFLICT without the row that was proposed")
+            self.value(entry.fields["expr"], scope, "ON CONFLICT")
 
     def _arbiter(self, fields: dict[str, Value], scope: Scope, table: Table, written: Written) -> None:
         """What a conflict is looked for in: named columns, or every column there is a unique index on."""
