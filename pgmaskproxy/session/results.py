@@ -268,6 +268,9 @@ class Results:
         pinned = PINNED.get(message.name)
         if pinned is not None and message.value != pinned:
             raise PeerError(f"{message.name.decode()} is no longer {pinned.decode()}")
+        if message.name == b"search_path":
+            # PostgreSQL 18 says so itself when it moved, whoever moved it.
+            self._link.search_path = None
         if message.name in REPORTED:
             self._link.to_client(message.encode())
 

@@ -218,10 +218,13 @@ class Sources(Expressions):
         more = left_result.more
         if right_result.more is not None:
             more = either(more, right_result.more) if more is not None else right_result.more
-        sides = (*left_result.outputs, *right_result.outputs)
-        unsure = [output for output in sides if output.guessed and (fields.get("isNatural") or output.name in using)]
-        if unsure or (fields.get("isNatural") and more is not None):
-            # Which columns are merged, and so the place of every other, would be a guess.
+        natural = bool(fields.get("isNatural"))
+        unsure = any(_unsure(side, using, natural=natural) for side in (left_result, right_result))
+        if unsure or (natural and more is not None):
+            # Which columns are compared and merged, and so the place of every other, would be a guess.
+            where = "NATURAL JOIN" if natural else "JOIN USING"
+            for side in (left_result, right_result):
+                self.facts.use_all(row_of(side.outputs, side.more), Use.PREDICATE, where)
             more = self.facts.give_up("a join on columns that have no certain name")
             merged, rest = [], ()
         if "quals" in fields:
@@ -253,6 +256,14 @@ class Sources(Expressions):
         self.pair(one.origin, other.origin, "JOIN USING", location if isinstance(location, int) else 0)
         type_oid = one.type_oid if one.type_oid == other.type_oid else None
         return Output(name, either(one.origin, other.origin), type_oid)
+
+
+def _unsure(side: Result, using: tuple[str, ...], *, natural: bool) -> bool:
+    """Whether a guessed name could decide which of a side's columns a join merges."""
+    if not any(output.guessed for output in side.outputs):
+        return False
+    written = {output.name for output in side.outputs if not output.guessed}
+    return natural or not written.issuperset(using)
 
 
 def relation_result(relation: Relation) -> Result:
