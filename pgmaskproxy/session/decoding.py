@@ -9,6 +9,8 @@ from __future__ import annotations
 import struct
 import uuid
 from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import ROUND_DOWN, Decimal, localcontext
 from typing import Final
 
 from pgmaskproxy.model import Parameter
@@ -16,6 +18,42 @@ from pgmaskproxy.wire.frontend import Bind
 
 BOOL, BYTEA, INT8, INT2, INT4, OID, TEXT = 16, 17, 20, 21, 23, 26, 25
 FLOAT4, FLOAT8, UNKNOWN, BPCHAR, VARCHAR, NAME, UUID, JSON = 700, 701, 705, 1042, 1043, 19, 2950, 114
+
+
+DATE, TIMESTAMP, TIMESTAMPTZ, NUMERIC, JSONB = 1082, 1114, 1184, 1700, 3802
+
+_EPOCH: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - PostgreSQL's own epoch; the zone is said where there is one
+
+
+def _date(value: bytes) -> str:
+    days: int = struct.unpack("!i", value)[0]
+    return (_EPOCH + timedelta(days=days)).date().isoformat()
+
+
+def _timestamp(value: bytes) -> str:
+    microseconds: int = struct.unpack("!q", value)[0]
+    return (_EPOCH + timedelta(microseconds=microseconds)).isoformat(sep=" ")
+
+
+def _numeric(value: bytes) -> str:
+    """numeric_send: number of base-10000 digits, weight of the first, sign, display scale, digits."""
+    count, weight, sign, scale = struct.unpack("!HhHH", value[:8])
+    digits: tuple[int, ...] = struct.unpack(f"!{count}H", value[8:])
+    if sign not in (0x0000, 0x4000):
+        return {0xC000: "NaN", 0xD000: "Infinity", 0xF000: "-Infinity"}[sign]
+    if abs(weight) > 1000 or any(digit > 9999 for digit in digits):
+        raise ValueError("not a numeric of ordinary size")
+    with localcontext() as context:
+        context.rounding = ROUND_DOWN  # as numeric_recv cuts digits beyond the display scale
+        context.prec = 4 * (count + abs(weight)) + scale + 8
+        number = sum((Decimal(digit).scaleb(4 * (weight - place)) for place, digit in enumerate(digits)), Decimal())
+        return f"{'-' if sign else ''}{number:.{scale}f}"
+
+
+def _jsonb(value: bytes) -> str:
+    if value[:1] != b"\x01":
+        raise ValueError("not version 1 of jsonb's binary format")
+    return value[1:].decode("utf-8")
 
 
 def _utf8(value: bytes) -> str:
@@ -41,6 +79,11 @@ _DECODERS: Final[dict[int, Callable[[bytes], str]]] = {
     NAME: _utf8,
     UNKNOWN: _utf8,
     JSON: _utf8,
+    JSONB: _jsonb,
+    DATE: _date,
+    TIMESTAMP: _timestamp,
+    TIMESTAMPTZ: lambda value: _timestamp(value) + "+00",
+    NUMERIC: _numeric,
 }
 
 
@@ -68,7 +111,7 @@ def _decode(value: bytes, type_oid: int, code: int) -> str:
     if decoder is not None:
         try:
             return decoder(value)
-        except (struct.error, UnicodeDecodeError, ValueError, KeyError):
+        except (struct.error, ValueError, KeyError, OverflowError, ArithmeticError):
             # Not what its type says; the server will refuse it. Shown as the bytes it is.
             return "\\x" + value.hex()
     return "\\x" + value.hex()

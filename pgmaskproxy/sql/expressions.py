@@ -162,6 +162,11 @@ class Expressions(ABC):
         match kind:
             case "":
                 return CLEAN
+            case "NullTest" if (column := self.bare(mapping(fields.get("arg")), scope)) is not None and isinstance(
+                column.origin, Columns
+            ):
+                self.facts.use_all(column.origin, Use.NULL_TEST, where, _at(fields))
+                return CLEAN
             case "ColumnRef":
                 return self._column(node, fields, scope, use, where)
             case "FuncCall":
@@ -374,11 +379,6 @@ class Expressions(ABC):
             for argument in items(fields.get("args")):
                 self.predicate(argument, scope, where, lookup=lookup and conjunction, join=join and conjunction)
             return
-        if kind == "NullTest":
-            column = self.bare(mapping(fields.get("arg")), scope)
-            if column is not None and isinstance(column.origin, Columns):
-                self.facts.use_all(column.origin, Use.NULL_TEST, where, _at(fields))
-                return
         if kind == "A_Expr" and (lookup or join) and self._equality(fields, scope, where, lookup=lookup, join=join):
             return
         self.value(node, scope, Use.PREDICATE, where)

@@ -21,6 +21,8 @@ from pgmaskproxy.sql.tree import Node, items, kind_of, mapping, strings, text, u
 MAX_COLUMNS: Final = 1664
 """MaxTupleAttributeNumber: no result has more, and reading one that did would double with every star."""
 
+MAX_CTES: Final = 1000
+
 MAX_ROUNDS: Final = 25
 """Of the fixed point over a recursive WITH; origins only grow, so that few are needed."""
 
@@ -239,6 +241,8 @@ class Queries(Sources):
         nodes = [unwrap(node)[1] for node in items(clause.get("ctes"))]
         if not nodes:
             return ctes
+        if len(nodes) > MAX_CTES:
+            raise Unparsable(f"at most {MAX_CTES} WITH queries can stand in one list", sqlstate="54001")
         known: dict[str, NamedQuery] = dict(ctes)
         recursive = bool(clause.get("recursive"))
         made: list[With] = []

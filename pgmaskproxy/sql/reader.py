@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from pgmaskproxy.errors import Unparsable
 from pgmaskproxy.model import Analysis, ColumnOrigin, Effect, Opaque
@@ -33,6 +34,10 @@ class ReadStatement:
     analysis: Analysis
 
 
+MAX_STATEMENTS: Final = 1000
+"""In one text: each is read by itself, and others wait meanwhile."""
+
+
 def read(sql: str, catalog: Catalog, search_path: tuple[str, ...]) -> tuple[ReadStatement, ...]:
     """Every statement of `sql`, none for a text without one.
 
@@ -40,7 +45,10 @@ def read(sql: str, catalog: Catalog, search_path: tuple[str, ...]) -> tuple[Read
     Raises Unparsable (42601, 54000, 54001, 22021), and nothing else.
     """
     try:
-        return tuple(ReadStatement(raw.text, raw.offset, analyse(raw, catalog, search_path)) for raw in parse(sql))
+        found = parse(sql)
+        if len(found) > MAX_STATEMENTS:
+            raise Unparsable(f"at most {MAX_STATEMENTS} statements can be sent in one query", sqlstate="54000")
+        return tuple(ReadStatement(raw.text, raw.offset, analyse(raw, catalog, search_path)) for raw in found)
     except RecursionError as error:
         raise Unparsable("statement is nested too deeply", sqlstate="54001") from error
 

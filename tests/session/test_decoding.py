@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import struct
 import uuid
+from datetime import date
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg.types.datetime import DateBinaryDumper
+from psycopg.types.numeric import DecimalBinaryDumper
 
 from pgmaskproxy.model import Parameter
 from pgmaskproxy.session import decoding
@@ -85,3 +89,25 @@ def test_formats_are_none_one_or_one_each(formats: tuple[int, ...], expected: st
 def test_two_values_of_a_format_never_look_the_same(left: bytes, right: bytes, type_oid: int) -> None:
     if left != right:
         assert words(left, type_oid, 1) != words(right, type_oid, 1)
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-(10**12), max_value=10**12))
+def test_numeric_is_what_psycopg_sends(number: Decimal) -> None:
+    sent = bytes(DecimalBinaryDumper(Decimal).dump(number) or b"")
+    shown = words(sent, decoding.NUMERIC, 1)
+    assert shown is not None
+    assert Decimal(shown) == number
+
+
+@given(st.dates())
+def test_a_date_is_what_psycopg_sends(day: date) -> None:
+    assert words(bytes(DateBinaryDumper(date).dump(day) or b""), decoding.DATE, 1) == day.isoformat()
+
+
+def test_what_is_no_value_of_its_type_is_shown_as_bytes() -> None:
+    assert words(b"\x02{}", decoding.JSONB, 1) == "\\x027b7d"
+    assert words(b'\x01{"a":1}', decoding.JSONB, 1) == '{"a":1}'
+    assert words(struct.pack("!i", 2**31 - 1), decoding.DATE, 1) == "\\x7fffffff"
+    assert words(struct.pack("!q", 86_400_000_000), decoding.TIMESTAMPTZ, 1) == "2000-01-02 00:00:00+00"
+    assert words(struct.pack("!HhHH", 0, 0, 0xC000, 0), decoding.NUMERIC, 1) == "NaN"
+    assert words(struct.pack("!HhHHH", 1, 30000, 0, 0, 1), decoding.NUMERIC, 1) == "\\x00017530000000000001"

@@ -64,9 +64,14 @@ def test_no_equality(condition: str, catalog: Catalog) -> None:
     assert uses(f"SELECT id FROM customers WHERE {condition}", catalog) == {Use.PREDICATE}
 
 
-@pytest.mark.parametrize("condition", ["lower(ssn) IS NULL", "(customers) IS NULL", "ssn IS TRUE", "ssn ISNULL = true"])
+@pytest.mark.parametrize("condition", ["lower(ssn) IS NULL", "(customers) IS NULL", "ssn IS TRUE"])
 def test_no_null_test(condition: str, catalog: Catalog) -> None:
     assert uses(f"SELECT id FROM customers WHERE {condition}", catalog) == {Use.PREDICATE}
+
+
+def test_a_null_test_is_one_wherever_it_stands(catalog: Catalog) -> None:
+    assert uses("SELECT sum(CASE WHEN ssn IS NULL THEN 1 ELSE 0 END) FROM customers", catalog) == {Use.NULL_TEST}
+    assert uses("SELECT id FROM customers WHERE ssn ISNULL = true", catalog) == {Use.NULL_TEST}
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,13 @@
 """An attestation in the words that policy reads: which labels reach which output, and by which names.
 
 Labels come closed over the catalog (`sql/closure`), by relation OID and column number; a whole row has all of its
-relation's. A relation that the catalog does not have yet is unknown, and what comes from it is not shown.
+relation's. A column that the catalog does not have yet is unknown, and what comes from it is not shown.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -30,7 +30,7 @@ class Shown(enum.Enum):
     DERIVED = "derived"
     """Computed from a labelled column, or a row that has one: never shown."""
     UNKNOWN = "unknown"
-    """Something in it is of a relation that the catalog does not have."""
+    """Something in it is a column that the catalog does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,31 +43,35 @@ class LabelledOutput:
 
 @final
 class Labels:
-    """The labels of columns, and which relations are known at all. Built once per epoch of catalog and policy."""
+    """The labels of columns, and which columns are known at all. Built once per epoch of catalog and policy."""
 
-    __slots__ = ("_columns", "_known", "_rows")
+    __slots__ = ("_columns", "_labels", "_relations", "_rows")
 
-    def __init__(self, columns: Mapping[Column, frozenset[str]], known: frozenset[int]) -> None:
-        self._columns = dict(columns)
-        self._known = known
+    def __init__(
+        self, labels: Mapping[Column, frozenset[str]], columns: Collection[Column], relations: frozenset[int]
+    ) -> None:
+        """`columns` and `relations` are all that the catalog has (`Catalog.column_refs`, `.relation_oids`)."""
+        self._labels = dict(labels)
+        self._columns = columns
+        self._relations = relations
         self._rows: dict[int, frozenset[str]] = {}
-        for (oid, _), labels in columns.items():
-            self._rows[oid] = self._rows.get(oid, _NONE) | labels
+        for (oid, _), its in labels.items():
+            self._rows[oid] = self._rows.get(oid, _NONE) | its
 
     def of(self, column: Column) -> frozenset[str]:
         """A column's labels; a whole row's are those of all its columns, a system column has none."""
         oid, number = column
-        return self._rows.get(oid, _NONE) if number == 0 else self._columns.get(column, _NONE)
+        return self._rows.get(oid, _NONE) if number == 0 else self._labels.get(column, _NONE)
 
-    def known(self, oid: int) -> bool:
-        """Whether the catalog has this relation."""
-        return oid in self._known
+    def known(self, column: Column) -> bool:
+        """Whether the catalog has this column: one that was added since it was read has labels nobody knows."""
+        return column in self._columns or (column[1] <= 0 and column[0] in self._relations)
 
     def output(self, output: Output) -> LabelledOutput:
         """What one output is."""
         everything = output.bare | output.derived
         labels = _NONE.union(*(self.of(column) for column in everything))
-        if not all(self.known(oid) for oid, _ in everything):
+        if not all(self.known(column) for column in everything):
             return LabelledOutput(Shown.UNKNOWN, labels)
         if not labels:
             return LabelledOutput(Shown.CLEAN)
@@ -78,17 +82,17 @@ class Labels:
         return LabelledOutput(Shown.BARE if pure else Shown.MIXED, labels)
 
     def uses(self, attestation: Attestation, *, views: bool = True) -> tuple[TreeUse, ...]:
-        """The uses of labelled columns, and of columns of unknown relations; with those inside `views` or without."""
+        """The uses of labelled columns, and of unknown ones; with those inside `views` or without."""
         return tuple(
             use
             for use in attestation.uses
-            if (views or not use.view) and (self.of(use.column) or not self.known(use.column[0]))
+            if (views or not use.view) and (self.of(use.column) or not self.known(use.column))
         )
 
     def unknown(self, attestation: Attestation) -> frozenset[int]:
         """Relations that the statement touches and the catalog does not have: read it again, and refuse until then."""
         touched = attestation.reads | attestation.locks | {oid for oid, _ in attestation.writes}
-        return frozenset(oid for oid in touched if not self.known(oid))
+        return frozenset(oid for oid in touched if oid not in self._relations)
 
 
 @final
