@@ -141,8 +141,9 @@ class Expressions(ABC):
                     flow = self.column(value, scope)
                     self.findings.use_all(flow, _of_row(use) if flow.row is not None else use, where)
                     found |= flow.columns
-                else:
-                    self.shape.check(value)
+                    continue
+                self.shape.check(value)
+                if value.label != "NULLTEST" or not self._null_test(value, scope, where):
                     self._visit(value, walk, use, where)
         return computed(found)
 
@@ -287,8 +288,6 @@ class Expressions(ABC):
                 if term.label == "BOOLEXPR":
                     top = top and term.fields["boolop"] == "and"
                     pending.extend((argument, top) for argument in reversed(members(term.fields["args"])))
-                    continue
-                if term.label == "NULLTEST" and self._null_test(term, scope, where):
                     continue
                 if term.label == "OPEXPR" and top and self._equality(term, scope, where, lookup=lookup, join=join):
                     continue

@@ -9,9 +9,6 @@ from pgmaskproxy.sql.attest.attestation import Attestation, Output, TreeUse
 from pgmaskproxy.sql.attest.labelling import LabelledOutput, Labels, Names, Shown
 
 SSN, EMAIL, NAME = (1, 2), (1, 3), (1, 1)
-LABELS = Labels(
-    {SSN: frozenset({"ssn"}), EMAIL: frozenset({"email"}), (2, 1): frozenset({"ssn"})}, frozenset({1, 2, 3})
-)
 REFS = {
     NAME: ColumnRef("s", "people", "name"),
     SSN: ColumnRef("s", "people", "ssn"),
@@ -19,6 +16,11 @@ REFS = {
     (2, 1): ColumnRef("s", "old", "ssn"),
 }
 NAMES = Names(REFS)
+LABELS = Labels(
+    {SSN: frozenset({"ssn"}), EMAIL: frozenset({"email"}), (2, 1): frozenset({"ssn"})},
+    REFS.keys(),
+    frozenset({1, 2, 3}),
+)
 
 
 def bare(*columns: tuple[int, int], pure: bool = True) -> Output:
@@ -45,6 +47,7 @@ def bare(*columns: tuple[int, int], pure: bool = True) -> Output:
         (Output(frozenset({(3, 0)}), whole_row=True), Shown.CLEAN, set()),
         (Output(frozenset({SSN}), pure=True, whole_row=True), Shown.DERIVED, {"ssn"}),
         (bare((9, 1)), Shown.UNKNOWN, set()),
+        (bare((1, 4)), Shown.UNKNOWN, set()),
         (bare(SSN, (9, 1)), Shown.UNKNOWN, {"ssn"}),
         (Output(derived=frozenset({(9, 0)})), Shown.UNKNOWN, set()),
     ],
@@ -54,9 +57,9 @@ def test_outputs(output: Output, shown: Shown, labels: set[str]) -> None:
 
 
 def test_uses_of_labelled_and_of_unknown_columns() -> None:
-    uses = tuple(TreeUse(column, Use.PREDICATE, "WHERE") for column in (NAME, SSN, (1, 0), (3, 0), (9, 1)))
+    uses = tuple(TreeUse(column, Use.PREDICATE, "WHERE") for column in (NAME, SSN, (1, 0), (3, 0), (9, 1), (1, 7)))
     found = LABELS.uses(Attestation("SELECT", uses=uses))
-    assert [use.column for use in found] == [SSN, (1, 0), (9, 1)]
+    assert [use.column for use in found] == [SSN, (1, 0), (9, 1), (1, 7)]
 
 
 def test_what_a_view_does_itself_can_be_left_out() -> None:
