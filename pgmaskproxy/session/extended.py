@@ -87,14 +87,16 @@ class Extended:
         if judged.decision.outcome is Outcome.DENY and refusal is not None:
             return self._execution.refuse(refusal, judged, judged.sql, offset=judged.offset)
         grant: Grant | None = None
-        if judged.decision.outcome is Outcome.HOLD and not self._naming.goes_by_name(judged):
+        by_name = self._naming.goes_by_name(judged) or self._naming.prepares(judged)
+        if judged.decision.outcome is Outcome.HOLD and not by_name:
             # Before Bind: the server plans then, and planning runs functions.
             grant = yield from self._ask(prepared, message)
             if grant is None:
                 return None
         portal = Portal(message.portal, prepared, message, link.generation, holdable=False)
         portal.target = self._naming.target(prepared.ruling)
-        portal.grant = grant
+        if grant is not None:
+            self._holding.put_by(grant, portal)
         exchange = self._bind_exchange(prepared.ruling, forward=True)
         exchange.undo = link.names.bind(portal)
         link.send(message.encode(), exchange)
@@ -123,16 +125,15 @@ class Extended:
         portal = link.names.portals.get(message.portal)
         if portal is None:
             return self._execution.refuse(no_such_portal(message.portal), None, "")
+        grant = self._holding.take_up(portal)
+        serial = grant.serial if grant is not None else None
         ruling = yield from self._effective(portal)
         if isinstance(ruling, Refusal):
-            return self._execution.refuse(ruling, portal.prepared.ruling, portal.prepared.ruling.sql)
+            return self._execution.refuse(ruling, portal.prepared.ruling, portal.prepared.ruling.sql, serial=serial)
         refusal = ruling.decision.refusal
         if ruling.decision.outcome is Outcome.DENY and refusal is not None:
-            return self._execution.refuse(refusal, ruling, ruling.sql, offset=ruling.offset)
-        grant, portal.grant = portal.grant, None
-        if grant is not None:
-            self._holding.take_up(grant)
-        elif ruling.decision.outcome is Outcome.HOLD:
+            return self._execution.refuse(refusal, ruling, ruling.sql, offset=ruling.offset, serial=serial)
+        if grant is None and ruling.decision.outcome is Outcome.HOLD:
             asked = yield from self._hold(portal, ruling)
             if asked is None:
                 return None
@@ -192,10 +193,10 @@ class Extended:
         if isinstance(asked, Grant):
             # Policy may have moved while it was held.
             again = yield from self._naming.current(prepared, open_portal=False)
-            if isinstance(again, Ruling) and again.decision.outcome is not Outcome.DENY:
-                self._holding.put_by(asked)
+            moved = again if isinstance(again, Refusal) else again.decision.refusal or self._holding.moved(asked, again)
+            if moved is None:
                 return asked
-            asked = again if isinstance(again, Refusal) else again.decision.refusal
+            asked = moved
         if asked is not None:
             self._execution.refuse(asked, prepared.ruling, ruling.sql, serial=serial)
         return None
@@ -204,6 +205,10 @@ class Extended:
         """Hold EXECUTE and FETCH when they run, as only then it is known what; then bind again what the idle
         upstream forgot. A query was held when it was bound."""
         link = self._link
+        if portal.bind is None:
+            return Refusal(
+                "42501", "permission denied by policy", detail="The policy changed after this cursor was declared."
+            )
         if not self._naming.goes_by_name(ruling) and not portal.started:
             return Refusal(
                 "42501",
@@ -217,10 +222,6 @@ class Extended:
                 "permission denied by policy",
                 detail="An approval covers one execution, and this portal was executed before.",
                 hint="Fetch all rows in one Execute.",
-            )
-        if portal.bind is None:
-            return Refusal(
-                "42501", "permission denied by policy", detail="The policy changed after this cursor was declared."
             )
         if link.names.statements.get(portal.statement.name) is not portal.statement:
             # It is described, and bound again, by name: another statement of that name would run instead.

@@ -23,6 +23,7 @@ from pgmaskproxy.session.grant import Grant
 from pgmaskproxy.session.link import IDLE, Link
 from pgmaskproxy.session.pipeline import CLOSE, DESCRIBE, PARSE, Exchange
 from pgmaskproxy.session.scrub import passes
+from pgmaskproxy.session.statements import Portal
 from pgmaskproxy.wire.backend import Field
 from pgmaskproxy.wire.frontend import Bind, Close, Describe, Parse
 
@@ -41,7 +42,9 @@ class Holding:
         """The request that is open now, if any: what a hang-up withdraws."""
         self.ticket = 0
         self._granted: list[str] = []
-        """Approved, and not claimed yet."""
+        """Approved, and not claimed yet: the flow that will claim them is running."""
+        self._kept: list[Portal] = []
+        """Bound after a yes, and not executed yet."""
 
     def hold(
         self, ruling: Ruling, serial: int, *, name: bytes | None, bind: Bind | None, attest: bool = True
@@ -85,19 +88,12 @@ class Holding:
         self, grant: Grant, ruling: Ruling, fields: tuple[Field, ...], shown: tuple[Mask | None, ...]
     ) -> Flow[Refusal | None]:
         """Claim the one execution granted: same statement, same shape, same policy, or not at all."""
-        if (
-            ruling.decision.policy_version != grant.policy_version
-            or self._asking.bound_to(ruling) != grant.statement
-            or not (grant.fields is None or same_shape(fields, grant.fields))
-        ):
-            return Refusal(
-                "42501",
-                "what was approved is not what would run",
-                detail=f"Request {grant.request}: policy, a definition or the search_path changed since it was asked.",
-                hint="Run the statement again to ask for approval of what it means now.",
-            )
+        moved = self.moved(grant, ruling)
+        if moved is not None or not (grant.fields is None or same_shape(fields, grant.fields)):
+            return moved or _not_approved(grant)
         ticket = self._link.ticket()
-        self.put_by(grant)
+        if grant.request in self._granted:
+            self._granted.remove(grant.request)
         self._link.commands.append(
             Release(ticket, grant.serial, grant.request, ruling, grant.statement, grant.parameters, shown)
         )
@@ -105,21 +101,45 @@ class Holding:
         assert isinstance(answer, Released)
         return answer.refusal
 
-    def put_by(self, grant: Grant) -> None:
-        """It is kept with a portal, for the Execute that is still to come."""
+    def moved(self, grant: Grant, ruling: Ruling) -> Refusal | None:
+        """Whether this is another statement, or under another policy, than was approved."""
+        if ruling.decision.policy_version == grant.policy_version and self._asking.bound_to(ruling) == grant.statement:
+            return None
+        return _not_approved(grant)
+
+    def put_by(self, grant: Grant, portal: Portal) -> None:
+        """It is kept with the portal, for the Execute that is still to come."""
+        portal.grant = grant
         if grant.request in self._granted:
             self._granted.remove(grant.request)
+            self._kept.append(portal)
 
-    def take_up(self, grant: Grant) -> None:
-        """The Execute has come."""
-        if grant.request:
-            self._granted.append(grant.request)
+    def take_up(self, portal: Portal) -> Grant | None:
+        """The Execute has come: what it does not claim, it lets go."""
+        grant, portal.grant = portal.grant, None
+        if portal in self._kept:
+            self._kept.remove(portal)
+            if grant is not None:
+                self._granted.append(grant.request)
+        return grant
 
     def let_go(self) -> None:
         """Nothing can claim any more what was granted (something before it failed, or the client left): withdraw it."""
         for request in self._granted:
             self._link.commands.append(WithdrawHold(0, request, cancelled=False))
         self._granted.clear()
+
+    def let_go_of_lost(self) -> None:
+        """The same for portals that are gone: closed, bound anew, or ended with their transaction."""
+        for portal in [p for p in self._kept if self._link.names.portals.get(p.name) is not p]:
+            self.take_up(portal)
+            self.let_go()
+
+    def let_go_of_all(self) -> None:
+        """The session ends."""
+        for portal in list(self._kept):
+            self.take_up(portal)
+        self.let_go()
 
     def _describe(self, ruling: Ruling, name: bytes | None) -> Flow[Exchange]:
         """The statement's own shape and parameter types, from the server, without binding or running it."""
@@ -156,6 +176,15 @@ class Holding:
             else:
                 assert isinstance(answer, HoldEnded)
                 return answer.refusal
+
+
+def _not_approved(grant: Grant) -> Refusal:
+    return Refusal(
+        "42501",
+        "what was approved is not what would run",
+        detail=f"Request {grant.request}: policy, a definition or the search_path changed since it was asked.",
+        hint="Run the statement again to ask for approval of what it means now.",
+    )
 
 
 def same_shape(now: tuple[Field, ...], then: tuple[Field, ...]) -> bool:

@@ -44,6 +44,11 @@ class Naming:
         names = ruling.analysis.names
         return names is not None and names.verb in (NameVerb.EXECUTE, NameVerb.FETCH, NameVerb.MOVE)
 
+    def prepares(self, ruling: Ruling) -> bool:
+        """PREPARE itself runs nothing, and is not held: every EXECUTE of it is."""
+        names = ruling.analysis.names
+        return names is not None and names.verb is NameVerb.PREPARE
+
     def effective(self, ruling: Ruling, bound: Portal | Prepared | None = None) -> Flow[Ruling | Refusal]:
         """The ruling that decides. `bound` is the target found at Bind: another one by now is refused."""
         names = ruling.analysis.names
@@ -51,8 +56,8 @@ class Naming:
             return ruling
         if names.verb in (NameVerb.PREPARE, NameVerb.DECLARE) and self._link.names.full:
             return too_many_names()
-        if names.verb is NameVerb.PREPARE and ruling.decision.outcome is Outcome.HOLD:
-            # It runs nothing yet; every EXECUTE of it is held, on the terms that stay in the decision.
+        if self.prepares(ruling) and ruling.decision.outcome is Outcome.HOLD:
+            # The terms stay in the decision, for EXECUTE.
             return replace(ruling, decision=replace(ruling.decision, outcome=Outcome.ALLOW))
         if not self.goes_by_name(ruling):
             return ruling

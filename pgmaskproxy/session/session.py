@@ -135,6 +135,7 @@ class Session:
             self._withdraw()
             self._fatal(event.refusal, event.refusal.message)
         self._pump()
+        self._frontend.holding.let_go_of_lost()
 
     def _client_data(self, data: bytes) -> None:
         if self._startup is not None:
@@ -275,7 +276,8 @@ class Session:
         holding = self._frontend.holding
         if self.held:
             self._link.commands.append(WithdrawHold(holding.ticket, holding.request, cancelled=False))
-        holding.let_go()
+            self._wait = None
+        holding.let_go_of_all()
 
     def _fatal(self, refusal: Refusal, reason: str, *, alarm: bool = False) -> None:
         if not self._results.within_row:
@@ -283,6 +285,7 @@ class Session:
         self._close(reason, alarm=alarm)
 
     def _close(self, reason: str, *, alarm: bool = False) -> None:
+        self._withdraw()
         if self._established:
             self._link.to_server(Terminate().encode())
         self._link.commands.append(Close(reason, alarm))

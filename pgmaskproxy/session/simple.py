@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import final
 
-from pgmaskproxy.model import NameVerb, Outcome, Refusal, Ruling
+from pgmaskproxy.model import Outcome, Refusal, Ruling
 from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.execution import Execution
 from pgmaskproxy.session.flow import Flow, Wait
@@ -69,7 +69,7 @@ class Simple:
         for number, ruling in enumerate(rulings):
             if (
                 ruling.decision.outcome is not Outcome.HOLD
-                or self._prepares(ruling)
+                or self._naming.prepares(ruling)
                 or self._naming.goes_by_name(ruling)
             ):
                 continue
@@ -135,7 +135,7 @@ class Simple:
         ruling = yield from self._asking.fresh(judged)
         if isinstance(ruling, Refusal):
             return ruling
-        if ruling.analysis.parameters and not self._prepares(ruling):
+        if ruling.analysis.parameters and not self._naming.prepares(ruling):
             return Refusal("42P02", "there is no parameter $1")
         ruling = yield from self._naming.effective(ruling)
         if isinstance(ruling, Refusal):
@@ -162,10 +162,6 @@ class Simple:
             return
         self._hidden(b"ROLLBACK")
         link.sync(forward=True)
-
-    def _prepares(self, ruling: Ruling) -> bool:
-        names = ruling.analysis.names
-        return names is not None and names.verb is NameVerb.PREPARE
 
     def _hidden(self, sql: bytes) -> None:
         """A statement of our own around the client's; if it fails (a deferred constraint), the client hears it."""

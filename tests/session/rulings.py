@@ -97,6 +97,8 @@ def _ruling(words: Sequence[str], sql: str, offset: int, statement: Statement) -
         verb = NameVerb(first)
         all_of_them = argument in {"", "*"}
         names = NameUse(verb, None if all_of_them else argument, holdable="holdable" in options)
+    if "writes" in options:
+        effects |= {Effect.WRITE}
     settings: tuple[Setting, ...] = ()
     if first == "set":
         name, _, value = argument.partition(":")
@@ -111,6 +113,7 @@ def _ruling(words: Sequence[str], sql: str, offset: int, statement: Statement) -
         names=names,
         copy=CopyShape(first == "copyout", True, f"SELECT {columns} COLUMNS", columns) if copies else None,
         settings=settings,
+        opaque="f()" if "opaque" in options else "",
         transaction=transaction,
         parameters=int(options.get("parameters", 0)),
         moves_names=transaction is not None or first in _MOVING or "moves" in options,

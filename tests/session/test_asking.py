@@ -415,8 +415,11 @@ def test_a_statement_is_judged_under_the_search_path_it_is_bound_under() -> None
         <= Path "pg_catalog" "s1" / ReadyForQuery I
         ?? Judge "SELECT ssn FROM customers" path=pg_catalog,s1
         !! read deny
-        => Bind "p" "s" / Sync
-        >> Execute "p"
+        -- RecordRefusal #2 42501 "SELECT ssn FROM customers"
+        => Parse "~refused" "refused by pgmaskproxy" / Sync
+        <= ErrorResponse 42601 "syntax error" / ReadyForQuery I
+        << ErrorResponse 42501 "permission denied by policy" F="policy.yaml" L="7" R="no-secrets"
+        << ReadyForQuery I
         """,
         before=PREPARED,
     )

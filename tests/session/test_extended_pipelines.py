@@ -68,18 +68,42 @@ def test_a_denied_statement_is_refused_at_parse_in_the_middle_of_a_pipeline() ->
     )
 
 
-def test_a_statement_that_policy_came_to_deny_is_refused_at_execute() -> None:
+def test_a_statement_that_policy_came_to_deny_is_refused_at_bind() -> None:
+    """Before the server plans it, which runs functions."""
     play(
         """
         !! epoch 2
-        >> Bind "" "s" / Execute "" / Sync
+        >> Bind "" "s"
         ?? Judge "SELECT ssn FROM customers"
         !! read deny epoch=2
-        => Bind "" "s"
+        -- RecordRefusal #1 42501 "SELECT ssn FROM customers"
+        => Parse "~refused" "refused by pgmaskproxy"
+        <= ErrorResponse 42601 "syntax error"
+        << ErrorResponse 42501 "permission denied by policy" F="policy.yaml" L="7" R="no-secrets"
+        >> Describe P "" / Execute "" / Sync
+        => Sync
+        <= ReadyForQuery I
+        << ReadyForQuery I
+        """,
+        before=PREPARED,
+    )
+
+
+def test_a_statement_that_policy_came_to_deny_after_bind_is_refused_at_execute() -> None:
+    play(
+        """
+        >> Bind "" "s" / Flush
+        => Bind "" "s" / Flush
+        <= BindComplete
+        << BindComplete
+        !! epoch 2
+        >> Execute "" / Sync
+        ?? Judge "SELECT ssn FROM customers"
+        !! read deny epoch=2
         -- RecordRefusal #1 42501 "SELECT ssn FROM customers"
         => Parse "~refused" "refused by pgmaskproxy" / Sync
-        <= BindComplete / ErrorResponse 42601 "syntax error" / ReadyForQuery I
-        << BindComplete / ErrorResponse 42501 "permission denied by policy" F="policy.yaml" L="7" R="no-secrets"
+        <= ErrorResponse 42601 "syntax error" / ReadyForQuery I
+        << ErrorResponse 42501 "permission denied by policy" F="policy.yaml" L="7" R="no-secrets"
         << ReadyForQuery I
         """,
         before=PREPARED,

@@ -77,37 +77,6 @@ def test_ticks_honour_client_min_messages_and_the_first_notice_does_not() -> Non
     )
 
 
-def test_extended_it_is_held_at_execute_with_its_parameters_and_bound_again() -> None:
-    play(
-        r"""
-        >> Parse "" "DELETE FROM customers WHERE id = $1" / Bind "" "" "7" / Describe P "" / Execute "" / Sync
-        ?? Judge "DELETE FROM customers WHERE id = $1"
-        !! delete hold parameters=1
-        => Parse "" "DELETE FROM customers WHERE id = $1" / Bind "" "" "7" / Describe P "" / Flush
-        <= ParseComplete / BindComplete / NoData
-        << ParseComplete / BindComplete / NoData
-        => Describe S "" / Flush
-        <= ParameterDescription 23 / NoData
-        => Sync
-        <= ReadyForQuery I
-        ?? Hold #1 "DELETE FROM customers WHERE id = $1" $1="7" reason=INC-1
-        !! opened apr_1
-        << NoticeResponse 00000 "statement is held for approval (request apr_1, 0s elapsed)" ...
-        !! approved
-        => Bind "" "" "7" / Describe P "" / Flush
-        <= BindComplete / NoData
-        ?? Release #1 apr_1 "DELETE FROM customers WHERE id = $1" shows nothing
-        !! released
-        ?? RecordExecution #1 "DELETE FROM customers WHERE id = $1" shows nothing request=apr_1
-        !! recorded
-        => Execute "" / Sync
-        <= CommandComplete "DELETE 1" / ReadyForQuery I
-        -- RecordOutcome #1 "DELETE 1" rows=0 cells=0 size=0
-        << CommandComplete "DELETE 1" / ReadyForQuery I
-        """
-    )
-
-
 def test_a_rejection_is_an_error_and_the_session_goes_on() -> None:
     play(
         """
@@ -178,11 +147,12 @@ def test_a_shutdown_withdraws_it() -> None:
     )
 
 
-def test_the_server_going_away_ends_the_session() -> None:
+def test_the_server_going_away_withdraws_it_and_ends_the_session() -> None:
     play(
         """
         <=
         << ErrorResponse FATAL 08006 "the upstream server closed the connection unexpectedly"
+        -- WithdrawHold apr_1
         => Terminate
         -- Close "the server closed the connection"
         """,
@@ -251,30 +221,6 @@ def test_another_shape_than_was_approved_does_not_run() -> None:
     )
 
 
-def test_the_format_is_not_the_shape() -> None:
-    play(
-        """
-        >> Parse "" "SELECT ssn FROM customers" / Bind "" "" out=1 / Execute "" / Sync
-        ?? Judge "SELECT ssn FROM customers"
-        !! read hold masks=ssn
-        => Parse "" "SELECT ssn FROM customers" / Bind "" "" out=1 / Flush
-        <= ParseComplete / BindComplete
-        << ParseComplete / BindComplete
-        => Describe S "" / Flush
-        <= ParameterDescription / RowDescription ssn=1.3
-        => Sync
-        <= ReadyForQuery I
-        ?? Hold #1 "SELECT ssn FROM customers" columns=ssn reason=INC-1
-        !! approved
-        => Bind "" "" out=1 / Describe P "" / Flush
-        <= BindComplete / RowDescription ssn=1.3/1
-        ?? Release #1 - "SELECT ssn FROM customers" shows ssn:redact
-        !! released
-        ?? RecordExecution #1 "SELECT ssn FROM customers" shows ssn:redact
-        """
-    )
-
-
 def test_a_policy_that_changed_meanwhile_refuses_what_was_approved() -> None:
     play(
         """
@@ -292,34 +238,6 @@ def test_a_policy_that_changed_meanwhile_refuses_what_was_approved() -> None:
         << ReadyForQuery I
         """,
         before=HELD,
-    )
-
-
-def test_a_policy_that_came_to_deny_refuses_what_was_approved_extended_too() -> None:
-    play(
-        """
-        >> Parse "" "DELETE FROM customers" / Bind "" "" / Execute "" / Sync
-        ?? Judge "DELETE FROM customers"
-        !! delete hold
-        => Parse "" "DELETE FROM customers" / Bind "" "" / Flush
-        <= ParseComplete / BindComplete
-        << ParseComplete / BindComplete
-        => Describe S "" / Flush
-        <= ParameterDescription / NoData
-        => Sync
-        <= ReadyForQuery I
-        ?? Hold #1 "DELETE FROM customers" reason=INC-1
-        !! epoch 2
-        !! approved
-        => Bind "" ""
-        ?? Judge "DELETE FROM customers"
-        !! delete deny epoch=2 version=v2
-        -- RecordRefusal #1 42501 "DELETE FROM customers"
-        => Parse "~refused" "refused by pgmaskproxy" / Sync
-        <= BindComplete / ErrorResponse 42601 "syntax error" / ReadyForQuery I
-        << ErrorResponse 42501 "permission denied by policy" F="policy.yaml" L="7" R="no-secrets"
-        << ReadyForQuery I
-        """
     )
 
 

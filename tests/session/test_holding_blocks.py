@@ -23,31 +23,6 @@ def test_in_an_explicit_block_the_deadline_is_the_shorter_one() -> None:
     )
 
 
-def test_in_a_block_the_portal_survives_and_is_not_bound_again() -> None:
-    play(
-        """
-        >> Parse "" "DELETE FROM customers" / Bind "" "" / Execute "" / Sync
-        ?? Judge "DELETE FROM customers"
-        !! delete hold
-        => Parse "" "DELETE FROM customers" / Bind "" "" / Flush
-        <= ParseComplete / BindComplete
-        << ParseComplete / BindComplete
-        => Describe S "" / Flush
-        <= ParameterDescription / NoData
-        => Sync
-        <= ReadyForQuery T
-        ?? Hold #2 "DELETE FROM customers" in-transaction reason=INC-1
-        !! approved
-        => Describe P "" / Flush
-        <= NoData
-        ?? Release #2 - "DELETE FROM customers" shows nothing
-        !! released
-        ?? RecordExecution #2 "DELETE FROM customers" shows nothing
-        """,
-        before=BLOCK,
-    )
-
-
 def test_behind_an_implicit_transaction_that_has_run_something_there_is_no_hidden_sync() -> None:
     """It would commit what the client has not committed."""
     play(
@@ -64,16 +39,17 @@ def test_behind_an_implicit_transaction_that_has_run_something_there_is_no_hidde
         >> Parse "" "DELETE FROM customers" / Bind "" "" / Execute "" / Sync
         ?? Judge "DELETE FROM customers"
         !! delete hold
-        => Parse "" "DELETE FROM customers" / Bind "" "" / Flush
-        <= CommandComplete "INSERT 0 1" / ParseComplete / BindComplete
+        => Parse "" "DELETE FROM customers" / Flush
+        <= CommandComplete "INSERT 0 1" / ParseComplete
         -- RecordOutcome #1 "INSERT 0 1" rows=0 cells=0 size=0
-        << CommandComplete "INSERT 0 1" / ParseComplete / BindComplete
+        << CommandComplete "INSERT 0 1" / ParseComplete
         => Describe S "" / Flush
         <= ParameterDescription / NoData
         ?? Hold #2 "DELETE FROM customers" in-transaction reason=INC-1
         !! approved
-        => Describe P "" / Flush
-        <= NoData
+        => Bind "" "" / Describe P "" / Flush
+        <= BindComplete / NoData
+        << BindComplete
         ?? Release #2 - "DELETE FROM customers" shows nothing
         !! released
         ?? RecordExecution #2 "DELETE FROM customers" shows nothing
@@ -199,65 +175,6 @@ def test_a_hidden_block_counts_as_a_transaction() -> None:
         !! delete hold
         <= ParseComplete / ReadyForQuery I
         """,
-    )
-
-
-def test_a_statement_closed_or_made_anew_since_its_portal_was_bound_is_not_asked_about() -> None:
-    """It is bound again by name: what was approved would not be what ran."""
-    play(
-        """
-        >> Parse "s" "DELETE 1" / Bind "p" "s" / Close S "s" / Parse "s" "DELETE 2" / Execute "p" / Sync
-        ?? Judge "DELETE 1"
-        !! delete hold
-        => Parse "s" "DELETE 1" / Bind "p" "s" / Close S "s"
-        ?? Judge "DELETE 2"
-        !! delete hold
-        => Parse "s" "DELETE 2"
-        -- RecordRefusal #1 0A000 "DELETE 1"
-        => Parse "~refused" "refused by pgmaskproxy" / Sync
-        <= ParseComplete / BindComplete / CloseComplete / ParseComplete / ErrorResponse 42601 "syntax error"
-        << ParseComplete / BindComplete / CloseComplete / ParseComplete
-        << ErrorResponse 0A000 "the prepared statement was closed or made anew after this portal was bound" ...
-        <= ReadyForQuery I
-        << ReadyForQuery I
-        """
-    )
-
-
-def test_an_approval_covers_one_execution() -> None:
-    play(
-        """
-        >> Parse "" "SELECT ssn FROM customers" / Bind "p" "" / Execute "p" 1 / Sync
-        ?? Judge "SELECT ssn FROM customers"
-        !! read hold masks=ssn
-        => Parse "" "SELECT ssn FROM customers" / Bind "p" "" / Flush
-        <= ParseComplete / BindComplete
-        << ParseComplete / BindComplete
-        => Describe S "" / Flush
-        <= ParameterDescription / RowDescription ssn=1.3
-        => Sync
-        <= ReadyForQuery T
-        ?? Hold #2 "SELECT ssn FROM customers" columns=ssn in-transaction reason=INC-1
-        !! approved
-        => Describe P "p" / Flush
-        <= RowDescription ssn=1.3
-        ?? Release #2 - "SELECT ssn FROM customers" shows ssn:redact
-        !! released
-        ?? RecordExecution #2 "SELECT ssn FROM customers" shows ssn:redact
-        !! recorded
-        => Execute "p" 1 / Sync
-        <= DataRow "123-45-6789" / PortalSuspended / ReadyForQuery T
-        << DataRow "***"
-        -- RecordOutcome #2 "SUSPENDED" rows=1 cells=1 size=14
-        << PortalSuspended / ReadyForQuery T
-        >> Execute "p" 1 / Sync
-        -- RecordRefusal #3 42501 "SELECT ssn FROM customers"
-        => Parse "~refused" "refused by pgmaskproxy" / Sync
-        <= ErrorResponse 42601 "syntax error" / ReadyForQuery E
-        << ErrorResponse 42501 "permission denied by policy" ...
-        << ReadyForQuery E
-        """,
-        before=BLOCK,
     )
 
 

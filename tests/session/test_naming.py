@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.session.test_extended import BLOCK, PREPARED
 from tests.session.transcript import LOGIN, READY, play
 
@@ -21,6 +23,17 @@ SQL_PREPARED = (
     + """
     >> Query "PREPARE s AS SELECT ssn FROM customers"
     !! prepare=s masks=ssn
+    <= ParseComplete / BindComplete / NoData
+    !! recorded
+    <= CommandComplete "PREPARE" / CloseComplete / CloseComplete / ReadyForQuery I
+"""
+)
+TWO_COLUMNS = (
+    LOGIN
+    + READY
+    + """
+    >> Query "PREPARE s AS SELECT name, $1 FROM customers"
+    !! prepare=s masks=-,-
     <= ParseComplete / BindComplete / NoData
     !! recorded
     <= CommandComplete "PREPARE" / CloseComplete / CloseComplete / ReadyForQuery I
@@ -47,6 +60,54 @@ def test_execute_is_masked_as_what_it_names() -> None:
         << CommandComplete "SELECT 1" / ReadyForQuery I
         """,
         before=SQL_PREPARED,
+    )
+
+
+@pytest.mark.parametrize("arguments", ["opaque", "writes"])
+def test_execute_with_arguments_that_cannot_be_read_shows_only_nulls(arguments: str) -> None:
+    """What goes in may come out: a parameter is a constant to the statement that was prepared."""
+    play(
+        f"""
+        >> Query "EXECUTE s(f())"
+        ?? Judge several "EXECUTE s(f())"
+        !! execute=s masks=? {arguments}
+        => Parse "" "EXECUTE s(f())" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / RowDescription name=1.2 argument=0
+        ?? RecordExecution #2 "EXECUTE s(f())" shows :null,:null
+        !! recorded
+        => Execute ""
+        << RowDescription name=1.2 argument=0
+        => Close P "" / Close S "" / Sync
+        <= DataRow "Ann" "123-45-6789" / CommandComplete "SELECT 1" / CloseComplete / CloseComplete / ReadyForQuery I
+        << DataRow NULL NULL
+        -- RecordOutcome #2 "SELECT 1" rows=1 cells=2 size=15
+        << CommandComplete "SELECT 1" / ReadyForQuery I
+        """,
+        before=TWO_COLUMNS,
+    )
+
+
+def test_execute_with_arguments_that_cannot_be_read_shows_only_nulls_in_the_extended_protocol_too() -> None:
+    play(
+        """
+        >> Parse "" "EXECUTE s(f())" / Bind "" "" / Describe P "" / Execute "" / Sync
+        ?? Judge "EXECUTE s(f())"
+        !! execute=s masks=? opaque
+        => Parse "" "EXECUTE s(f())" / Flush
+        <= ParseComplete
+        << ParseComplete
+        => Bind "" "" / Describe P "" / Describe P "" / Flush
+        <= BindComplete / RowDescription name=1.2 argument=0 / RowDescription name=1.2 argument=0
+        << BindComplete / RowDescription name=1.2 argument=0
+        ?? RecordExecution #2 "EXECUTE s(f())" shows :null,:null
+        !! recorded
+        => Execute "" / Sync
+        <= DataRow "Ann" "123-45-6789" / CommandComplete "SELECT 1" / ReadyForQuery I
+        << DataRow NULL NULL
+        -- RecordOutcome #2 "SELECT 1" rows=1 cells=2 size=15
+        << CommandComplete "SELECT 1" / ReadyForQuery I
+        """,
+        before=TWO_COLUMNS,
     )
 
 
@@ -259,9 +320,6 @@ def test_what_is_held_when_prepared_is_held_when_executed() -> None:
         << CommandComplete "DELETE 9" / ReadyForQuery I
         # and by the protocol
         >> Bind "" "d" / Execute "" / Sync
-        => Bind "" "d" / Flush
-        <= BindComplete
-        << BindComplete
         => Describe S "d" / Flush
         <= ParameterDescription / NoData
         => Sync
@@ -306,4 +364,66 @@ def test_execute_of_what_the_catalog_does_not_know_goes_by_the_servers_word_alon
         !! read masks=-,-,-
         <= ParseComplete / ReadyForQuery I
         """,
+    )
+
+
+HELD_BY_NAME = (
+    LOGIN
+    + READY
+    + """
+    >> Parse "d" "DELETE 1" / Parse "s" "EXECUTE d" / Sync
+    !! delete hold
+    !! execute=d masks=
+    <= ParseComplete / ParseComplete / ReadyForQuery I
+"""
+)
+
+
+def test_execute_by_name_is_held_at_execute_and_bound_again() -> None:
+    """Only then it is known what it runs; Bind plans nothing of a utility statement."""
+    play(
+        r"""
+        >> Bind "p" "s" / Execute "p" / Sync
+        => Bind "p" "s" / Flush
+        <= BindComplete
+        << BindComplete
+        => Describe S "s" / Flush
+        <= ParameterDescription / NoData
+        => Sync
+        <= ReadyForQuery I
+        ?? Hold #1 "EXECUTE d\nDELETE 1" reason=INC-1
+        !! approved
+        => Bind "p" "s" / Describe P "p" / Flush
+        <= BindComplete / NoData
+        ?? Release #1 - "EXECUTE d\nDELETE 1" shows nothing
+        !! released
+        ?? RecordExecution #1 "EXECUTE d" shows nothing
+        !! recorded
+        => Execute "p" / Sync
+        <= CommandComplete "DELETE 1" / ReadyForQuery I
+        -- RecordOutcome #1 "DELETE 1" rows=0 cells=0 size=0
+        << CommandComplete "DELETE 1" / ReadyForQuery I
+        """,
+        before=HELD_BY_NAME,
+    )
+
+
+def test_an_execute_closed_or_made_anew_since_its_portal_was_bound_is_not_asked_about() -> None:
+    """It is bound again by name: what was approved would not be what ran."""
+    play(
+        """
+        >> Bind "p" "s" / Close S "s" / Parse "s" "DELETE 2" / Execute "p" / Sync
+        => Bind "p" "s" / Close S "s"
+        ?? Judge "DELETE 2"
+        !! delete hold
+        => Parse "s" "DELETE 2"
+        -- RecordRefusal #1 0A000 "EXECUTE d"
+        => Parse "~refused" "refused by pgmaskproxy" / Sync
+        <= BindComplete / CloseComplete / ParseComplete / ErrorResponse 42601 "syntax error"
+        << BindComplete / CloseComplete / ParseComplete
+        << ErrorResponse 0A000 "the prepared statement was closed or made anew after this portal was bound" ...
+        <= ReadyForQuery I
+        << ReadyForQuery I
+        """,
+        before=HELD_BY_NAME,
     )

@@ -51,7 +51,7 @@ COPIES = r"""
 HELD = """
     >> Parse "" "DELETE FROM customers WHERE id = $1" / Bind "" "" "7" / Describe P "" / Execute "" / Sync
     !! delete hold parameters=1
-    <= ParseComplete / BindComplete / NoData
+    <= ParseComplete
     <= ParameterDescription 23 / NoData
     <= ReadyForQuery I
     !! opened apr_1
