@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from pgmaskproxy.proxy.catalog import load_catalog
 from pgmaskproxy.sql.attest.attestation import Attestation
 from pgmaskproxy.sql.attest.labelling import Labels, Names, Shown
 from pgmaskproxy.sql.attest.notice import at_parse
+from pgmaskproxy.sql.attest.reader import unfold
 from pgmaskproxy.sql.attest.refusal import Unattestable
 from pgmaskproxy.sql.attest.taint import attest
 from pgmaskproxy.sql.catalog import Catalog
@@ -239,3 +241,51 @@ def test_random_statements_are_never_cleaner_in_the_text(world: World) -> None:
         found += [f"{seed}: {said} | {sql}" for said in contradictions(world, tree, text)]
     assert found == []
     assert compared > 500
+
+
+# -- names that a client chooses --------------------------------------------------------------------------------
+
+STRANGE = " \\{}()<>:\"'[]\t,;=01ax\u00e9\u20ac\U0001f600"
+
+
+def strange(chance: random.Random) -> str:
+    """A name of up to 63 bytes out of everything that means something in a tree, quoted."""
+    characters = STRANGE if chance.random() < 0.9 else f"{STRANGE}\n"
+    name = "".join(chance.choice(characters) for _ in range(chance.choice([1, 3, 8, 30, 60])))
+    while len(name.encode()) > 63:
+        name = name[:-1]
+    return '"' + (name or "x").replace('"', '""') + '"'
+
+
+def test_no_name_changes_what_a_tree_says(world: World) -> None:
+    """Structure in names, folded anywhere: attested as it is, or refused."""
+    chance = random.Random(7)
+    attested = 0
+    for _ in range(300):
+        name, other, third = strange(chance), strange(chance), strange(chance)
+        sql = (
+            f"WITH {name} AS (SELECT ssn AS {other}, id AS plain FROM customers AS {third})"
+            f" SELECT one.{other} AS {third}, one.plain AS {name} FROM {name} AS one, orders AS {third}"
+        )
+        own = at_parse(world.trees.parse(sql)).own
+        assert own is not None
+        try:
+            tree = unfold(own)
+        except Unattestable:
+            assert "\n" in sql or len(max(name, other, third, key=len)) > 40
+            continue
+        attested += 1
+        shown = [world.labels.output(output).shown for output in attest(tree, world.trees.major).outputs]
+        assert shown == [Shown.BARE, Shown.CLEAN], sql
+    assert attested > 100
+
+
+def test_virtual_columns_are_columns_and_the_closures_business(world: World) -> None:
+    """18 expands them in the planner, after the tree was sent: their labels come from the catalog."""
+    if world.trees.major < 18:
+        pytest.skip("virtual generated columns came with 18")
+    with world.trees.connection.transaction(force_rollback=True):
+        world.trees.connection.execute("CREATE TABLE v(s text, g text GENERATED ALWAYS AS (s || 'x') VIRTUAL)")
+        (output,) = world.attest("SELECT g FROM v").outputs
+        assert [number for _, number in output.bare] == [2]
+        assert world.labels.output(output).shown is Shown.UNKNOWN
