@@ -79,6 +79,12 @@ class Writes(Queries):
     def _on_conflict(self, fields: Node, scope: Scope, target: Item, written: Written) -> None:
         infer = mapping(fields.get("infer"))
         here = scope.only(target)
+        if "indexElems" not in infer:
+            # No columns named: any unique index decides, over whatever is written (an existence oracle, THREATS X7).
+            for name in written:
+                column = target.column(name)
+                if column is not None:
+                    self.facts.use_all(column.origin, Use.PREDICATE, "ON CONFLICT")
         for element in items(infer.get("indexElems")):
             _, index = unwrap(element)
             column = target.column(text(index.get("name"))) if "name" in index else None
