@@ -19,6 +19,7 @@ from pgmaskproxy.wire.frontend import PasswordMessage
 from pgmaskproxy.wire.scram import MECHANISM, ScramVerifier, ServerExchange
 from pgmaskproxy.wire.startup import CancelRequest, GSSENCRequest, SSLRequest, StartupBuffer, StartupMessage
 
+UNKNOWN_USER = "unknown user"
 NOT_SUPPORTED = b"N"
 """The answer to SSLRequest and GSSENCRequest: one byte, not a message. TLS will be offered here."""
 
@@ -51,7 +52,8 @@ class Handshake:
         try:
             yield from self._scram(answer.verifier, known=answer.known)
         except AuthenticationFailed as error:
-            link.commands.append(LoginFailed(error.reason))
+            # The client must not be able to tell these two apart; who reads the log must.
+            link.commands.append(LoginFailed(error.reason if answer.known else UNKNOWN_USER))
             return Refusal("28P01", f'password authentication failed for user "{answer.user}"')
         return answer
 
@@ -89,7 +91,7 @@ class Handshake:
         final = (yield from self._password()).sasl_response()
         proof = exchange.final(final.data)
         if not known:
-            raise AuthenticationFailed("unknown user")
+            raise AuthenticationFailed(UNKNOWN_USER)
         link.to_client(AuthenticationSASLFinal(proof).encode())
 
     def _password(self) -> Flow[PasswordMessage]:

@@ -57,7 +57,7 @@ def test_an_unknown_user_is_played_to_the_end_and_hears_the_same_words() -> None
         >> SASLInitialResponse
         << AuthenticationSASLContinue
         >> SASLResponse "wonder"
-        -- LoginFailed "the password does not match"
+        -- LoginFailed "unknown user"
         << ErrorResponse FATAL 28P01 "password authentication failed for user \"nobody\""
         -- Close "password authentication failed for user \"nobody\""
         """,
