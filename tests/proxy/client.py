@@ -19,6 +19,14 @@ M = TypeVar("M", bound=Message)
 SECONDS = 20.0
 
 
+class Refused(AssertionError):
+    """An error came instead of what was waited for."""
+
+    def __init__(self, error: ErrorResponse) -> None:
+        super().__init__(error.fields)
+        self.error = error
+
+
 class Client:
     """One connection to the proxy."""
 
@@ -59,13 +67,14 @@ class Client:
         return backend.decode(frame)
 
     async def until(self, kind: type[M]) -> M:
-        """Read on to a message of this kind. AssertionError with the error or the end that comes instead."""
+        """Read on to a message of this kind. Refused by an error, AssertionError at the end of the connection."""
         while True:
             message = await self.read()
             if isinstance(message, kind):
                 return message
             assert message is not None, "the connection ended"
-            assert not isinstance(message, ErrorResponse), message.fields
+            if isinstance(message, ErrorResponse):
+                raise Refused(message)
 
     async def error(self) -> str:
         """The SQLSTATE of the next error."""

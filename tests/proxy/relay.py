@@ -27,18 +27,17 @@ class Relay:
     """Say this instead of anything the server would, and nothing else."""
     deaf: asyncio.Event = field(default_factory=asyncio.Event)
     """While it is not set, nothing the proxy sends is read."""
-    opened: int = 0
-    """Connections that the proxy has made so far."""
     passed: int = 0
     """Bytes from the server that were handed on."""
     sent: bytearray = field(default_factory=bytearray)
     """What the proxy has sent to the server."""
     _links: set[asyncio.StreamWriter] = field(default_factory=set)
+    _sessions: set[asyncio.StreamWriter] = field(default_factory=set)
 
     @property
     def open(self) -> int:
-        """Connections of the proxy's that are open now."""
-        return len(self._links)
+        """Connections for a client that are open now; those on which the proxy reads catalogs do not count."""
+        return len(self._sessions)
 
     async def empty(self) -> None:
         """Wait until the proxy has no connection open any more."""
@@ -52,37 +51,43 @@ class Relay:
             writer.transport.abort()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.opened += 1
         self._links.add(writer)
         try:
             await self._serve(reader, writer)
         finally:
             self._links.discard(writer)
+            self._sessions.discard(writer)
             writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.refuse:
             return
-        if self.silent or self.greeting:
-            writer.write(self.greeting)
+        writer.write(self.greeting)
+        first = await reader.read(PIECE)
+        ours = b"pgmaskproxy.session_id" in first
+        if ours:
+            self._sessions.add(writer)
+        if ours and (self.silent or self.greeting):
             with contextlib.suppress(ConnectionError):
                 while await reader.read(PIECE):
                     pass
             return
         server_reader, server = await asyncio.open_connection(self.host, self.to_port)
+        server.write(first)
         down = asyncio.ensure_future(self._down(server_reader, writer))
         try:
-            await self._up(reader, server)
+            await self._up(reader, server, ours=ours)
         finally:
             server.close()
             down.cancel()
             await asyncio.wait({down})
 
-    async def _up(self, reader: asyncio.StreamReader, server: asyncio.StreamWriter) -> None:
+    async def _up(self, reader: asyncio.StreamReader, server: asyncio.StreamWriter, *, ours: bool) -> None:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(PIECE):
-                await self.deaf.wait()
-                self.sent += data
+                if ours:
+                    await self.deaf.wait()
+                    self.sent += data
                 server.write(data)
                 await server.drain()
 
