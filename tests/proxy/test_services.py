@@ -1,0 +1,35 @@
+"""What connections are given."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from pgmaskproxy.proxy.services import Services
+
+
+def services(**changes: Any) -> Services:
+    nothing = cast("Any", None)
+    given: dict[str, Any] = {
+        "config": nothing,
+        "judge": nothing,
+        "broker": nothing,
+        "audit": nothing,
+        "metrics": nothing,
+        "mock_secret": b"",
+        "link": str,
+        "cancel": nothing,
+    }
+    return Services(**given | changes)
+
+
+def test_ids_are_made_of_the_clock_and_the_randomness_given() -> None:
+    made = services(clock=lambda: 1_800_000_000.0, randbytes=lambda size: b"\7" * size)
+    assert made.new_id("ses") == made.new_id("ses")
+    assert made.new_id("ses").startswith("ses_")
+    assert services().new_id("stm") != services().new_id("stm")
+
+
+def test_what_is_held_is_counted_for_each_proxy_by_itself() -> None:
+    first, second = services(), services()
+    first.held["agent"] = 1
+    assert second.held == {}
