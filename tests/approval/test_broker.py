@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import sys
 import textwrap
@@ -245,6 +246,8 @@ async def test_a_waiter_wakes_when_another_process_decides_and_one_of_them_relea
     waiting = asyncio.create_task(desk.broker.wait(request.id))
     other = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", textwrap.dedent(ELSEWHERE), str(tmp_path), request.id, request.digest),
+        # The same modules as here, whether these are the sources or what is installed.
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=asyncio.subprocess.PIPE,
     )
     async with asyncio.timeout(60):
