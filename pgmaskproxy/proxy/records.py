@@ -9,9 +9,14 @@ from typing import final
 
 from pgmaskproxy.audit import events
 from pgmaskproxy.errors import AuditFailed
+from pgmaskproxy.mask.maskers import strength
 from pgmaskproxy.model import Analysis, AuditEvent, Decision, Effect, Mask, Outcome, Principal, Refusal, Ruling
 from pgmaskproxy.proxy.services import Services
 from pgmaskproxy.session.events import RecordExecution, RecordOutcome, RecordRefusal
+from pgmaskproxy.wire.sqlstate import condition
+
+QUOTING = frozenset({"22021", "22023", "42601", "42704"})
+"""SQLSTATEs of refusals whose message quotes the client's own text, which may be a literal."""
 
 UNREADABLE = Analysis(kind="", effects=frozenset({Effect.UNKNOWN}))
 
@@ -30,6 +35,8 @@ class Records:
         self._ids: dict[int, str] = {}
         self._decided: set[int] = set()
         self._started: dict[int, float] = {}
+        self._strategies: dict[int, str] = {}
+        """The strongest mask kind of what is running, where anything is masked."""
 
     def statement_id(self, serial: int) -> str:
         """The `stm_` id of a statement of this session."""
@@ -58,6 +65,9 @@ class Records:
         )
         self.statements += 1
         self._started[command.serial] = time.perf_counter()
+        kinds = {mask.kind for mask in command.shown if mask is not None}
+        if kinds:
+            self._strategies[command.serial] = min(kinds, key=strength)
         metrics = self._services.metrics
         metrics.statement(self.database, ruling.analysis.kind, ruling.decision.outcome.value)
         if command.conflicts:
@@ -72,7 +82,7 @@ class Records:
         decision = Decision(
             Outcome.DENY,
             rules=ruling.decision.rules if ruling is not None else (),
-            reason=refusal.message,
+            reason=_reason(refusal),
             refusal=refusal,
             labels=ruling.decision.labels if ruling is not None else (),
             policy_version=ruling.decision.policy_version if ruling is not None else "",
@@ -89,6 +99,9 @@ class Records:
         metrics.statement_duration.labels("upstream").observe(seconds)
         metrics.rows.inc(command.rows)
         metrics.cells_masked.inc(command.cells)
+        strategy = self._strategies.get(command.serial)
+        if strategy is not None:
+            metrics.rows_masked.labels(strategy).inc(command.rows)
         finished = events.statement_finished(
             self.session,
             self.statement_id(command.serial),
@@ -140,6 +153,13 @@ class Records:
         self._ids.pop(serial, None)
         self._decided.discard(serial)
         self._started.pop(serial, None)
+        self._strategies.pop(serial, None)
+
+
+def _reason(refusal: Refusal) -> str:
+    """Why, without what the client wrote: `syntax error at or near "'937-63-8919'"` would be a value in the log."""
+    quotes = refusal.sqlstate in QUOTING or any(name == "setting" for name, _ in refusal.facts)
+    return condition(refusal.sqlstate).replace("_", " ") if quotes else refusal.message
 
 
 def _word(mask: Mask | None) -> str | None:
