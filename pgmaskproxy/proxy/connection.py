@@ -201,7 +201,8 @@ class ClientConnection(asyncio.Protocol):
         elif isinstance(command, ev.Release):
             self._start(self._release(command))
         elif isinstance(command, ev.DefinitionsChanged):
-            self._services.judge.outdated(self._records.database)
+            if not self._session.redefining:  # else nobody else has to see it yet, and perhaps nobody ever will
+                self._services.judge.outdated(self._records.database)
         elif isinstance(command, ev.Close):
             self._close(command)
         else:
@@ -245,17 +246,18 @@ class ClientConnection(asyncio.Protocol):
             self.feed(ev.Shutdown(GONE))
             return
         self._principal = self._records.principal = principal
-        found = None if command.refresh else self._services.judge.cached(command.statement, principal)
+        refresh = command.refresh or self._session.redefining
+        found = None if refresh else self._services.judge.cached(command.statement, principal)
         if found is not None:
             self.feed(ev.Judged(command.ticket, found.rulings, found.visibility, found.refusal))
         else:
-            self._start(self._judge_anew(command, principal))
+            self._start(self._judge_anew(command, principal, refresh=refresh))
 
     def _who(self, user: str) -> Principal | None:
         return self._services.judge.knowledge.now.directory.principal(user, self._address)
 
-    async def _judge_anew(self, command: ev.Judge, principal: Principal) -> None:
-        found = await self._services.judge.judge(command.statement, principal, refresh=command.refresh)
+    async def _judge_anew(self, command: ev.Judge, principal: Principal, *, refresh: bool) -> None:
+        found = await self._services.judge.judge(command.statement, principal, refresh=refresh)
         self.feed(ev.Judged(command.ticket, found.rulings, found.visibility, found.refusal))
 
     def _record_execution(self, command: ev.RecordExecution) -> None:
@@ -408,6 +410,8 @@ class ClientConnection(asyncio.Protocol):
         self._client = None
         self._services.cancel.withdraw(self._process_id)
         self._services.metrics.client_connections.dec()
+        if self._session.redefining:
+            self._services.judge.outdated(self._records.database)  # it may have been committed, unanswered
         if self._opened:
             self._record_closed()
             if self._connecting is not None:

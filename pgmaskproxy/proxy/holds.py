@@ -16,6 +16,7 @@ from pgmaskproxy.proxy.records import Records
 from pgmaskproxy.proxy.services import Services
 from pgmaskproxy.session.events import Hold, HoldEnded, HoldOpened, HoldTick, Release, WithdrawHold
 
+RETRY_SECONDS: Final = 1.0
 WITHDRAWN: Final = Refusal("57014", "the statement was withdrawn before anybody was asked")
 """Nobody hears it, since its session has moved on: but it is not an approval."""
 
@@ -117,8 +118,15 @@ class Holds:
     async def _withdraw(self, request: str, state: State) -> None:
         if not request:
             return  # it was not open yet; `_open_and_wait` sees that it is not wanted any more
-        with suppress(NoSuchRequest, NotPending):  # it may have ended by itself meanwhile
-            await self._services.broker.withdraw(request, state)
+        while True:
+            try:
+                with suppress(NoSuchRequest, NotPending):  # it may have ended by itself meanwhile
+                    await self._services.broker.withdraw(request, state)
+            except (AuditFailed, Unavailable):
+                # Until this can be recorded people are still asked, for what no vote can release any more.
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
 
     def _request(self, command: Hold, principal: Principal) -> ApprovalRequest:
         services = self._services

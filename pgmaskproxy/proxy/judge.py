@@ -12,9 +12,10 @@ from typing import final
 
 from pgmaskproxy.errors import Unavailable, Unparsable
 from pgmaskproxy.metrics import Metrics
-from pgmaskproxy.model import Analysis, Principal, Refusal, Ruling, Statement, Visibility
+from pgmaskproxy.model import Analysis, Effect, Principal, Refusal, Ruling, Statement, Visibility
 from pgmaskproxy.policy.engine import decide
 from pgmaskproxy.policy.rules import Policy
+from pgmaskproxy.proxy.catalog import BUSY
 from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.proxy.knowledge import Database, Knowledge, Snapshot, label
 from pgmaskproxy.sql.catalog import Catalog
@@ -67,14 +68,20 @@ class Judge:
         return found
 
     async def judge(self, statement: Statement, principal: Principal, *, refresh: bool = False) -> Judgement:
-        """Read and decide. A catalog that may be out of date is read again first."""
-        if refresh:
-            self.outdated(statement.database)
-        if self._behind(statement.database):
-            try:
-                await self._catch_up(statement.database)
-            except Unavailable as error:
-                return Judgement((), None, Refusal(error.sqlstate, error.message, hint=error.hint))
+        """Read and decide. A catalog that may be out of date is read again first, and with `refresh` in any case.
+
+        While it cannot be read since somebody holds a lock, what depends on no definition is judged all the same:
+        it may be the COMMIT that lets go of the lock.
+        """
+        unread: Refusal | None = None
+        try:
+            if refresh:
+                await self._read_from_now(statement.database)
+            await self._catch_up(statement.database)
+        except Unavailable as error:
+            unread = Refusal(error.sqlstate, error.message, hint=error.hint)
+            if error.sqlstate != BUSY:
+                return Judgement((), None, unread)
         self._metrics.decision_cache_misses.inc()
         snapshot = self.knowledge.now
         started = time.perf_counter()
@@ -86,6 +93,8 @@ class Judge:
             self._cache[statement, principal, snapshot.epoch] = judgement
             if len(self._cache) > CACHED:
                 self._cache.popitem(last=False)
+        if unread is not None and not all(_needs_no_catalog(ruling.analysis) for ruling in judgement.rulings):
+            return Judgement((), None, unread)
         return judgement
 
     def outdated(self, database: str) -> None:
@@ -100,6 +109,14 @@ class Judge:
         wanted = self._outdated.get(database, 0)
         while self._read.get(database, 0) < wanted:
             await self.refresh(database)
+
+    async def _read_from_now(self, database: str) -> None:
+        """One reading that begins after this call. What it is asked for is one session's business: if it fails,
+        nobody else has to wait for it."""
+        under_way = self._refreshing.get(database)
+        if under_way is not None:
+            await asyncio.wait({under_way})
+        await self.refresh(database)
 
     async def refresh(self, database: str) -> bool:
         """Read a catalog again, once for all who ask meanwhile; True when it changed. Raises Unavailable."""
@@ -145,6 +162,12 @@ class Judge:
 
 def _relabelled(policy: Policy, databases: Mapping[str, Database]) -> dict[str, Database]:
     return {name: label(policy, known.catalog) for name, known in databases.items()}
+
+
+def _needs_no_catalog(analysis: Analysis) -> bool:
+    """BEGIN, COMMIT, ROLLBACK, SET with constants: whatever the catalog says, they mean the same."""
+    touched = analysis.reads or analysis.writes or analysis.functions or analysis.names
+    return not touched and analysis.effects <= {Effect.TRANSACTION, Effect.SESSION}
 
 
 def _judge(snapshot: Snapshot, statement: Statement, principal: Principal) -> Judgement:

@@ -84,6 +84,11 @@ class Session:
         return self._client.pending if self._wait is not None and not self._wait.message else 0
 
     @property
+    def redefining(self) -> bool:
+        """It has changed definitions in a transaction that is still open: nobody else can see them yet."""
+        return self._link.redefined
+
+    @property
     def idle(self) -> bool:
         """Between statements and outside a transaction: where a drain may end it."""
         return (

@@ -379,8 +379,11 @@ async def test_a_cancel_or_a_hang_up_works_without_a_log(stage: Stage) -> None:
         await until(lambda: len(stage.proxy.listener.connections) == 1)
         await cancel(stage, client)
         assert await client.error() == "57014"
+        await client.until(ReadyForQuery)
+    assert await client.ask("SELECT 1") == ""
     client.hang_up()
-    await until(lambda: not stage.proxy.listener.connections, 40)
+    await stage.is_clean()
+    assert len(await stage.requests(State.CANCELLED)) == 1, "as soon as the log could be written"
 
 
 # --- cancel ---

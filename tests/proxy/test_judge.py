@@ -330,6 +330,54 @@ async def test_nor_when_reading_it_fails_in_another_way(judge: Judge, server: Se
         assert judge.cached(STATEMENT, AGENT) is None
 
 
+LOCKED = Unavailable("somebody holds a lock", sqlstate="55P03", hint="wait")
+
+
+@pytest.mark.parametrize("sql", ["BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT a", "SET TimeZone = 'UTC'"])
+async def test_behind_a_lock_a_transaction_can_still_end(judge: Judge, server: Server, sql: str) -> None:
+    """The lock may be this very session's: it must be able to let go."""
+    server.error = LOCKED
+    judge.outdated("shop")
+    assert outcomes(await judge.judge(known.statement(sql), AGENT)) == [Outcome.ALLOW]
+    assert outcomes(await judge.judge(known.statement(sql), AGENT, refresh=True)) == [Outcome.ALLOW]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT ssn FROM customers",
+        "SELECT 1",
+        "COMMIT; SELECT ssn FROM customers",
+        "SELECT set_config('TimeZone', 'UTC', false)",
+        "EXECUTE prepared",
+        "FETCH cursor",
+        "DISCARD ALL",
+    ],
+)
+async def test_and_nothing_else_is_judged(judge: Judge, server: Server, sql: str) -> None:
+    server.error = LOCKED
+    judge.outdated("shop")
+    found = await judge.judge(known.statement(sql), AGENT)
+    assert found.refusal is not None
+    assert (found.refusal.sqlstate, found.refusal.hint, found.rulings) == ("55P03", "wait", ())
+
+
+async def test_when_the_server_is_gone_not_even_that(judge: Judge, server: Server) -> None:
+    server.error = Unavailable("cannot read the catalog")
+    judge.outdated("shop")
+    assert (await judge.judge(known.statement("COMMIT"), AGENT)).rulings == ()
+
+
+async def test_one_session_s_question_makes_no_other_wait(judge: Judge, server: Server) -> None:
+    """It asks for what only it can see yet; if that cannot be read, it alone is refused."""
+    await judge.judge(STATEMENT, AGENT)
+    server.error = LOCKED
+    found = await judge.judge(NEW, AGENT, refresh=True)
+    assert found.refusal is not None
+    assert judge.cached(STATEMENT, AGENT) is not None
+    assert outcomes(await judge.judge(known.statement("SELECT 1"), AGENT)) == [Outcome.ALLOW]
+
+
 async def test_who_stops_waiting_stops_nobody_else(judge: Judge, server: Server) -> None:
     server.open.clear()
     judge.outdated("shop")
