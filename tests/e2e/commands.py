@@ -6,9 +6,12 @@ import os
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from importlib import resources
+
+import psycopg
 
 from pgmaskproxy.demo.server import HOST
 from tests.e2e.waiting import SECONDS
@@ -54,3 +57,17 @@ def eventually(condition: Callable[[], bool], what: str) -> None:
     while not condition():
         assert time.monotonic() < until, what
         time.sleep(0.05)
+
+
+def backend(connection: psycopg.Connection) -> int:
+    """The process of the server that serves this connection: not what the client is told for its cancel key."""
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def active(proxy: Proxy, process: int) -> bool:
+    """Whether that process is running a statement."""
+    with psycopg.connect(proxy.database.admin) as admin:
+        row = admin.execute("SELECT state FROM pg_stat_activity WHERE pid = %s", [process]).fetchone()
+    return row == ("active",)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
-import time
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.e2e.commands import eventually, health, pgmaskproxy, policy
+from tests.e2e.commands import active, backend, eventually, health, pgmaskproxy, policy
 from tests.e2e.waiting import SECONDS, ask
 from tests.harness import proxy as proxies
 from tests.harness import servers
@@ -83,8 +82,9 @@ def test_sigterm_drains(served: Proxy) -> None:
     assert served.process is not None
     with served.connect() as idle, served.connect() as busy, served.connect() as within:
         within.execute("BEGIN")
+        process = backend(busy)
         running = ask(busy, "SELECT count(*) FROM generate_series(1, 20000000)")
-        time.sleep(0.2)
+        eventually(lambda: active(served, process), "it does not run")
         _signal(served, signal.SIGTERM)
         eventually(lambda: served.tap.to_client.count(b"C57P01\0") >= 1, "the idle one was not told")
         with pytest.raises(psycopg.OperationalError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import struct
-import threading
 
 import psycopg
 import pytest
@@ -12,6 +11,7 @@ from psycopg.pq import TransactionStatus
 
 from pgmaskproxy.wire.frontend import Bind, Close, Describe, Execute, Flush, FunctionCall, Parse, Query, Sync
 from pgmaskproxy.wire.startup import CancelRequest, GSSENCRequest, SSLRequest
+from tests.e2e.commands import active, backend, eventually
 from tests.e2e.drivers import direct
 from tests.e2e.raw import logged_in, sqlstate, unknown
 from tests.e2e.waiting import Waiting, ask, status
@@ -167,14 +167,15 @@ def test_newer_protocols_are_negotiated_down(shared_proxy: Proxy, version: str) 
 
 def test_a_running_statement_is_cancelled(shared_proxy: Proxy) -> None:
     with shared_proxy.connect() as connection:
+        process = backend(connection)
         for block in (False, True):
             if block:
                 connection.execute("BEGIN")
-            timer = threading.Timer(0.3, connection.cancel_safe)
-            timer.start()
+            waiting = ask(connection, SLOW)
+            eventually(lambda: active(shared_proxy, process), "it does not run")
+            connection.cancel_safe()
             with pytest.raises(psycopg.errors.QueryCanceled, match="canceling statement due to user request"):
-                connection.execute(SLOW)
-            timer.join()
+                waiting.result()
             assert status(connection) == (TransactionStatus.INERROR if block else TransactionStatus.IDLE)
         connection.execute("ROLLBACK")
         assert connection.execute("SELECT 1").fetchone() == (1,)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -18,7 +19,7 @@ from psycopg.pq import TransactionStatus
 from pgmaskproxy.audit.verify import verify
 from pgmaskproxy.demo.server import HOST
 from pgmaskproxy.wire.frontend import Query
-from tests.e2e.commands import eventually, health, pgmaskproxy
+from tests.e2e.commands import active, backend, eventually, health, pgmaskproxy
 from tests.e2e.raw import Raw
 from tests.e2e.waiting import SECONDS, ask, status
 from tests.harness import proxy as proxies
@@ -34,23 +35,17 @@ def test_the_servers_backend_is_ended(shared_proxy: Proxy) -> None:
     for statement in ("SELECT 1", SLOW):
         with psycopg.connect(shared_proxy.database.admin, autocommit=True) as admin:
             connection = shared_proxy.connect()
-            row = connection.execute("SELECT pg_backend_pid()").fetchone()
-            assert row is not None
+            process = backend(connection)
             waiting = ask(connection, SLOW) if statement == SLOW else None
             if waiting is not None:
-                eventually(lambda pid=row[0]: _active(admin, pid), "it does not run")  # type: ignore[misc]
-            admin.execute("SELECT pg_terminate_backend(%s, 5000)", row)
+                eventually(partial(active, shared_proxy, process), "it does not run")
+            admin.execute("SELECT pg_terminate_backend(%s, 5000)", [process])
             with pytest.raises(psycopg.OperationalError) as raised:
                 waiting.result() if waiting is not None else connection.execute(statement.encode())
             assert raised.value.sqlstate == "57P01" or "terminating connection" in str(raised.value)
             connection.close()
     with shared_proxy.connect() as again:
         assert again.execute("SELECT 1").fetchone() == (1,)
-
-
-def _active(admin: psycopg.Connection, pid: int) -> bool:
-    row = admin.execute("SELECT state FROM pg_stat_activity WHERE pid = %s", [pid]).fetchone()
-    return row == ("active",)
 
 
 def test_the_server_cannot_be_reached_any_more(shop18: servers.Database, tmp_path: Path) -> None:
@@ -243,15 +238,14 @@ def test_a_client_that_hangs_up_while_its_statement_runs(shared_proxy: Proxy) ->
     """The server's side is let go of too: nobody is left to read, and nothing keeps running for ever."""
     with psycopg.connect(shared_proxy.database.admin, autocommit=True) as admin:
         connection = shared_proxy.connect()
-        row = connection.execute("SELECT pg_backend_pid()").fetchone()
-        assert row is not None
+        process = backend(connection)
         ask(connection, "SELECT count(*) FROM generate_series(1, 10000000)")
-        eventually(lambda: _active(admin, row[0]), "it does not run")
+        eventually(lambda: active(shared_proxy, process), "it does not run")
         with socket.socket(fileno=connection.pgconn.socket) as borrowed:
             borrowed.shutdown(socket.SHUT_RDWR)
             borrowed.detach()
         eventually(
-            lambda: admin.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", row).fetchone() is None,
+            lambda: admin.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [process]).fetchone() is None,
             "its backend is still there",
         )
 
