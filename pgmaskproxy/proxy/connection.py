@@ -124,8 +124,6 @@ class ClientConnection(asyncio.Protocol):
         self._read_or_wait()
 
     def _receive(self, event: ev.Event) -> None:
-        if self._failed and not isinstance(event, ev.ClientClosed):
-            return
         for command in self._session.receive(event):
             # After a failure nothing may pass any more; only what is held must still be withdrawn.
             if not self._failed or isinstance(command, ev.WithdrawHold):

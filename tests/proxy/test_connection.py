@@ -146,6 +146,34 @@ async def test_after_a_fault_nothing_that_was_to_be_done_is_done(stage: Stage) -
     await stage.is_clean()
 
 
+async def test_an_answer_that_comes_after_a_fault_lets_nothing_pass(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session itself is whole and would go on; but something it said was not done."""
+    client = await stage.client()
+    await client.ask("SELECT 1")
+    connection, asked = only(stage), list[ev.Judge]()
+
+    def fails(_self: ClientConnection, command: ev.Judge) -> None:
+        asked.append(command)
+        connection.feed(ev.CancelRequested())  # waits its turn, and never gets it
+        raise InternalError("a guard held")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ClientConnection, "_judge", fails)
+        connection.feed(ev.ClientData(Query(b"SELECT 1").encode()))
+    sent = stage.proxy.metrics.bytes.labels("to_upstream")
+    before, records = sent._value.get(), stage.records()
+    principal = connection._principal
+    assert principal is not None
+    found = stage.proxy.judge.cached(asked[0].statement, principal)
+    assert found is not None
+    assert connection._client is not None, "the event loop had no turn in which to say that it is gone"
+    connection.feed(ev.Judged(asked[0].ticket, found.rulings, found.visibility))
+    assert (sent._value.get(), stage.records()) == (before, records)
+    await stage.is_clean()
+
+
 async def test_a_fault_while_it_is_held_withdraws_the_request(stage: Stage) -> None:
     client = await stage.client()
     client.query(HELD)

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from pgmaskproxy.demo.stage import AGENT
+from pgmaskproxy.proxy import connection as connections
 from pgmaskproxy.wire.backend import (
     DataRow,
     ErrorResponse,
@@ -73,6 +74,23 @@ async def test_a_client_that_hangs_up_while_its_hold_is_opened_is_not_asked_for_
             await asyncio.sleep(0)
         client.hang_up()
         await stage.is_clean()
+
+
+async def test_who_hangs_up_while_the_server_does_not_accept_is_waited_for_no_longer(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connecting = asyncio.Event()
+
+    async def never(_owner: object, _upstream: object) -> None:
+        connecting.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(connections, "connect_upstream", never)
+    client = await right_after_the_password(stage)
+    await connecting.wait()
+    client.hang_up()
+    await stage.is_clean()
+    assert len(stage.records("session.closed")) == 1
 
 
 # --- the server goes away ---

@@ -236,7 +236,8 @@ async def test_one_that_is_not_open_yet_is_never_asked(told: Told) -> None:
     task = told.start()
     await asyncio.sleep(0)
     withdrawing = told.holds.withdraw(WithdrawHold(1, "", cancelled=False))
-    await asyncio.gather(task, asyncio.ensure_future(withdrawing))
+    async with asyncio.timeout(10):
+        await asyncio.gather(task, withdrawing)
     assert told.code == "57014"
     assert await told.states() == []
 

@@ -11,6 +11,7 @@ import pytest
 from pgmaskproxy.approval.request import State
 from pgmaskproxy.demo.stage import AGENT
 from pgmaskproxy.model import Refusal
+from pgmaskproxy.proxy import connection as connections
 from pgmaskproxy.proxy import listener as listeners
 from pgmaskproxy.proxy.connection import GONE
 from pgmaskproxy.wire.backend import CommandComplete, DataRow, ErrorResponse, ReadyForQuery
@@ -106,6 +107,7 @@ async def test_the_rest_is_ended_after_the_grace_time(stage: Stage, at: Callable
 
 async def test_who_does_not_read_does_not_stop_the_end(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listeners, "GOODBYE_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "LINGER_SECONDS", 600)
     await in_the_middle_of_rows(stage)
     await asyncio.wait_for(stage.proxy.listener.drain(0.1), 10)
     await stage.is_clean()
