@@ -220,8 +220,7 @@ class ClientConnection(asyncio.Protocol):
         elif isinstance(command, ev.CancelPeer):
             self._services.cancel.present(command.process_id, command.secret_key)
         elif isinstance(command, ev.CancelUpstream):
-            upstream = self._services.config.upstream
-            self._start(cancel_upstream(upstream, *self._upstream_key))
+            self._start(self._cancel_upstream())
 
     # --- answers ---
 
@@ -267,6 +266,10 @@ class ClientConnection(asyncio.Protocol):
 
     async def _record_durably(self, ticket: int, batch: list[AuditEvent]) -> None:
         self.feed(ev.Recorded(ticket, await self._records.write_durably(batch)))
+
+    async def _cancel_upstream(self) -> None:
+        await cancel_upstream(self._services.config.upstream, *self._upstream_key)
+        self.feed(ev.CancelSent())
 
     async def _hold(self, command: ev.Hold) -> None:
         assert self._principal is not None

@@ -29,6 +29,10 @@ CURRENT_SCHEMAS = b"SELECT pg_catalog.array_to_json(pg_catalog.current_schemas(t
 """No operators and no unqualified names: a session's own search_path must not change its meaning (THREATS X5)."""
 
 
+CANCELLED = "canceling statement due to user request"
+"""PostgreSQL's exact text: drivers and retry helpers look for it."""
+
+
 @final
 class Asking:
     """Asks the shell, and the server about the session itself."""
@@ -54,6 +58,9 @@ class Asking:
         link.commands.append(Judge(ticket, Statement(sql, link.database, link.role, path, extended), refresh))
         answer = yield Wait(ticket=ticket)
         assert isinstance(answer, Judged)
+        cancelled = yield from self.cancelled()
+        if cancelled is not None:
+            return cancelled
         if answer.refusal is not None:
             return answer.refusal
         link.visibility = answer.visibility
@@ -122,6 +129,15 @@ class Asking:
             yield Wait(exchange=last)
         # None: it failed, and is asked again before the next statement.
         link.search_path = _schemas(last.capture) if last.done else None
+
+    def cancelled(self) -> Flow[Refusal | None]:
+        """What is about to run but was cancelled: the server is idle, and ignores a cancel that comes too early."""
+        link = self._link
+        if not link.cancelled:
+            return None
+        if link.cancelling:
+            yield Wait(cancelled=True)
+        return Refusal("57014", CANCELLED)
 
     def record_execution(
         self, serial: int, ruling: Ruling, shown: tuple[Mask | None, ...], conflicts: int, request: str

@@ -152,6 +152,12 @@ class CancelRequested:
 
 @final
 @dataclass(slots=True)
+class CancelSent:
+    """The server has been told to cancel: what it is told after this is not what was meant."""
+
+
+@final
+@dataclass(slots=True)
 class EpochMoved:
     """Policy or catalog changed: rulings of an earlier epoch are judged again before they are used."""
 
@@ -172,7 +178,15 @@ TicketedAnswer: TypeAlias = (
 """What answers a question: it goes to the flow that asked."""
 
 Event: TypeAlias = (
-    TicketedAnswer | ClientData | ServerData | ClientClosed | ServerClosed | CancelRequested | EpochMoved | Shutdown
+    TicketedAnswer
+    | ClientData
+    | ServerData
+    | ClientClosed
+    | ServerClosed
+    | CancelRequested
+    | CancelSent
+    | EpochMoved
+    | Shutdown
 )
 
 # --- commands: from the session to the shell ---
@@ -242,7 +256,7 @@ class CancelPeer:
 @final
 @dataclass(slots=True)
 class CancelUpstream:
-    """Cancel what the server is running for this session."""
+    """Cancel what the server is running for this session; CancelSent follows."""
 
 
 @final

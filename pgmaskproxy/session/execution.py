@@ -184,7 +184,7 @@ class Execution:
     def _leave(
         self, ruling: Ruling, serial: int, verdict: Verdict, fields: tuple[Field, ...], grant: Grant | None
     ) -> Flow[Refusal | None]:
-        """Claim the grant, if one was needed, and write down what is about to happen."""
+        """Claim the grant, if one was needed, and write down what is about to happen, unless it was cancelled."""
         if ruling.decision.outcome is not Outcome.ALLOW and grant is None:
             return Refusal("42501", "permission denied by policy", detail="This statement needs approval.")
         if grant is not None:
@@ -192,7 +192,8 @@ class Execution:
             if refusal is not None:
                 return refusal
         request = grant.request if grant is not None else ""
-        return (yield from self._asking.record_execution(serial, ruling, verdict.shown, verdict.conflicts, request))
+        refusal = yield from self._asking.record_execution(serial, ruling, verdict.shown, verdict.conflicts, request)
+        return refusal if refusal is not None else (yield from self._asking.cancelled())
 
     def _execute(self, portal: bytes, max_rows: int, ruling: Ruling, serial: int, verdict: Verdict) -> Exchange | None:
         """Send Execute; its rows come back through this verdict's plan and no other."""

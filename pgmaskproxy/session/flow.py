@@ -45,6 +45,7 @@ class Wait:
         unless: Exchange | None = None,
         server: bool = False,
         held: bool = False,
+        cancelled: bool = False,
     ) -> None:
         self.ticket = ticket
         """The answer to a question."""
@@ -60,6 +61,8 @@ class Wait:
         """The server's next message, while logging in there."""
         self.held = held
         """A cancel request is an answer too: a person is being asked."""
+        self.cancelled = cancelled
+        """Every cancel that the server was sent has reached it."""
 
 
 Flow: TypeAlias = Generator[Wait, Answer, T]

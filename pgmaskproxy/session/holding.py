@@ -6,7 +6,7 @@ from typing import final
 
 from pgmaskproxy.model import Mask, Refusal, Ruling
 from pgmaskproxy.session.answers import held_notice
-from pgmaskproxy.session.asking import Asking
+from pgmaskproxy.session.asking import CANCELLED, Asking
 from pgmaskproxy.session.decoding import decode_parameters
 from pgmaskproxy.session.events import (
     CancelRequested,
@@ -26,9 +26,6 @@ from pgmaskproxy.session.scrub import passes
 from pgmaskproxy.session.statements import Portal
 from pgmaskproxy.wire.backend import Field
 from pgmaskproxy.wire.frontend import Bind, Close, Describe, Parse
-
-CANCELLED = "canceling statement due to user request"
-"""PostgreSQL's exact text: drivers and retry helpers look for it."""
 
 
 @final
@@ -68,6 +65,9 @@ class Holding:
             # stays open over a Sync. One that has run something would be committed by it.
             synced = link.sync(forward=False)
             yield Wait(exchange=synced)
+        cancelled = yield from self._asking.cancelled()
+        if cancelled is not None:
+            return cancelled
         in_block = link.executed or link.status != IDLE
         parameters = decode_parameters(bind, described.parameter_types)
         statement = self._asking.bound_to(ruling)

@@ -76,6 +76,10 @@ class Link:
         """`pgmaskproxy.reason`: why the client asks, for the approver."""
         self.min_messages = "notice"
         """The client's own client_min_messages; the server's stays at log (DESIGN 3d)."""
+        self.cancelled = False
+        """The client has cancelled what is not running yet: that is refused, until the next ReadyForQuery."""
+        self.cancelling = 0
+        """Cancels on their way to the server: they would hit whatever it is given next."""
         self.closed = False
         self.settling: Exchange | None = None
         """The last Sync behind a change of the table of names. Until it is answered, the change may be taken back,

@@ -92,6 +92,11 @@ class Pipeline:
         return len(self._owed)
 
     @property
+    def executing(self) -> bool:
+        """Whether the server owes the answer to something of the client's that it runs."""
+        return any(exchange.kind == EXECUTE and exchange.forward for exchange in self._owed)
+
+    @property
     def head(self) -> Exchange | None:
         """The exchange the server is answering now."""
         return self._owed[0] if self._owed else None

@@ -261,6 +261,7 @@ class Results:
                 link.redefined = False
                 link.definitions_changed()
         if exchange.forward:
+            link.cancelled = False
             link.to_client(self._held_back + message.encode())
             self._held_back = b""
 

@@ -13,6 +13,7 @@ from pgmaskproxy.model import Refusal
 from pgmaskproxy.session.answers import error_response
 from pgmaskproxy.session.events import (
     CancelRequested,
+    CancelSent,
     CancelUpstream,
     ClientClosed,
     ClientData,
@@ -122,10 +123,9 @@ class Session:
             if self._wait is not None and self._wait.ticket == event.ticket:
                 self._advance(event)
         elif isinstance(event, CancelRequested):
-            if self.held:
-                self._advance(event)
-            else:
-                self._link.commands.append(CancelUpstream())
+            self._cancel(event)
+        elif isinstance(event, CancelSent):
+            self._link.cancelling -= 1
         elif isinstance(event, EpochMoved):
             self._link.epoch = max(self._link.epoch, event.epoch)
         elif isinstance(event, ClientClosed):
@@ -217,6 +217,8 @@ class Session:
             return wait.exchange.settled or wait.exchange.copy_in, None
         if wait.unless is not None and wait.unless.settled:
             return True, None
+        if wait.cancelled:
+            return not self._link.cancelling, None
         if wait.drained:
             return len(self._link.pipeline) == 0, None
         if wait.message:
@@ -269,6 +271,17 @@ class Session:
         except StopIteration:
             self._flow = self._wait = None
             self._frontend.holding.let_go()
+
+    def _cancel(self, event: CancelRequested) -> None:
+        """Cancel what is held, what runs, or what is being judged and would run next."""
+        link = self._link
+        if self.held:
+            self._advance(event)
+            return
+        link.cancelled = link.cancelled or (self._flow is not None and not link.pipeline.executing)
+        if len(link.pipeline):
+            link.cancelling += 1
+            link.commands.append(CancelUpstream())
 
     # --- endings ---
 
