@@ -67,7 +67,8 @@ def test_a_failure_says_what_where_and_what_next() -> None:
     assert answer.stderr == "error: what\n  f:2: p\n    h\n  where: here\n  next:  do\n"
 
 
-def test_no_colour_when_told_so() -> None:
+def test_no_colour_when_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)  # CI sets it
     runner = CliRunner()
     assert "\x1b[" in runner.invoke(failing, [], color=True).stderr
     assert "\x1b[" not in runner.invoke(failing, ["--no-color"], color=True).stderr
