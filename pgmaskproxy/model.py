@@ -240,6 +240,9 @@ class Analysis:
     """Why the lineage gave up, if it did; every output is then Opaque."""
     moves_names: bool = False
     """Running this may change what a name means: SET, DDL, a routine, DISCARD, transaction control."""
+    called_effects: frozenset[Effect] = frozenset()
+    """The part of `effects` that only functions, operators and casts account for, as the text names them. The
+    server's tree, which names them by OID, replaces it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +311,17 @@ class ApprovalTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class Charge:
+    """One use of a label that a budget counts, per principal: at most `limit` of them in `seconds`."""
+
+    label: str
+    use: Use
+    limit: int
+    seconds: float
+    column: ColumnRef
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What policy says of one statement for one principal."""
 
@@ -327,6 +341,8 @@ class Decision:
     scrub: bool = True
     """Rebuild errors and drop notices: the statement touches a relation with labelled columns."""
     policy_version: str = ""
+    charges: tuple[Charge, ...] = ()
+    """What running it costs of the principal's budgets; over one of them it does not run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +372,8 @@ class Ruling:
     search_path: tuple[str, ...] = ()
     runs: str = ""
     """For EXECUTE and FETCH: the text of what the name stands for. What is approved is both."""
+    attested: str = ""
+    """SHA-256, in hex, of the server's own trees that `analysis` rests on; '' when it is the text's word alone."""
 
 
 @dataclass(frozen=True, slots=True)
