@@ -95,12 +95,17 @@ class Attestation:
     uses: tuple[TreeUse, ...] = ()
     reads: frozenset[int] = frozenset()
     """Every relation in the tree that is not only written: views too, besides what they stand for."""
+    named: frozenset[int] = frozenset()
+    """The part of `reads` that the statement itself names: what only a view's definition reads is left out, as the
+    right to a view is enough to read it (manual, CREATE VIEW)."""
     writes: frozenset[tuple[int, str]] = frozenset()
     """(relation's OID, command), those of WITH and of rules too."""
     locks: frozenset[int] = frozenset()
     """Relations whose rows FOR UPDATE and its kin lock."""
     sequences: frozenset[int] = frozenset()
     called: Called = Called()
+    viewed: tuple[tuple[int, Called], ...] = ()
+    """What the definitions of views run, by the OID of the outermost one; it is not in `called`."""
     row_security: Called = Called()
     """What runs in the conditions of row security policies: their authors are trusted, their uses not reported."""
     cursors: frozenset[str] = frozenset()
@@ -166,6 +171,7 @@ class Findings:
         "calls",
         "cursors",
         "locks",
+        "named",
         "parameters",
         "reads",
         "sequences",
@@ -174,18 +180,21 @@ class Findings:
         "trusted_calls",
         "uses",
         "view",
+        "viewed",
         "writes",
     )
 
     def __init__(self) -> None:
         self.uses: dict[TreeUse, None] = {}
         self.reads: set[int] = set()
+        self.named: set[int] = set()
         self.writes: set[tuple[int, str]] = set()
         self.locks: set[int] = set()
         self.sequences: set[int] = set()
         self.cursors: set[str] = set()
         self.parameters = 0
         self.calls = Calls()
+        self.viewed: dict[int, Calls] = {}
         self.trusted_calls = Calls()
         self.trusted = False
         """Whether what is walked now is the condition of a row security policy."""
@@ -203,7 +212,15 @@ class Findings:
     @property
     def running(self) -> Calls:
         """Where what is called now is noted."""
-        return self.trusted_calls if self.trusted else self.calls
+        if self.trusted:
+            return self.trusted_calls
+        return self.viewed.setdefault(self.view, Calls()) if self.view else self.calls
+
+    def read(self, oid: int) -> None:
+        """A relation is read: by the statement itself, or by the definition of a view."""
+        self.reads.add(oid)
+        if not self.view:
+            self.named.add(oid)
 
     def use(
         self,

@@ -131,7 +131,10 @@ class Sources(Expressions):
         """A subquery in FROM. Inside a view that the rewriter has opened, uses are the view's."""
         query = self.shape.node(field(entry, "subquery"), "QUERY")
         outside = self.findings.view
-        self.findings.view = outside or self._view(entry, query)
+        view = self._view(entry, query)
+        if view:
+            self.findings.read(view)
+        self.findings.view = outside or view
         try:
             return self.query(query, scope)
         finally:
@@ -156,7 +159,7 @@ class Sources(Expressions):
         oid = number(entry.fields.get("relid", "0"))
         proposed = entry.fields.get("relkind") == _ROW_TYPE
         if oid and not proposed and (at != scope.written or self.selects(scope, entry)):
-            self.findings.reads.add(oid)
+            self.findings.read(oid)
         sample = entry.fields.get("tablesample")
         if sample is not None:
             clause = self.shape.node(sample, "TABLESAMPLECLAUSE")

@@ -2,7 +2,8 @@
 
 An output is `customers.ssn` (bare; `|` between several, ` !` after one that is not pure, ` row` after a whole row),
 `f(customers.ssn)` (computed from), both beside each other, or `-`. A use is `PREDICATE customers.ssn WHERE`, with
-`> customers.notes` for what it is written to or compared with, `@view` inside a view, `$` for a parameter.
+`> customers.notes` for what it is written to or compared with, `@view` inside a view, `$` for a parameter. `named`
+is there when it is not all of `reads`.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ def written(found: Attestation, relations: Relations) -> dict[str, object]:
         "writes": sorted(f"{names(frozenset({oid}))[0]} {command}" for oid, command in found.writes),
         "locks": names(found.locks),
         "sequences": names(found.sequences),
+        "named": names(found.named) if found.named != found.reads else [],
         "calls": calls(found.called),
+        "viewed": {names(frozenset({view}))[0]: what for view, called in found.viewed if (what := calls(called))},
         "row_security": calls(found.row_security),
         "cursors": sorted(found.cursors),
         "parameters": found.parameters,
