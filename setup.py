@@ -22,6 +22,7 @@ from setuptools.errors import BaseError, CCompilerError
 # so they call each other directly; all of them are compiled, or none is. An interpreted class cannot
 # inherit from a compiled one: a module with a Message belongs here with the others.
 COMPILED = [
+    "pgmaskproxy/mask/canary.py",
     "pgmaskproxy/mask/copytext.py",
     "pgmaskproxy/mask/kernel.py",
     "pgmaskproxy/mask/maskers.py",
