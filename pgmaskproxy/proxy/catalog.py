@@ -13,6 +13,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from pgmaskproxy.errors import Unavailable
+from pgmaskproxy.sql.attest.versions import MAJORS
 from pgmaskproxy.sql.catalog import Catalog, Column, ForeignKey, Function, Operator, Relation, TypeName
 
 _RELATIONS: Final = """
@@ -22,10 +23,18 @@ SELECT c.oid::pg_catalog.int8, n.nspname::pg_catalog.text, c.relname::pg_catalog
              AND NOT (n.nspname
                       OPERATOR(pg_catalog.=) ANY (ARRAY['pg_catalog', 'information_schema']::pg_catalog.name[]))
             THEN pg_catalog.pg_get_viewdef(c.oid) ELSE '' END,
-       c.relhastriggers,
+       EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t
+                WHERE t.tgrelid OPERATOR(pg_catalog.=) c.oid AND NOT t.tgisinternal),
        EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite w
                 WHERE w.ev_class OPERATOR(pg_catalog.=) c.oid
-                  AND w.rulename OPERATOR(pg_catalog.<>) '_RETURN'::pg_catalog.name)
+                  AND w.rulename OPERATOR(pg_catalog.<>) '_RETURN'::pg_catalog.name),
+       CASE WHEN c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['v', 'm']::pg_catalog."char"[])
+             AND NOT (n.nspname
+                      OPERATOR(pg_catalog.=) ANY (ARRAY['pg_catalog', 'information_schema']::pg_catalog.name[]))
+            THEN (SELECT w.ev_action::pg_catalog.text FROM pg_catalog.pg_rewrite w
+                   WHERE w.ev_class OPERATOR(pg_catalog.=) c.oid
+                     AND w.rulename OPERATOR(pg_catalog.=) '_RETURN'::pg_catalog.name)
+            ELSE '' END
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
  WHERE c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f', 'S', 't']::pg_catalog."char"[])
@@ -56,10 +65,37 @@ SELECT i.inhrelid::pg_catalog.int8, i.inhparent::pg_catalog.int8
 
 _FOREIGN_KEYS: Final = """
 SELECT k.conrelid::pg_catalog.int8, k.conkey::pg_catalog.int4[], k.confrelid::pg_catalog.int8,
-       k.confkey::pg_catalog.int4[]
+       k.confkey::pg_catalog.int4[],
+       k.confdeltype OPERATOR(pg_catalog.=) ANY (ARRAY['c', 'n', 'd']::pg_catalog."char"[])
+       OR k.confupdtype OPERATOR(pg_catalog.=) ANY (ARRAY['c', 'n', 'd']::pg_catalog."char"[])
   FROM pg_catalog.pg_constraint k
  WHERE k.contype OPERATOR(pg_catalog.=) 'f'::pg_catalog."char" ORDER BY k.oid
 """
+
+_RUNNING: Final = """
+SELECT DISTINCT o.relation::pg_catalog.int8
+  FROM (SELECT 'pg_catalog.pg_class'::pg_catalog.regclass AS class, c.oid AS object, c.oid AS relation
+          FROM pg_catalog.pg_class c
+        UNION ALL
+        SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid, i.indrelid FROM pg_catalog.pg_index i
+        UNION ALL
+        SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass, d.oid, d.adrelid FROM pg_catalog.pg_attrdef d
+        UNION ALL
+        SELECT 'pg_catalog.pg_policy'::pg_catalog.regclass, p.oid, p.polrelid FROM pg_catalog.pg_policy p
+        UNION ALL
+        SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.oid, k.conrelid FROM pg_catalog.pg_constraint k
+        UNION ALL
+        SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.oid, a.attrelid
+          FROM pg_catalog.pg_constraint k
+          JOIN pg_catalog.pg_attribute a ON a.atttypid OPERATOR(pg_catalog.=) k.contypid
+         WHERE k.contypid OPERATOR(pg_catalog.<>) 0::pg_catalog.oid) o
+  JOIN pg_catalog.pg_depend d ON d.classid OPERATOR(pg_catalog.=) o.class
+                             AND d.objid OPERATOR(pg_catalog.=) o.object
+ WHERE d.refclassid OPERATOR(pg_catalog.=) ANY (
+           ARRAY['pg_catalog.pg_proc', 'pg_catalog.pg_operator']::pg_catalog.regclass[]::pg_catalog.oid[])
+ ORDER BY 1
+"""
+"""What came with the server is pinned and has no row in pg_depend: a function found there is somebody's own."""
 
 _FUNCTIONS: Final = """
 SELECT p.oid::pg_catalog.int8, n.nspname::pg_catalog.text, p.proname::pg_catalog.text,
@@ -143,7 +179,7 @@ async def load_catalog(conninfo: str) -> Catalog:
 
 
 async def read_catalog(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> Catalog:
-    """The catalog over a connection whose search_path is empty: seven queries."""
+    """The catalog over a connection whose search_path is empty."""
 
     async def rows(query: str) -> list[tuple[Any, ...]]:
         cursor = await connection.execute(query.encode())
@@ -157,8 +193,10 @@ async def read_catalog(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> 
     for child, parent in await rows(_PARENTS):
         parents.setdefault(child, []).append(parent)
     keys: dict[int, list[ForeignKey]] = {}
-    for relation, numbers, referenced, referenced_numbers in await rows(_FOREIGN_KEYS):
-        keys.setdefault(relation, []).append(ForeignKey(tuple(numbers), referenced, tuple(referenced_numbers)))
+    for relation, numbers, referenced, others, cascades in await rows(_FOREIGN_KEYS):
+        keys.setdefault(relation, []).append(ForeignKey(tuple(numbers), referenced, tuple(others), cascades))
+    running = {oid for (oid,) in await rows(_RUNNING)}
+    trees = int(head[0]) // 10_000 in MAJORS
     relations = tuple(
         Relation(
             oid=oid,
@@ -172,8 +210,10 @@ async def read_catalog(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> 
             foreign_keys=tuple(keys.get(oid, ())),
             has_triggers=triggers,
             has_rules=rules,
+            definition_tree=tree or "" if trees else "",
+            runs_functions=oid in running,
         )
-        for oid, schema, name, kind, owner, definition, triggers, rules in await rows(_RELATIONS)
+        for oid, schema, name, kind, owner, definition, triggers, rules, tree in await rows(_RELATIONS)
     )
     return Catalog(
         relations=relations,

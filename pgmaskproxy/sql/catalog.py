@@ -42,6 +42,8 @@ class ForeignKey:
     referenced: int
     """The OID of the relation referenced."""
     referenced_columns: tuple[int, ...]
+    cascades: bool = False
+    """Whether a write to the relation referenced writes here too: CASCADE, SET NULL, SET DEFAULT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,13 @@ class Relation:
     """OIDs it inherits from or is a partition of."""
     foreign_keys: tuple[ForeignKey, ...] = ()
     has_triggers: bool = False
+    """Triggers of somebody's own; a foreign key's do not count."""
     has_rules: bool = False
     """Rewrite rules other than a view's own."""
+    definition_tree: str = ""
+    """The same as `definition` in the server's own words, pg_rewrite.ev_action: what closure goes by."""
+    runs_functions: bool = False
+    """Functions of somebody's own run in its defaults, constraints, indexes, partition key or row security."""
 
     @property
     def ref(self) -> RelationRef:
@@ -223,7 +230,7 @@ def _relation(data: dict[str, Any]) -> Relation:
     rest = dict(data)
     columns = tuple(Column(**column) for column in rest.pop("columns"))
     keys = tuple(
-        ForeignKey(tuple(key["columns"]), key["referenced"], tuple(key["referenced_columns"]))
+        ForeignKey(**{**key, "columns": tuple(key["columns"]), "referenced_columns": tuple(key["referenced_columns"])})
         for key in rest.pop("foreign_keys", ())
     )
     parents = tuple(rest.pop("parents", ()))

@@ -1,9 +1,9 @@
 """Labels carried to every column where the same values appear (THREATS, "Closure over the catalog").
 
-Inheritance and partitions carry them both ways by column name, foreign keys both ways, generated columns from
-what they are computed from, views and materialized views by the lineage of their definition. A view's column that
-is opaque is derived from everything that the view reads; one whose definition cannot be read at all, from every
-labelled column there is. Label sets only grow, so the order of work does not matter.
+By relation OID and column number: inheritance and partitions carry them both ways, foreign keys both ways, generated
+columns from what they are computed from, views and materialized views as the server's own tree of their definition
+says (`views`). Label sets only grow, so the order of work does not matter, and a view is read only when something that
+it reads has a label. What no catalog tells is not covered: triggers, defaults and rules that copy values elsewhere.
 """
 
 from __future__ import annotations
@@ -11,42 +11,89 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import Final, final
 
 from pgmaskproxy.errors import Unparsable
-from pgmaskproxy.model import ColumnLabels, ColumnRef, Columns, Opaque, RelationRef
+from pgmaskproxy.model import ColumnLabels, ColumnRef
 from pgmaskproxy.sql.catalog import SYSTEM_SCHEMAS, Catalog, Column, Relation
 from pgmaskproxy.sql.grammar import parse
-from pgmaskproxy.sql.origins import columns_of
-from pgmaskproxy.sql.reader import view_reading
 from pgmaskproxy.sql.tree import descend, strings
+from pgmaskproxy.sql.views import Key, everything, relations_read, view_flows
+
+_TOAST: Final = "pg_toast_"
+_CHUNK: Final = "chunk_data"
 
 
 def close_labels(catalog: Catalog, declared: Mapping[ColumnRef, frozenset[str]]) -> Mapping[ColumnRef, ColumnLabels]:
-    """The labels of every column that has any. Parses view definitions: see `grammar.STACK_BYTES`."""
-    flows: dict[ColumnRef, set[tuple[ColumnRef, bool]]] = defaultdict(set)
-    for source, target, bare in _flows(catalog):
-        flows[source].add((target, bare))
-    found: dict[ColumnRef, ColumnLabels] = {column: ColumnLabels(given) for column, given in declared.items() if given}
-    pending = list(found)
-    while pending:
-        source = pending.pop()
-        for target, bare in flows.get(source, ()):
-            known = found.get(target, ColumnLabels(frozenset()))
-            labels = known.labels | found[source].labels
-            # Computed once is computed for good: a mask made for the value says nothing of what was made from it.
-            derived = known.derived or found[source].derived or not bare
-            if labels != known.labels or derived != known.derived:
-                found[target] = ColumnLabels(labels, derived)
-                pending.append(target)
-    return MappingProxyType(found)
+    """The labels of every column that has any. Reads definitions: see `grammar.STACK_BYTES`."""
+    closing = _Closing(catalog)
+    keys = {column: key for key, column in catalog.column_refs().items()}
+    for column, labels in declared.items():
+        if labels and column in keys:
+            closing.give(keys[column], ColumnLabels(labels))
+    closing.run()
+    names = catalog.column_refs()
+    return MappingProxyType({names[key]: labels for key, labels in closing.found.items()})
 
 
-Flow = tuple[ColumnRef, ColumnRef, bool]
+@final
+class _Closing:
+    """The labels found so far, and what is still to be carried on."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self.found: dict[Key, ColumnLabels] = {}
+        self._pending: list[Key] = []
+        self._flows: dict[Key, set[tuple[Key, bool]]] = defaultdict(set)
+        self._readers: dict[int, list[Relation]] = defaultdict(list)
+        """Views, by what they read, that have not been read themselves yet."""
+        self._read: set[int] = set()
+        for source, target, bare in _links(catalog):
+            self._flows[source].add((target, bare))
+        for view in catalog.relations:
+            if view.kind in {"v", "m"} and view.schema not in SYSTEM_SCHEMAS:
+                for oid in relations_read(catalog, view):
+                    self._readers[oid].append(view)
+
+    def give(self, key: Key, labels: ColumnLabels) -> None:
+        """Labels for one column, on top of those that it has."""
+        known = self.found.get(key, ColumnLabels(frozenset()))
+        # Computed once is computed for good: a mask made for the value says nothing of what was made from it.
+        grown = ColumnLabels(known.labels | labels.labels, known.derived or labels.derived)
+        if grown != known:
+            self.found[key] = grown
+            self._pending.append(key)
+
+    def run(self) -> None:
+        """Until nothing changes any more."""
+        while self._pending:
+            source = self._pending.pop()
+            for view in self._readers.pop(source[0], ()):
+                self._open(view)
+            labels = self.found[source]
+            for target, bare in self._flows.get(source, ()):
+                self.give(target, labels if bare else ColumnLabels(labels.labels, derived=True))
+
+    def _open(self, view: Relation) -> None:
+        """What flows into a view, now that something in it is labelled."""
+        if view.oid in self._read:
+            return
+        self._read.add(view.oid)
+        for source, target, bare in view_flows(self._catalog, view):
+            self._flows[source].add((target, bare))
+            if source in self.found:
+                self._pending.append(source)
 
 
-def _flows(catalog: Catalog) -> Iterable[Flow]:
-    """Pairs of columns where the values of the first can be seen in the second: as they are, or computed from."""
+Flow = tuple[Key, Key, bool]
+
+
+def _links(catalog: Catalog) -> Iterable[Flow]:
+    """Pairs of columns where the values of the first can be seen in the second, views apart: as they are, or
+    computed from."""
     for relation in catalog.relations:
+        if relation.kind == "t":
+            yield from _toasted(catalog, relation)
         if relation.schema in SYSTEM_SCHEMAS:
             continue
         yield from _inheritance(catalog, relation)
@@ -54,31 +101,40 @@ def _flows(catalog: Catalog) -> Iterable[Flow]:
         for column in relation.columns:
             if column.generated:
                 for source in _generated_from(relation, column):
-                    yield relation.column_ref(source), relation.column_ref(column), False
-        if relation.kind in {"v", "m"}:
-            yield from _view(catalog, relation)
+                    yield (relation.oid, source.number), (relation.oid, column.number), False
 
 
 def _inheritance(catalog: Catalog, relation: Relation) -> Iterable[Flow]:
     for oid in relation.parents:
         parent = catalog.by_oid.get(oid)
         for inherited in parent.columns if parent is not None else ():
+            # The one link that goes by name: a child's columns have numbers of their own, and the server keeps the
+            # names equal.
             column = relation.column(inherited.name)
-            if column is not None and parent is not None:
-                yield parent.column_ref(inherited), relation.column_ref(column), True
-                yield relation.column_ref(column), parent.column_ref(inherited), True
+            if column is not None:
+                yield (oid, inherited.number), (relation.oid, column.number), True
+                yield (relation.oid, column.number), (oid, inherited.number), True
 
 
 def _foreign_keys(catalog: Catalog, relation: Relation) -> Iterable[Flow]:
-    numbered = {column.number: column for column in relation.columns}
+    ours = {column.number for column in relation.columns}
     for key in relation.foreign_keys:
         referenced = catalog.by_oid.get(key.referenced)
-        theirs = {column.number: column for column in referenced.columns} if referenced is not None else {}
+        theirs = {column.number for column in referenced.columns} if referenced is not None else set()
         for number, other in zip(key.columns, key.referenced_columns, strict=False):
-            if referenced is not None and number in numbered and other in theirs:
-                one, two = relation.column_ref(numbered[number]), referenced.column_ref(theirs[other])
-                yield one, two, True
-                yield two, one, True
+            if number in ours and other in theirs:
+                yield (relation.oid, number), (key.referenced, other), True
+                yield (key.referenced, other), (relation.oid, number), True
+
+
+def _toasted(catalog: Catalog, toast: Relation) -> Iterable[Flow]:
+    """Long values live in a table of their own, which is called after their relation's OID (manual, "TOAST")."""
+    owner = toast.name.removeprefix(_TOAST)
+    if owner.isdecimal():
+        for source in everything(catalog, (int(owner),)):
+            for column in toast.columns:
+                if column.name == _CHUNK:
+                    yield source, (toast.oid, column.number), False
 
 
 def _generated_from(relation: Relation, column: Column) -> Iterable[Column]:
@@ -92,22 +148,3 @@ def _generated_from(relation: Relation, column: Column) -> Iterable[Column]:
         return others
     names = {strings(fields.get("fields"))[-1:] for kind, fields in descend(statements[0].node) if kind == "ColumnRef"}
     return [other for other in others if (other.name,) in names]
-
-
-def _view(catalog: Catalog, view: Relation) -> Iterable[Flow]:
-    reading = view_reading(catalog, view)
-    outputs, reads = (reading[0], reading[1].reads) if reading is not None else (None, _all_relations(catalog))
-    everything = [column for ref in sorted(reads) for column in _columns(catalog, ref)]
-    for number, column in enumerate(view.columns):
-        origin = outputs[number] if outputs is not None and number < len(outputs) else Opaque("more columns than read")
-        for source in everything if isinstance(origin, Opaque) else columns_of(origin):
-            yield source, view.column_ref(column), isinstance(origin, Columns)
-
-
-def _columns(catalog: Catalog, ref: RelationRef) -> Iterable[ColumnRef]:
-    relation = catalog.by_name.get((ref.schema, ref.name))
-    return [relation.column_ref(column) for column in relation.columns] if relation is not None else []
-
-
-def _all_relations(catalog: Catalog) -> set[RelationRef]:
-    return {relation.ref for relation in catalog.relations if relation.schema not in SYSTEM_SCHEMAS}

@@ -94,3 +94,35 @@ def test_nobody_there() -> None:
     with pytest.raises(Unavailable) as caught:
         load("host=127.0.0.1 port=1 user=x dbname=x connect_timeout=2")
     assert caught.value.sqlstate == "08006"
+
+
+def test_what_runs_when_a_row_is_written(shop_database: Database) -> None:
+    run(
+        shop_database,
+        "CREATE SCHEMA w",
+        "CREATE FUNCTION w.f(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1'",
+        "CREATE FUNCTION w.t() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+        "CREATE DOMAIN w.d AS int CHECK (w.f(VALUE) > 0)",
+        "CREATE TABLE w.plain (a int PRIMARY KEY DEFAULT 1 CHECK (abs(a) > 0), b text)",
+        "CREATE TABLE w.keyed (a int REFERENCES w.plain)",
+        "CREATE TABLE w.cascading (a int REFERENCES w.plain ON DELETE CASCADE)",
+        "CREATE TABLE w.nulling (a int REFERENCES w.plain ON UPDATE SET NULL)",
+        "CREATE TABLE w.defaulted (a int DEFAULT w.f(1))",
+        "CREATE TABLE w.checked (a int CHECK (w.f(a) > 0))",
+        "CREATE TABLE w.indexed (a int)",
+        "CREATE INDEX ON w.indexed (w.f(a))",
+        "CREATE TABLE w.typed (a w.d)",
+        "CREATE TABLE w.secured (a int)",
+        "CREATE POLICY p ON w.secured USING (w.f(a) > 0)",
+        "CREATE TABLE w.split (a int) PARTITION BY LIST (w.f(a))",
+        "CREATE TABLE w.triggered (a int)",
+        "CREATE TRIGGER t BEFORE INSERT ON w.triggered FOR EACH ROW EXECUTE FUNCTION w.t()",
+    )
+    catalog = load(shop_database.admin)
+    mine = [relation for relation in catalog.relations if relation.schema == "w"]
+    running = {relation.name for relation in mine if relation.runs_functions}
+    assert running == {"defaulted", "checked", "indexed", "typed", "secured", "split"}
+    assert {relation.name for relation in mine if relation.has_triggers} == {"triggered"}
+    cascading = {relation.name for relation in mine if any(key.cascades for key in relation.foreign_keys)}
+    assert cascading == {"cascading", "nulling"}
+    assert Catalog.from_json(catalog.to_json()) == catalog

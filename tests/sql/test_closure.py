@@ -23,6 +23,7 @@ def close(catalog: Catalog, **declared: str) -> dict[str, str]:
     return {
         f"{column.table}.{column.column}": " ".join(sorted(found.labels)) + (" derived" if found.derived else "")
         for column, found in closed.items()
+        if column.schema == "public"
     }
 
 
@@ -98,3 +99,10 @@ def test_an_expression_that_cannot_be_read_takes_the_whole_row(catalog: Catalog)
 def test_labels_are_the_shared_noun(catalog: Catalog) -> None:
     closed = deep(lambda: close_labels(catalog, {ref("customers.ssn"): frozenset({"ssn"})}))
     assert closed[ref("customers.ssn")] == ColumnLabels(frozenset({"ssn"}))
+
+
+def test_long_values_live_in_a_table_of_their_own(catalog: Catalog) -> None:
+    closed = deep(lambda: close_labels(catalog, {ref("customers.ssn"): frozenset({"ssn"})}))
+    toast = f"pg_toast_{catalog.by_name['public', 'customers'].oid}"
+    assert closed[ColumnRef("pg_toast", toast, "chunk_data")] == ColumnLabels(frozenset({"ssn"}), derived=True)
+    assert ColumnRef("pg_toast", toast, "chunk_id") not in closed
