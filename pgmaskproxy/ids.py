@@ -1,4 +1,4 @@
-"""Identifiers: `ses_`, `stm_`, `apr_`, `evt_` and a UUIDv7 (RFC 9562 section 5.7) in 32 hexadecimal digits.
+"""Identifiers: `ses_`, `stm_`, `apr_`, `evt_`, `tok_`, `can_`, then a UUIDv7 (RFC 9562 section 5.7) in 32 hex digits.
 
 They sort by time of making, to the millisecond. Clock and randomness are arguments, so that a
 test says what they are.
@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
-Prefix: TypeAlias = Literal["ses", "stm", "apr", "evt", "tok"]
+Prefix: TypeAlias = Literal["ses", "stm", "apr", "evt", "tok", "can"]
 
-_FORM: Final = re.compile(r"(ses|stm|apr|evt|tok)_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}")
+_FORM: Final = re.compile(r"(ses|stm|apr|evt|tok|can)_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}")
 
 
 def new_id(prefix: Prefix, clock: Callable[[], float], randbytes: Callable[[int], bytes]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pgmaskproxy.approval.notification import Notification
@@ -57,6 +57,22 @@ class Token:
     expires: float
     note: str = ""
     revoked: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A value that was planted to be found where it must not be. Its bytes are looked for, so the state has them."""
+
+    id: str
+    value: str = field(repr=False)
+    label: str
+    database: str
+    """The server's name of it; '' for any."""
+    column: str
+    """Where it was planted: `schema.table.column`."""
+    planted: float
+    retired: float | None = None
+    """Since when it is not looked for any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +134,15 @@ class Store(Protocol):
 
     async def revoke_token(self, token_id: str, person: str, at: float) -> bool:
         """Revoke a person's own token; False when there is none such or it was revoked before."""
+
+    async def add_canary(self, canary: Canary) -> bool:
+        """Keep a new canary; False when its value is one already, in use or retired."""
+
+    async def canaries(self) -> tuple[Canary, ...]:
+        """All of them, retired ones too, in the order they were planted."""
+
+    async def retire_canary(self, canary_id: str, at: float) -> bool:
+        """Look for it no more; False when there is none such or it was retired before."""
 
     async def claim(self, now: float, lease: float, limit: int) -> tuple[OutboxItem, ...]:
         """Take up to `limit` notifications that are due, oldest first; they come again after `lease` seconds."""

@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping
 from pgmaskproxy.approval.notification import Notification
 from pgmaskproxy.approval.request import ApprovalRequest, State, Vote
 from pgmaskproxy.model import ApprovalTerms, Parameter, RuleRef
-from pgmaskproxy.store.protocol import OutboxItem, Token
+from pgmaskproxy.store.protocol import Canary, OutboxItem, Token
 
 Row: TypeAlias = Mapping[str, Any] | RowMapping
 """A database row by column name: the one place where types come from outside."""
@@ -128,6 +128,24 @@ def token_row(token: Token) -> dict[str, Any]:
 def token_from(row: Row) -> Token:
     """The token in a row."""
     return Token(**row)
+
+
+def canary_row(canary: Canary) -> dict[str, Any]:
+    """The `canaries` row of a canary."""
+    return {
+        "id": canary.id,
+        "value": canary.value,
+        "label": canary.label,
+        "database": canary.database,
+        "column": canary.column,
+        "planted": canary.planted,
+        "retired": canary.retired,
+    }
+
+
+def canary_from(row: Row) -> Canary:
+    """The canary in a row."""
+    return Canary(**row)
 
 
 def outbox_row(channel: str, notification: Notification) -> dict[str, Any]:

@@ -54,6 +54,18 @@ TOKENS: Final = Table(
     Index("tokens_by_person", "person"),
 )
 
+CANARIES: Final = Table(
+    "canaries",
+    METADATA,
+    Column("id", String(36), primary_key=True),
+    Column("value", Text, nullable=False, unique=True),
+    Column("label", Text, nullable=False),
+    Column("database", Text, nullable=False),
+    Column("column", Text, nullable=False),
+    Column("planted", Float, nullable=False),
+    Column("retired", Float),
+)
+
 OUTBOX: Final = Table(
     "outbox",
     METADATA,

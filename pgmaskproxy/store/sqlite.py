@@ -25,8 +25,10 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from pgmaskproxy.approval.notification import Notification
 from pgmaskproxy.approval.request import OPEN, ApprovalRequest, State
 from pgmaskproxy.errors import ConfigError, Problem, Unavailable
-from pgmaskproxy.store.protocol import Change, Filter, OutboxItem, Page, Token
+from pgmaskproxy.store.protocol import Canary, Change, Filter, OutboxItem, Page, Token
 from pgmaskproxy.store.rows import (
+    canary_from,
+    canary_row,
     outbox_from,
     outbox_row,
     request_from,
@@ -35,7 +37,7 @@ from pgmaskproxy.store.rows import (
     token_row,
     vote_row,
 )
-from pgmaskproxy.store.schema import OUTBOX, REQUESTS, TOKENS, VOTES
+from pgmaskproxy.store.schema import CANARIES, OUTBOX, REQUESTS, TOKENS, VOTES
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -182,6 +184,33 @@ class SqliteStore:
             mine = (TOKENS.c.id == token_id, TOKENS.c.person == person, TOKENS.c.revoked.is_(None))
             with self._engine.begin() as connection:
                 return connection.execute(update(TOKENS).where(*mine).values(revoked=at)).rowcount == 1
+
+        return await self._run(work)
+
+    async def add_canary(self, canary: Canary) -> bool:
+        def work() -> bool:
+            with self._engine.begin() as connection:
+                known = select(CANARIES.c.id).where(CANARIES.c.value == canary.value)
+                if connection.execute(known).first() is not None:
+                    return False
+                connection.execute(insert(CANARIES), [canary_row(canary)])
+                return True
+
+        return await self._run(work)
+
+    async def canaries(self) -> tuple[Canary, ...]:
+        def work() -> tuple[Canary, ...]:
+            query = select(CANARIES).order_by(CANARIES.c.planted, CANARIES.c.id)
+            with self._reader.begin() as connection:
+                return tuple(canary_from(row) for row in connection.execute(query).mappings())
+
+        return await self._run(work)
+
+    async def retire_canary(self, canary_id: str, at: float) -> bool:
+        def work() -> bool:
+            watched = (CANARIES.c.id == canary_id, CANARIES.c.retired.is_(None))
+            with self._engine.begin() as connection:
+                return connection.execute(update(CANARIES).where(*watched).values(retired=at)).rowcount == 1
 
         return await self._run(work)
 

@@ -11,7 +11,7 @@ from pgmaskproxy.approval.notification import Notification
 from pgmaskproxy.approval.request import ApprovalRequest, State, Vote
 from pgmaskproxy.model import ApprovalTerms, Parameter, RuleRef
 from pgmaskproxy.store import rows
-from pgmaskproxy.store.protocol import Token
+from pgmaskproxy.store.protocol import Canary, Token
 
 TEXT = st.text(max_size=6)
 TEXTS = st.lists(TEXT, max_size=3).map(tuple)
@@ -67,6 +67,12 @@ def test_a_request_with_its_votes(request: ApprovalRequest) -> None:
 def test_a_token() -> None:
     token = Token("tok_1", "bob", "aa", 1.0, 2.0, "note", None)
     assert rows.token_from(rows.token_row(token)) == token
+
+
+def test_a_canary_whose_value_is_not_printed() -> None:
+    canary = Canary("can_1", "937-12-4711", "pii.ssn", "shop", "a.b.ssn", 1.0, 2.0)
+    assert rows.canary_from(rows.canary_row(canary)) == canary
+    assert canary.value not in repr(canary)
 
 
 def test_a_notification_is_due_at_once_and_not_done() -> None:

@@ -14,7 +14,7 @@ from pgmaskproxy.approval.notification import Notification
 from pgmaskproxy.approval.request import ApprovalRequest, State, Vote
 from pgmaskproxy.errors import ConfigError, Unavailable
 from pgmaskproxy.model import Parameter, RuleRef
-from pgmaskproxy.store.protocol import Change, Filter, Token
+from pgmaskproxy.store.protocol import Canary, Change, Filter, Token
 from pgmaskproxy.store.sqlite import SqliteStore
 from tests.approval.making import NOW, make_request, term
 
@@ -235,6 +235,21 @@ async def test_tokens(store: SqliteStore) -> None:
     found = await store.token("aa")
     assert found is not None
     assert found.revoked == NOW + 2
+
+
+async def test_canaries(url: str, store: SqliteStore) -> None:
+    one = Canary("can_1", "937-12-4711", "pii.ssn", "shop", "shop.customers.ssn", NOW)
+    two = Canary("can_2", "mara7x3k@post.example", "pii.email", "", "shop.customers.email", NOW + 1)
+    assert [await store.add_canary(each) for each in (two, one)] == [True, True]
+    assert not await store.add_canary(Canary("can_3", one.value, "", "", "", NOW))
+    other = await SqliteStore.open(url)
+    assert await other.canaries() == (one, two)
+    assert await other.retire_canary("can_1", NOW + 5)
+    await other.close()
+    assert not await store.retire_canary("can_1", NOW + 6)
+    assert not await store.retire_canary("can_9", NOW + 6)
+    assert [each.retired for each in await store.canaries()] == [NOW + 5, None]
+    assert not await store.add_canary(one), "a value that is known from before would be no surprise"
 
 
 async def test_the_outbox_gives_each_item_to_one_taker_until_the_lease_ends(url: str, store: SqliteStore) -> None:
