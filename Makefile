@@ -8,7 +8,7 @@ SOURCES := $(shell find pgmaskproxy policies -type f ! -name '*.py[co]' 2>/dev/n
 
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo tour test test-compiled test-interpreted lint format bench docs system clean
+.PHONY: help demo tour test test-compiled test-interpreted lint format bench oracle docs system clean
 
 help: ## What can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ format: $(VENV)/.test ## Format the code.
 
 bench: $(VENV)/.test ## How fast the data plane is.
 	PYTHONSAFEPATH=1 $(VENV)/bin/python bench/run.py $(ARGS)
+
+oracle: $(VENV)/.test ## PostgreSQL's regression SQL as text against the server's trees. REGRESS=path/to/src/test/regress/sql
+	PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m tests.oracle.run $(REGRESS) $(ARGS)
 
 docs: $(VENV)/.test ## Write the reference pages that are made from the code.
 	PYTHONPATH=$(CURDIR) $(VENV)/bin/python docs/generate.py
