@@ -175,6 +175,9 @@ class ColumnUse:
     """For `Use.WRITE`: the column that the value is written to."""
     parameter: bool = False
     """For `Use.EQUALITY`: compared with a parameter (else with a literal)."""
+    total: bool = False
+    """For `Use.EXPRESSION`: a whole output made of it, other bare columns and literals by total functions alone, so
+    that computing it can neither fail nor show anything by itself (THREATS R2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +322,8 @@ class Charge:
     limit: int
     seconds: float
     column: ColumnRef
+    rule: RuleRef | None = None
+    """Where the policy says so."""
 
 
 @dataclass(frozen=True, slots=True)

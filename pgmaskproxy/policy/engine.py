@@ -2,7 +2,8 @@
 
 The order of the reasons is fixed: a setting off the list, a relation that does not exist, a deny
 rule, an effect that no rule covers, a use that no label allows, EXPLAIN over labelled data, an
-output of unknown origin. Only a statement that none of them stops is held or allowed.
+output of unknown origin. Only a statement that none of them stops is held or allowed; rules that hold and labels that
+hold add up.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from pgmaskproxy.policy.facts import EXPLAIN, Touched, touched
 from pgmaskproxy.policy.outputs import judge_outputs, mixed_outputs, visibility
 from pgmaskproxy.policy.rules import Policy, declared_labels
 from pgmaskproxy.policy.settings import setting_allowed
-from pgmaskproxy.policy.uses import judge_uses
+from pgmaskproxy.policy.uses import JudgedUses, judge_uses
 
 __all__ = ["decide", "declared_labels", "visibility"]
 
@@ -58,7 +59,8 @@ def decide(
         or not facts.effects <= _QUIET
         or any(relation in facts.labels_by_relation for relation in facts.relations)
     )
-    refusal = _refusal(facts, matches)
+    uses = judge_uses(facts)
+    refusal = _refusal(facts, matches, uses)
     if refusal is not None:
         rules = tuple(rule.ref for rule in matches.denying) or ((refusal.rule,) if refusal.rule is not None else ())
         return Decision(
@@ -70,21 +72,23 @@ def decide(
             scrub=scrub,
             policy_version=policy.version,
         )
-    outputs = judge_outputs(facts)
-    deciding = matches.holding or matches.allowing
-    refs = tuple(rule.ref for rule in deciding)
-    if matches.builtin and not matches.holding:
+    outputs = judge_outputs(facts, uses.nulls)
+    terms = (*(term for rule in matches.holding for term in rule.terms), *uses.terms)
+    deciding = matches.allowing if not terms else matches.holding
+    refs = (*(rule.ref for rule in deciding), *uses.held)
+    if matches.builtin and not terms:
         refs = (*refs, BUILTIN)
     return Decision(
-        outcome=Outcome.HOLD if matches.holding else Outcome.ALLOW,
+        outcome=Outcome.HOLD if terms else Outcome.ALLOW,
         rules=refs,
-        reason=_reason("held" if matches.holding else "allowed", refs),
+        reason=_reason("held" if terms else "allowed", refs),
         masks=outputs.masks,
         cleared=outputs.cleared,
         labels=facts.all_labels(),
-        terms=tuple(term for rule in matches.holding for term in rule.terms),
+        terms=terms,
         scrub=scrub,
         policy_version=policy.version,
+        charges=uses.charges,
     )
 
 
@@ -92,7 +96,7 @@ def _reason(verb: str, refs: tuple[RuleRef, ...]) -> str:
     return f"{verb} by {', '.join(ref.id for ref in refs)}" if refs else "nothing to decide"
 
 
-def _refusal(facts: Touched, matches: Matches) -> Refusal | None:
+def _refusal(facts: Touched, matches: Matches, uses: JudgedUses) -> Refusal | None:
     for setting in facts.analysis.settings:
         refusal = setting_allowed(setting)
         if refusal is not None:
@@ -104,8 +108,8 @@ def _refusal(facts: Touched, matches: Matches) -> Refusal | None:
         return refusals.denied_by(matches.denying[0], facts)
     if matches.uncovered:
         return refusals.not_covered(matches.uncovered[0], matches.uncovered)
-    for refusal in judge_uses(facts):
-        return refusal
+    if uses.refusals:
+        return uses.refusals[0]
     if facts.analysis.kind == EXPLAIN:
         for relation in sorted(facts.relations):
             if facts.secret(relation):

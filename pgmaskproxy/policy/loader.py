@@ -14,7 +14,7 @@ from pgmaskproxy.policy import fields, yaml
 from pgmaskproxy.policy.fields import Fields, Problems, did_you_mean
 from pgmaskproxy.policy.read_labels import MaskKinds, label_ids, read_labels
 from pgmaskproxy.policy.read_rules import RawRule, read_rules
-from pgmaskproxy.policy.rules import Label, Pattern, Policy, Rule
+from pgmaskproxy.policy.rules import Label, Pair, Pattern, Policy, Rule
 
 FILE_KEYS = ("apiVersion", "kind", "name", "labels", "rules")
 
@@ -97,8 +97,15 @@ def _label(label: Label) -> _Json:
         "columns": _patterns(label.columns),
         "mask": {"kind": label.mask.kind, "params": dict(label.mask.params)},
         "clear_for": _names(label.clear_for),
-        "uses": _names(label.uses),
+        "uses": {use.value: answer.value for use, answer in label.uses},
+        "budget": None if label.budget is None else [label.budget.limit, str(label.budget.seconds)],
+        "joins": [*sorted(_pair(pair) for pair in label.joins)],
+        "terms": [_term(term) for term in label.terms],
     }
+
+
+def _pair(pair: Pair) -> str:
+    return json.dumps(sorted([column.schema, column.table, column.column] for column in pair))
 
 
 def _rule(rule: Rule) -> _Json:

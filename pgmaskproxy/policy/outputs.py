@@ -24,6 +24,8 @@ from pgmaskproxy.policy.rules import DETERMINISTIC, STRENGTH, Policy
 
 _NO_LIST: Final = frozenset({EXPLAIN, "VariableShowStmt"})
 """Utility statements whose outputs are the server's own words and never a row's."""
+_COMPUTES: Final = frozenset({Use.EXPRESSION, Use.PREDICATE, Use.ORDERING})
+"""Uses that make a value out of a column's. No label allows them: what is not NULL a person has agreed to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,12 @@ class Outputs:
     cleared: tuple[ColumnRef, ...] = ()
 
 
-def judge_outputs(facts: Touched) -> Outputs:
-    """The mask of every output. Whether an opaque statement may run at all is the engine's to say."""
+def judge_outputs(facts: Touched, nulls: frozenset[ColumnRef] = frozenset()) -> Outputs:
+    """The mask of every output. Whether an opaque statement may run at all is the engine's to say.
+
+    What is computed from one of `nulls` is NULL; what is computed from any other labelled column is shown, since its
+    use was judged: a person agrees to it.
+    """
     analysis = facts.analysis
     if analysis.kind in _NO_LIST:
         # SHOW ALL is the one with three columns: name, setting, description.
@@ -43,7 +49,7 @@ def judge_outputs(facts: Touched) -> Outputs:
         return Outputs((None,) * (3 if wide else 1))
     if analysis.outputs is None:
         return Outputs(None)
-    masks = tuple(_origin_mask(facts, origin) for origin in analysis.outputs)
+    masks = tuple(_origin_mask(facts, origin, nulls) for origin in analysis.outputs)
     cleared = {
         column
         for origin in analysis.outputs
@@ -127,23 +133,23 @@ def _null(mask: Mask) -> Mask:
     return Mask("null", mask.label)
 
 
-def _origin_mask(facts: Touched, origin: ColumnOrigin) -> Mask | None:
+def _origin_mask(facts: Touched, origin: ColumnOrigin, nulls: frozenset[ColumnRef]) -> Mask | None:
     match origin:
         case Opaque():
             return NULL_MASK
         case Constant(columns):
-            return NULL_MASK if any(_unexplained(facts, column) for column in columns) else None
+            return NULL_MASK if any(column in nulls or _unexplained(facts, column) for column in columns) else None
         case Columns(columns, pure):
             return _columns_mask(facts, columns, pure=pure)
 
 
 def _unexplained(facts: Touched, column: ColumnRef) -> bool:
-    """Whether a labelled column flows into an expression without a use that was judged."""
+    """Whether a labelled column flows into an expression without a use that could have shown it, and was judged."""
     if not column.schema:
         return True
     if facts.clears(facts.labels(column).labels):
         return False
-    return not any(use.column == column and use.use is not Use.WRITTEN for use in facts.analysis.uses)
+    return not any(use.column == column and use.use in _COMPUTES for use in facts.analysis.uses)
 
 
 def _columns_mask(facts: Touched, columns: frozenset[ColumnRef], *, pure: bool) -> Mask | None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-from pgmaskproxy.model import Mask, RuleRef, Use
+from pgmaskproxy.model import Mask, RuleRef
 from pgmaskproxy.policy import fields, yaml
 from pgmaskproxy.policy.fields import Fields, did_you_mean
-from pgmaskproxy.policy.rules import OPTIONAL_USES, STRENGTH, Label, ParamValue
+from pgmaskproxy.policy.read_uses import read_uses
+from pgmaskproxy.policy.rules import STRENGTH, Label, ParamValue
 
-LABEL_KEYS: Final = ("columns", "mask", "clear_for", "uses")
-LATER_USES: Final = dict.fromkeys(
-    ("join", "expression", "write", "predicate", "ordering"), "refused so far, whatever a label says"
-)
+LABEL_KEYS: Final = ("columns", "mask", "clear_for", "uses", "approvers")
 
 
 class ParamSpec(Protocol):
@@ -52,9 +50,10 @@ def read_labels(top: Fields, mask_kinds: MaskKinds) -> list[Label]:
         columns = own.read("columns", reader, required=True)
         mask = _mask(own, key.text, mask_kinds)
         clear_for = own.read("clear_for", fields.each(fields.who)) or ()
-        uses = _uses(own)
+        ref = RuleRef(key.text, key.file, key.line)
+        uses = read_uses(own, columns or (), ref)
         if name is not None and columns is not None and mask is not None:
-            found.append(Label(name, columns, mask, clear_for, uses, RuleRef(name, key.file, key.line)))
+            found.append(Label(name, columns, mask, clear_for, uses.answers, uses.budget, uses.joins, uses.terms, ref))
     return found
 
 
@@ -102,25 +101,3 @@ def _param(node: yaml.Node, spec: ParamSpec) -> ParamValue | None:
     if isinstance(spec.default, str) and isinstance(value, int) and not isinstance(value, bool):
         return node.text  # `fill: 0` is the character it shows
     return value
-
-
-def _uses(own: Fields) -> frozenset[Use]:
-    node = own.get("uses")
-    if node is None:
-        return frozenset()
-    known = sorted(use.value for use in OPTIONAL_USES)
-    uses = Fields(node, '"uses"', known, own.problems, LATER_USES)
-    allowed: set[Use] = set()
-    for name in known:
-        value = uses.get(name)
-        if value is None:
-            continue
-        if not isinstance(value, yaml.Scalar) or value.text not in {"allow", "refuse"}:
-            own.problems.add(
-                value,
-                f'"{name}" must be allow or refuse',
-                "budgets and holds for uses are not enforced by this version yet",
-            )
-        elif value.text == "allow":
-            allowed.add(Use(name))
-    return frozenset(allowed)

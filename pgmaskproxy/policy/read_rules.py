@@ -8,10 +8,8 @@ from typing import Final
 from pgmaskproxy.model import ApprovalTerms, Effect, Outcome, RuleRef
 from pgmaskproxy.policy import fields, yaml
 from pgmaskproxy.policy.fields import Fields, Problems
+from pgmaskproxy.policy.read_approvers import read_approvers
 from pgmaskproxy.policy.rules import Pattern, Rule
-
-DEADLINE: Final = 900.0
-IN_TRANSACTION: Final = 30.0
 
 RULE_KEYS: Final = (
     "id",
@@ -130,25 +128,4 @@ def _terms(own: Fields, decide: Outcome | None, ref: RuleRef) -> tuple[ApprovalT
     if node is None:
         problems.add(own.node, f'{own.what} holds, so it needs "approvers"')
         return ()
-    approvers = Fields(node, '"approvers"', ("groups", "quorum", "deadline", "in_transaction", "steps"), problems)
-    groups = approvers.read("groups", fields.each(fields.identifier))
-    quorum = approvers.read("quorum", fields.count)
-    deadline = approvers.read("deadline", fields.duration) or DEADLINE
-    in_transaction = approvers.read("in_transaction", fields.duration) or IN_TRANSACTION
-    asked: list[tuple[tuple[str, ...], int]] = []
-    steps = approvers.get("steps")
-    if steps is not None:
-        if approvers.get("groups") is not None or approvers.get("quorum") is not None:
-            problems.add(steps, '"steps" stands instead of "groups" and "quorum"')
-        for item in fields.items(steps, '"steps"', problems):
-            step = Fields(item, "a step", ("group", "quorum"), problems)
-            group = step.read("group", fields.identifier, required=True)
-            asked.append(((group or "",), step.read("quorum", fields.count) or 1))
-    elif groups is not None:
-        asked.append((tuple(sorted(set(groups))), quorum or 1))
-    elif approvers.get("groups") is None and isinstance(node, yaml.Mapping):
-        problems.add(node, '"approvers" needs "groups" or "steps"')
-    return tuple(
-        ApprovalTerms(ref, asked_groups, number, deadline, in_transaction, bool(required), card)
-        for asked_groups, number in asked
-    )
+    return read_approvers(node, problems, ref, reason=bool(required), card=card)

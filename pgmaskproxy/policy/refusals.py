@@ -9,15 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from pgmaskproxy.model import ColumnRef, ColumnUse, Effect, Refusal, RelationRef, RuleRef
+from pgmaskproxy.model import ColumnRef, ColumnUse, Effect, Refusal, RelationRef, RuleRef, Use
 from pgmaskproxy.policy.coverage import Need
-from pgmaskproxy.policy.facts import Touched
-from pgmaskproxy.policy.rules import OPTIONAL_USES, Rule
+from pgmaskproxy.policy.facts import EXPLAIN, Touched
+from pgmaskproxy.policy.rules import GENERAL, Answer, Label, Rule
 
 DENIED: Final = "permission denied by policy"
 INSUFFICIENT_PRIVILEGE: Final = "42501"
 FEATURE_NOT_SUPPORTED: Final = "0A000"
 UNDEFINED_TABLE: Final = "42P01"
+
+_WORDS: Final = {
+    Use.NULL_TEST: "IS [NOT] NULL",
+    Use.COUNT: "count(column)",
+    Use.EQUALITY: "one column = value",
+    Use.JOIN: "a join on equality",
+    Use.EXPRESSION: "upper(), left(), || and the like, shown as NULL",
+    Use.PREDICATE: "a comparison",
+    Use.ORDERING: "ORDER BY",
+    Use.WRITE: "a copy into another column",
+}
+"""Each use as a hint says it."""
 
 
 def facts_of(**facts: str) -> tuple[tuple[str, str], ...]:
@@ -87,25 +99,88 @@ def undefined(relation: RelationRef) -> Refusal:
 def use_refused(facts: Touched, use: ColumnUse) -> Refusal:
     """A labelled column is used in a way its labels do not allow."""
     labels = sorted(facts.labels(use.column).labels)
-    allowed = sorted(
-        item.value
-        for item in OPTIONAL_USES
-        if all(label in facts.policy.labels and item in facts.policy.labels[label].uses for label in labels)
-    )
-    words = {"null_test": "IS [NOT] NULL", "count": "count(column)", "equality": "one column = value"}
-    beyond = f" Allowed besides: {', '.join(words[item] for item in allowed)}." if allowed else ""
-    explain = (
-        " EXPLAIN shows estimates, so nothing more is allowed in it." if facts.analysis.kind == "ExplainStmt" else ""
-    )
+    explain = facts.analysis.kind == EXPLAIN
+    allowed, held = ({}, {}) if explain else _possible(facts, use.column)
+    beyond = f" Allowed besides: {', '.join(allowed.values())}." if allowed else ""
+    beyond += f" After a person has agreed: {', '.join(held.values())}." if held else ""
+    beyond += " EXPLAIN shows estimates, so nothing more is allowed in it." if explain else ""
     return _about_column(
         facts,
         use.column,
         f"column {use.column} ({', '.join(labels)}) may not be used in {use.where or use.use.value}",
         f"The use is {use.use.value}, which a label of the column does not allow to you.",
-        f"Select the column by itself: it comes back masked.{beyond}{explain}",
+        f"Select the column by itself: it comes back masked.{beyond}",
         use=use.use.value,
         where=use.where,
         allowed=",".join(["output", *allowed]),
+        held=",".join(held),
+    )
+
+
+def _possible(facts: Touched, column: ColumnRef) -> tuple[dict[str, str], dict[str, str]]:
+    """The uses of `column` that all its labels allow, and those that they at least hold, each with its words."""
+    labels = [facts.policy.labels[label] for label in facts.labels(column).labels if label in facts.policy.labels]
+    allowed: dict[str, str] = {}
+    held: dict[str, str] = {}
+    if len(labels) < len(facts.labels(column).labels):
+        return allowed, held
+    derived = facts.labels(column).derived
+    for use in sorted(_WORDS):
+        pairs = _pairs(labels, column) if use is Use.JOIN and not derived else ()
+        general = GENERAL.get(use, use) if derived else use
+        strictest = max((label.answer(general) for label in labels), key=lambda each: each.strictness)
+        if general is not use and strictest is not Answer.HOLD:
+            continue  # what was computed from a value has no special uses
+        words = f"a join on {' or '.join(pairs)}" if pairs else _WORDS[use]
+        if pairs or strictest in {Answer.ALLOW, Answer.NULL}:
+            allowed[use.value] = words
+        elif strictest is Answer.HOLD:
+            held[use.value] = words
+    budgets = [label.budget for label in labels if label.budget is not None]
+    if Use.EQUALITY.value in allowed and budgets:
+        allowed[Use.EQUALITY.value] += f" ({', '.join(sorted({str(budget) for budget in budgets}))})"
+    return allowed, held
+
+
+def _pairs(labels: Iterable[Label], column: ColumnRef) -> tuple[str, ...]:
+    """The joins of `column` that all of `labels` declare."""
+    common = frozenset.intersection(*(label.joins for label in labels))
+    return tuple(sorted(" = ".join(str(side) for side in (sorted(pair) * 2)[:2]) for pair in common if column in pair))
+
+
+def joinable(facts: Touched, label: Label, use: ColumnUse) -> bool:
+    """Whether `label` declares this join, and the other side is as secret as this one."""
+    if use.target is None or frozenset({use.column, use.target}) not in label.joins:
+        return False
+    return facts.labels(use.column).labels <= facts.labels(use.target).labels
+
+
+def joinable_by_all(facts: Touched, use: ColumnUse) -> bool:
+    """Whether every label of the column declares this join."""
+    labels = facts.labels(use.column).labels
+    return all(label in facts.policy.labels and joinable(facts, facts.policy.labels[label], use) for label in labels)
+
+
+def use_words(facts: Touched, use: ColumnUse) -> str:
+    """One use, for who is asked to agree to it."""
+    labels = ", ".join(sorted(facts.labels(use.column).labels))
+    into = f" to {use.target}" if use.use is Use.WRITE and use.target is not None else ""
+    verb = "Writes" if use.use in {Use.WRITE, Use.WRITTEN} else "Uses"
+    return f"{verb} {use.column} ({labels}){into} in {use.where or use.use.value}"
+
+
+def joined_and_used(facts: Touched, use: ColumnUse, other: ColumnUse) -> Refusal:
+    """A declared join whose columns the statement uses for something else as well."""
+    return _about_column(
+        facts,
+        use.column,
+        f"column {use.column} may be joined on {use.target} only where neither is used otherwise",
+        f"Column {other.column} is also used in {other.where or other.use.value} ({other.use.value}).",
+        "Join in one statement, and look up or compare in another. The columns may be selected: they come back masked.",
+        use=use.use.value,
+        where=use.where,
+        target=str(use.target or ""),
+        allowed="output,join",
     )
 
 

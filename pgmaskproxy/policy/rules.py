@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,8 +26,45 @@ STRENGTH: Final[tuple[str, ...]] = ("null", "redact", "email", "partial")
 DETERMINISTIC: Final[frozenset[str]] = frozenset({"email", "partial"})
 """Kinds whose output depends on the value: a code book where the client chose some of the values (DESIGN 3b)."""
 
-OPTIONAL_USES: Final[frozenset[Use]] = frozenset({Use.NULL_TEST, Use.COUNT, Use.EQUALITY})
-"""The uses beyond a bare output that a label may opt in to."""
+
+class Answer(enum.StrEnum):
+    """What a label says to a use of its columns; the last one here beats those before it."""
+
+    ALLOW = "allow"
+    NULL = "null"
+    """It runs, and what it makes is shown as NULL."""
+    HOLD = "hold"
+    REFUSE = "refuse"
+
+    @property
+    def strictness(self) -> int:
+        """Higher is stricter."""
+        return _STRICTER.index(self)
+
+
+_STRICTER: Final = tuple(Answer)
+
+ANSWERS: Final[Mapping[Use, tuple[Answer, ...]]] = {
+    Use.NULL_TEST: (Answer.ALLOW, Answer.HOLD, Answer.REFUSE),
+    Use.COUNT: (Answer.ALLOW, Answer.HOLD, Answer.REFUSE),
+    Use.EQUALITY: (Answer.ALLOW, Answer.HOLD, Answer.REFUSE),
+    Use.JOIN: (Answer.HOLD, Answer.REFUSE),
+    Use.EXPRESSION: (Answer.NULL, Answer.HOLD, Answer.REFUSE),
+    Use.PREDICATE: (Answer.HOLD, Answer.REFUSE),
+    Use.ORDERING: (Answer.HOLD, Answer.REFUSE),
+    Use.WRITE: (Answer.HOLD, Answer.REFUSE),
+    Use.WRITTEN: (Answer.ALLOW, Answer.HOLD, Answer.REFUSE),
+}
+"""What a policy may say to each use, as one word; a budget for `equality` and pairs for `join` stand instead."""
+
+GENERAL: Final[Mapping[Use, Use]] = {
+    Use.EQUALITY: Use.PREDICATE,
+    Use.JOIN: Use.PREDICATE,
+    Use.NULL_TEST: Use.PREDICATE,
+    Use.COUNT: Use.EXPRESSION,
+}
+"""What a use is a special case of: where a label says nothing of it, a person who may agree to the general one may
+agree to it too."""
 
 NOWHERE: Final = RuleRef("")
 
@@ -95,6 +133,24 @@ class Who:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """At most `limit` of something by one principal in any `seconds`."""
+
+    limit: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.limit} per {duration_words(self.seconds)}"
+
+
+DEFAULT_BUDGET: Final = Budget(100, 3600.0)
+"""Of look-ups, where a policy says `equality: allow` and no more."""
+
+Pair: TypeAlias = frozenset[ColumnRef]
+"""Two columns that may be joined on each other; one, where it may be joined on itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class Label:
     """What is sensitive, where it lives and how it is shown."""
 
@@ -102,13 +158,34 @@ class Label:
     columns: tuple[Pattern, ...]
     mask: Mask
     clear_for: tuple[Who, ...] = ()
-    uses: frozenset[Use] = frozenset()
-    """Uses that are allowed; a subset of `OPTIONAL_USES`."""
+    uses: tuple[tuple[Use, Answer], ...] = ()
+    """What the policy says, as one word, to uses beyond a bare output; sorted."""
+    budget: Budget | None = None
+    """Of look-ups; there exactly where `equality` is allowed."""
+    joins: frozenset[Pair] = frozenset()
+    terms: tuple[ApprovalTerms, ...] = ()
+    """Who must agree to a use that is held; there exactly where one is."""
     ref: RuleRef = NOWHERE
 
     def clears(self, principal: Principal) -> bool:
         """Whether `principal` sees it as it is."""
         return any(who.matches(principal) for who in self.clear_for)
+
+    def answer(self, use: Use) -> Answer:
+        """What it says to `use`; where it says nothing: what it says to the general one if that is to ask a person,
+        else refuse. What is put *into* a column is up to the rules."""
+        said = dict(self.uses)
+        if use in said:
+            return said[use]
+        if use is Use.WRITTEN:
+            return Answer.ALLOW
+        general = said.get(GENERAL[use]) if use in GENERAL else None
+        return Answer.HOLD if general is Answer.HOLD else Answer.REFUSE
+
+    @property
+    def joined(self) -> frozenset[ColumnRef]:
+        """Every column of every declared pair: what may be joined on a labelled column carries its label."""
+        return frozenset().union(*self.joins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +223,19 @@ class Policy:
 
 
 def declared_labels(policy: Policy, columns: Iterable[ColumnRef]) -> Mapping[ColumnRef, frozenset[str]]:
-    """The labels that patterns put on `columns`, before closure over the catalog; columns without any are left out."""
+    """The labels that a policy puts on `columns`, before closure over the catalog; columns without any are left out.
+
+    A label's columns are what its patterns match, and both sides of the joins that it declares: what may be compared
+    with a secret is as secret.
+    """
+    joined = {label.id: label.joined for label in policy.labels.values()}
     found: dict[ColumnRef, frozenset[str]] = {}
     for column in columns:
         names = (column.schema, column.table, column.column)
         labels = frozenset(
-            label.id for label in policy.labels.values() if any(pattern.matches(names) for pattern in label.columns)
+            label.id
+            for label in policy.labels.values()
+            if column in joined[label.id] or any(pattern.matches(names) for pattern in label.columns)
         )
         if labels:
             found[column] = labels
@@ -161,3 +245,14 @@ def declared_labels(policy: Policy, columns: Iterable[ColumnRef]) -> Mapping[Col
 def relation_names(relation: RelationRef) -> tuple[str, str]:
     """What a relation's pattern is compared with."""
     return (relation.schema, relation.name)
+
+
+_UNITS: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+
+
+def duration_words(seconds: float) -> str:
+    """Seconds as a policy writes them: `1h`, `90s`."""
+    for size, unit in _UNITS:
+        if seconds >= size and seconds % size == 0:
+            return f"{int(seconds // size)}{unit}"
+    return f"{seconds:g}s"

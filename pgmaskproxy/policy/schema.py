@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
-from pgmaskproxy.model import Effect, Outcome, PrincipalKind
+from pgmaskproxy.model import Effect, Outcome, PrincipalKind, Use
 from pgmaskproxy.policy.fields import API_VERSION
 from pgmaskproxy.policy.read_labels import MaskKinds, ParamSpec
-from pgmaskproxy.policy.rules import OPTIONAL_USES, STRENGTH
+from pgmaskproxy.policy.rules import ANSWERS, STRENGTH, Answer
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Schema: TypeAlias = "dict[str, Json]"
@@ -168,16 +168,46 @@ def _label(mask_kinds: MaskKinds) -> Schema:
         for kind in STRENGTH
         if kind in mask_kinds
     ]
-    uses: dict[str, Json] = {use.value: _enum(("allow", "refuse")) for use in sorted(OPTIONAL_USES)}
+    uses: dict[str, Json] = {use.value: _use(use) for use in sorted(ANSWERS)}
     return _object(
         {
             "columns": _pattern("schema.table.column; * stands for anything.", 3),
             "mask": {"anyOf": masks, "description": "How it is shown."},
             "clear_for": _who("Who sees it as it is; every time is recorded."),
-            "uses": {**_object(uses, ()), "description": "What is allowed beyond a bare output."},
+            "uses": {**_object(uses, ()), "description": "What is allowed beyond a bare output; the rest is refused."},
+            "approvers": {**_approvers(), "description": "Who must agree to a use that is held."},
         },
         ("columns", "mask"),
     )
+
+
+_USES: Final[Mapping[Use, str]] = {
+    Use.NULL_TEST: "column IS [NOT] NULL.",
+    Use.COUNT: "count(column).",
+    Use.EQUALITY: "One column = value in a statement, so many times.",
+    Use.JOIN: "Joins on these pairs of columns.",
+    Use.EXPRESSION: "null: total functions run, and their result is shown as NULL.",
+    Use.PREDICATE: "Any other comparison, GROUP BY, DISTINCT.",
+    Use.ORDERING: "ORDER BY.",
+    Use.WRITE: "A copy into a column that is not as sensitive.",
+    Use.WRITTEN: "A value put into the column; left out: what the rules say.",
+}
+
+
+def _use(use: Use) -> Json:
+    # YAML's null and the word are the same here.
+    words: list[Json] = [answer.value for answer in ANSWERS[use]]
+    if Answer.NULL in ANSWERS[use]:
+        words.append(None)
+    word: Schema = {"enum": words, "description": _USES[use]}
+    if use is Use.EQUALITY:
+        limit: Json = {"type": "integer", "minimum": 1, "maximum": 1000, "description": "How many look-ups,"}
+        budget = _object({"budget": limit, "per": _duration("in how long a time, by one login.")}, ("budget", "per"))
+        return {"anyOf": [word, budget], "description": _USES[use]}
+    if use is Use.JOIN:
+        side = r'\s*("([^"]|"")+"|[^".\s()*=]+)(\.("([^"]|"")+"|[^".\s()*=]+)){2}\s*'
+        return {"anyOf": [word, _list(_text("", f"^{side}={side}$"), "schema.table.column = schema.table.column")]}
+    return word
 
 
 def _param(spec: ParamSpec) -> Schema:
@@ -190,17 +220,6 @@ def _param(spec: ParamSpec) -> Schema:
 
 
 def _rule() -> Schema:
-    step = _object({"group": _text("", _IDENTIFIER), "quorum": _quorum()}, ("group",))
-    approvers = _object(
-        {
-            "groups": _list(_text("", _IDENTIFIER), "Whose members are asked."),
-            "quorum": _quorum(),
-            "steps": _list(step, "Several groups, each of which must agree; in any order."),
-            "deadline": _duration("How long it is held."),
-            "in_transaction": _duration("How long it is held while a transaction block is open."),
-        },
-        (),
-    )
     rule = _object(
         {
             "id": _text("Named in errors and records.", _IDENTIFIER),
@@ -213,7 +232,7 @@ def _rule() -> Schema:
             "without_where": {"const": True, "description": "Only UPDATE and DELETE without WHERE."},
             "decide": _enum([outcome.value for outcome in Outcome], "deny beats hold beats allow."),
             "message": _text("For deny: what the client is told."),
-            "approvers": approvers,
+            "approvers": _approvers(),
             "require": _list(_enum(("reason",)), "For hold: the client must have set pgmaskproxy.reason."),
             "card": _text("For hold: what approvers read first."),
         },
@@ -222,6 +241,20 @@ def _rule() -> Schema:
     rule["if"] = {"properties": {"decide": {"const": "hold"}}}
     rule["then"] = {"required": ["approvers"]}
     return rule
+
+
+def _approvers() -> Schema:
+    step = _object({"group": _text("", _IDENTIFIER), "quorum": _quorum()}, ("group",))
+    return _object(
+        {
+            "groups": _list(_text("", _IDENTIFIER), "Whose members are asked."),
+            "quorum": _quorum(),
+            "steps": _list(step, "Several groups, each of which must agree; in any order."),
+            "deadline": _duration("How long it is held."),
+            "in_transaction": _duration("How long it is held while a transaction block is open."),
+        },
+        (),
+    )
 
 
 def _quorum() -> Schema:

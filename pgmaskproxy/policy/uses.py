@@ -1,44 +1,132 @@
-"""What may be done with a labelled column besides showing it (THREATS R2 to R4, POLICY.md 4)."""
+"""What may be done with a labelled column besides showing it (THREATS R2 to R4, POLICY.md 4).
+
+Of a column's labels the strictest counts: refuse beats hold beats null beats allow. Every use of a statement is
+judged; what is held is asked of the people whom the labels name, and what is allowed so many times is charged.
+"""
 
 from __future__ import annotations
 
-from pgmaskproxy.model import ColumnUse, Refusal, Use
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from pgmaskproxy.model import ApprovalTerms, Charge, ColumnRef, ColumnUse, Effect, Refusal, RuleRef, Use
 from pgmaskproxy.policy import refusals
 from pgmaskproxy.policy.facts import EXPLAIN, Touched
-from pgmaskproxy.policy.rules import OPTIONAL_USES, declared_labels
+from pgmaskproxy.policy.rules import GENERAL, Answer, Label, declared_labels
+
+_QUIET: Final = frozenset({Effect.READ, Effect.SESSION, Effect.TRANSACTION, Effect.ROUTINE})
+"""Effects of statements that write nothing, here or elsewhere: what they compute goes to the client alone, as NULL."""
+_BESIDE_A_JOIN: Final = frozenset({Use.JOIN, Use.NULL_TEST, Use.COUNT})
+"""What else a statement may do with the columns of a declared join: nothing that says more of a value."""
 
 
-def judge_uses(facts: Touched) -> tuple[Refusal, ...]:
-    """A refusal for each use that the column's labels do not allow, in the order of the text."""
-    found: list[Refusal] = []
-    compared: set[object] = set()
+@dataclass(frozen=True, slots=True)
+class JudgedUses:
+    """What the labels say to all uses of one statement together."""
+
+    refusals: tuple[Refusal, ...] = ()
+    """One for each use that is refused, in the order of the text."""
+    terms: tuple[ApprovalTerms, ...] = ()
+    """Who must agree, for every label that holds a use."""
+    held: tuple[RuleRef, ...] = ()
+    """Those labels."""
+    charges: tuple[Charge, ...] = ()
+    nulls: frozenset[ColumnRef] = frozenset()
+    """Columns whose expressions run and are shown as NULL."""
+
+
+def judge_uses(facts: Touched) -> JudgedUses:
+    """What the principal may do of what the statement does with labelled columns."""
+    refused: list[Refusal] = []
+    held: dict[str, list[ColumnUse]] = {}
+    charges: list[Charge] = []
+    nulls: set[ColumnRef] = set()
+    compared: set[ColumnRef] = set()
     for use in facts.analysis.uses:
-        if use.use is Use.WRITTEN:
-            continue
         if not use.column.schema:
-            found.append(refusals.unresolved_use(use))
+            if use.use is not Use.WRITTEN:
+                refused.append(refusals.unresolved_use(use))
             continue
-        if facts.clears(facts.labels(use.column).labels):
+        if facts.clears(facts.labels(use.column).labels) or (use.use is Use.WRITE and _keeps_labels(facts, use)):
             continue
-        if use.use is Use.WRITE:
-            if not _keeps_labels(facts, use):
-                found.append(refusals.laundering(facts, use))
-        elif not allowed(facts, use):
-            found.append(refusals.use_refused(facts, use))
-        elif use.use is Use.EQUALITY:
-            # One comparison is a look-up; many in one statement are a dictionary.
-            if use.column in compared:
-                found.append(refusals.compared_twice(facts, use))
-            compared.add(use.column)
-    return tuple(found)
+        again = use.use is Use.EQUALITY and use.column in compared
+        compared |= {use.column} if use.use is Use.EQUALITY else set()
+        # One comparison is a look-up; many in one statement are a dictionary, and that is any other predicate.
+        judged = replace(use, use=Use.PREDICATE) if again else use
+        said = {label: answer(facts, label, judged) for label in sorted(facts.labels(use.column).labels)}
+        strictest = max(said.values(), key=lambda each: each.strictness)
+        if strictest is Answer.REFUSE:
+            refused.append(_refusal(facts, use, again=again))
+            continue
+        if Answer.NULL in said.values():  # also where another label asks a person: that one speaks for its own label
+            nulls.add(use.column)
+        for label, its in said.items():
+            if its is Answer.HOLD:
+                held.setdefault(label, []).append(use)
+            elif its is Answer.ALLOW and use.use is Use.EQUALITY and not again:
+                charges += _charges(facts.policy.labels[label], use)
+    labels = [facts.policy.labels[label] for label in sorted(held)]
+    return JudgedUses(
+        tuple(refused),
+        tuple(term for label in labels for term in _terms(facts, label, held[label.id])),
+        tuple(label.ref for label in labels),
+        tuple(sorted(charges, key=lambda charge: (charge.label, charge.column))),
+        frozenset(nulls),
+    )
 
 
-def allowed(facts: Touched, use: ColumnUse) -> bool:
-    """Whether every label of the column opts in to `use`. Never inside EXPLAIN: its estimates answer for free."""
-    if use.use not in OPTIONAL_USES or facts.analysis.kind == EXPLAIN:
-        return False
-    labels = facts.policy.labels
-    return all(label in labels and use.use in labels[label].uses for label in facts.labels(use.column).labels)
+def answer(facts: Touched, label_id: str, use: ColumnUse) -> Answer:
+    """What one label of the column says to `use` in this statement. Never anything but refuse inside EXPLAIN: its
+    estimates answer for free."""
+    label = facts.policy.labels.get(label_id)
+    if label is None or (facts.analysis.kind == EXPLAIN and use.use is not Use.WRITTEN):
+        return Answer.REFUSE
+    if use.use in GENERAL and facts.labels(use.column).derived:
+        # To look up what was computed from a value is to search for the value: `left(ssn, 1) = '7'`.
+        return _ask_at_most(label.answer(GENERAL[use.use]))
+    if use.use is Use.JOIN:
+        return (
+            Answer.ALLOW if refusals.joinable(facts, label, use) and not others(facts, use) else label.answer(use.use)
+        )
+    if use.use is Use.EXPRESSION and not (use.total and facts.effects <= _QUIET):
+        return _ask_at_most(label.answer(use.use))
+    return label.answer(use.use)
+
+
+def others(facts: Touched, join: ColumnUse) -> tuple[ColumnUse, ...]:
+    """Other uses of a join's two columns that would make it more than a join."""
+    pair = {join.column, join.target}
+    return tuple(use for use in facts.analysis.uses if use.column in pair and use.use not in _BESIDE_A_JOIN)
+
+
+def _ask_at_most(said: Answer) -> Answer:
+    return said if said is Answer.HOLD else Answer.REFUSE
+
+
+def _refusal(facts: Touched, use: ColumnUse, *, again: bool) -> Refusal:
+    if use.use is Use.WRITE:
+        return refusals.laundering(facts, use)
+    if again:
+        return refusals.compared_twice(facts, use)
+    if use.use is Use.JOIN and facts.analysis.kind != EXPLAIN:
+        beside = others(facts, use)
+        if beside and refusals.joinable_by_all(facts, use):
+            return refusals.joined_and_used(facts, use, beside[0])
+    return refusals.use_refused(facts, use)
+
+
+def _charges(label: Label, use: ColumnUse) -> tuple[Charge, ...]:
+    budget = label.budget
+    if budget is None:
+        return ()
+    return (Charge(label.id, Use.EQUALITY, budget.limit, budget.seconds, use.column, label.ref),)
+
+
+def _terms(facts: Touched, label: Label, uses: Sequence[ColumnUse]) -> tuple[ApprovalTerms, ...]:
+    """The label's own terms; what people read first is which of its columns are used for what."""
+    said = dict.fromkeys(refusals.use_words(facts, use) for use in uses)
+    return tuple(replace(term, card="; ".join(said)) for term in label.terms)
 
 
 def _keeps_labels(facts: Touched, use: ColumnUse) -> bool:

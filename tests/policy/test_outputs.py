@@ -122,7 +122,8 @@ def test_an_expression_shows_a_labelled_column_only_by_a_use_that_was_judged() -
     assert mask(Constant(frozenset({ID}))) is None
     assert mask(Constant(frozenset({EMAIL}))) == NULL_MASK
     assert mask(Constant(frozenset({EMAIL})), uses=((EMAIL, Use.WRITTEN),)) == NULL_MASK
-    assert mask(Constant(frozenset({EMAIL})), uses=((EMAIL, Use.COUNT),)) is None
+    assert mask(Constant(frozenset({EMAIL})), uses=((EMAIL, Use.COUNT),)) == NULL_MASK
+    assert mask(Constant(frozenset({EMAIL})), uses=((EMAIL, Use.EXPRESSION),)) is None
     assert mask(Constant(frozenset({EMAIL})), SUPPORT) is None
 
 

@@ -5,9 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgmaskproxy.mask import maskers
-from pgmaskproxy.model import ColumnRef, Principal, PrincipalKind
+from pgmaskproxy.model import ColumnRef, Principal, PrincipalKind, Use
 from pgmaskproxy.policy.fields import parse_pattern
-from pgmaskproxy.policy.rules import DETERMINISTIC, STRENGTH, Pattern, Who, declared_labels
+from pgmaskproxy.policy.rules import (
+    ANSWERS,
+    DETERMINISTIC,
+    GENERAL,
+    STRENGTH,
+    Answer,
+    Budget,
+    Pattern,
+    Who,
+    declared_labels,
+    duration_words,
+)
 from tests.policy.shop import EMAIL, NAME, SSN, column, policy
 
 
@@ -91,3 +102,30 @@ def test_the_order_of_strength_is_the_maskers_own() -> None:
     assert STRENGTH == maskers.STRENGTH
     assert set(STRENGTH) == set(maskers.kinds())
     assert set(STRENGTH) > DETERMINISTIC
+
+
+def test_a_use_is_answered_as_strictly_as_it_is_said() -> None:
+    order = [Answer.ALLOW, Answer.NULL, Answer.HOLD, Answer.REFUSE]
+    assert sorted(Answer, key=lambda answer: answer.strictness) == order
+
+
+def test_every_special_use_is_one_of_a_general_one_that_is_never_allowed() -> None:
+    assert set(ANSWERS) == set(Use)
+    for special, general in GENERAL.items():
+        assert Answer.ALLOW not in ANSWERS[general]
+        assert special not in GENERAL.values()
+
+
+def test_both_sides_of_a_join_carry_the_label() -> None:
+    more = policy(
+        'labels:\n  a: {columns: ["shop.customers.email"], mask: {kind: redact},'
+        ' uses: {join: ["shop.customers.email = news.list.address"]}}\n'
+    )
+    partner = ColumnRef("news", "list", "address")
+    assert declared_labels(more, [EMAIL, partner, NAME]) == {EMAIL: {"a"}, partner: {"a"}}
+
+
+def test_times_are_written_as_a_policy_writes_them() -> None:
+    said = {60.0: "1m", 3600.0: "1h", 86400.0: "1d", 172800.0: "2d", 90.0: "90s", 5400.0: "90m", 1.0: "1s", 0.5: "0.5s"}
+    assert {seconds: duration_words(seconds) for seconds in said} == said
+    assert str(Budget(20, 3600.0)) == "20 per 1h"

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from pgmaskproxy.model import ColumnLabels, ColumnUse, Outcome, Use
-from pgmaskproxy.policy.rules import OPTIONAL_USES
 from tests.policy.shop import (
     CARD,
     EMAIL,
@@ -37,7 +36,8 @@ def test_only_what_a_label_opts_in_to_is_allowed(use: Use) -> None:
         return ask(select(bare(ID), uses=[used(column(name, more or "customers"), use)])).outcome
 
     assert outcome("id") is Outcome.ALLOW
-    assert outcome("email") is (Outcome.ALLOW if use in OPTIONAL_USES else Outcome.DENY)
+    opted_in = {Use.NULL_TEST, Use.COUNT, Use.EQUALITY}
+    assert outcome("email") is (Outcome.ALLOW if use in opted_in else Outcome.DENY)
     assert outcome("ssn") is (Outcome.ALLOW if use is Use.NULL_TEST else Outcome.DENY)
     assert outcome("card") is Outcome.DENY
 
@@ -63,7 +63,7 @@ def test_the_error_names_column_use_place_and_what_would_work() -> None:
         found.message
         == "permission denied by policy: column shop.customers.email (pii.email) may not be used in ORDER BY"
     )
-    assert "count(column), one column = value, IS [NOT] NULL" in found.hint
+    assert "Allowed besides: count(column), one column = value (100 per 1h), IS [NOT] NULL." in found.hint
     assert (found.schema, found.table, found.column) == ("shop", "customers", "email")
     assert found.rule is not None
     assert (found.rule.id, found.rule.file, found.rule.line) == ("pii.email", "p.yaml", 6)
