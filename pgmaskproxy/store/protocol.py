@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pgmaskproxy.approval.notification import Notification
 from pgmaskproxy.approval.request import ApprovalRequest, State, Vote
+from pgmaskproxy.model import Charge
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,15 @@ class Canary:
     planted: float
     retired: float | None = None
     """Since when it is not looked for any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exhausted:
+    """A budget that has not enough left for what was asked of it."""
+
+    charge: Charge
+    free_at: float | None
+    """Unix seconds when it will have, if nothing more is spent; None: never, the statement alone costs more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +153,12 @@ class Store(Protocol):
 
     async def retire_canary(self, canary_id: str, at: float) -> bool:
         """Look for it no more; False when there is none such or it was retired before."""
+
+    async def charge(self, principal: str, charges: Sequence[Charge], now: float) -> Exhausted | None:
+        """Spend all of `charges`, or none of them where one budget has not enough left: that one is returned."""
+
+    async def exhausted(self, principal: str, charges: Sequence[Charge], now: float) -> Exhausted | None:
+        """What `charge` would answer now, with nothing spent."""
 
     async def claim(self, now: float, lease: float, limit: int) -> tuple[OutboxItem, ...]:
         """Take up to `limit` notifications that are due, oldest first; they come again after `lease` seconds."""

@@ -66,6 +66,19 @@ CANARIES: Final = Table(
     Column("retired", Float),
 )
 
+CHARGES: Final = Table(
+    "charges",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("principal", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("use", String(16), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("expires", Float, nullable=False),
+    Index("charges_by_principal", "principal", "label", "use", "at"),
+    Index("charges_by_expiry", "expires"),
+)
+
 OUTBOX: Final = Table(
     "outbox",
     METADATA,

@@ -25,7 +25,9 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from pgmaskproxy.approval.notification import Notification
 from pgmaskproxy.approval.request import OPEN, ApprovalRequest, State
 from pgmaskproxy.errors import ConfigError, Problem, Unavailable
-from pgmaskproxy.store.protocol import Canary, Change, Filter, OutboxItem, Page, Token
+from pgmaskproxy.model import Charge
+from pgmaskproxy.store import budgets
+from pgmaskproxy.store.protocol import Canary, Change, Exhausted, Filter, OutboxItem, Page, Token
 from pgmaskproxy.store.rows import (
     canary_from,
     canary_row,
@@ -211,6 +213,23 @@ class SqliteStore:
             watched = (CANARIES.c.id == canary_id, CANARIES.c.retired.is_(None))
             with self._engine.begin() as connection:
                 return connection.execute(update(CANARIES).where(*watched).values(retired=at)).rowcount == 1
+
+        return await self._run(work)
+
+    async def charge(self, principal: str, charges: Sequence[Charge], now: float) -> Exhausted | None:
+        def work() -> Exhausted | None:
+            with self._engine.begin() as connection:
+                over = budgets.exhausted(connection, principal, charges, now)
+                if over is None and charges:
+                    budgets.spend(connection, principal, charges, now)
+                return over
+
+        return await self._run(work)
+
+    async def exhausted(self, principal: str, charges: Sequence[Charge], now: float) -> Exhausted | None:
+        def work() -> Exhausted | None:
+            with self._reader.begin() as connection:
+                return budgets.exhausted(connection, principal, charges, now)
 
         return await self._run(work)
 
