@@ -34,9 +34,11 @@ from pgmaskproxy.ids import new_id
 from pgmaskproxy.logs import get_logger
 from pgmaskproxy.mask.maskers import kinds
 from pgmaskproxy.metrics import Metrics
+from pgmaskproxy.model import AuditEvent
 from pgmaskproxy.policy.loader import load_policies
 from pgmaskproxy.policy.principals import Directory, load_principals
 from pgmaskproxy.policy.rules import Policy
+from pgmaskproxy.proxy.canaries import Canaries
 from pgmaskproxy.proxy.cancel import CancelKeys
 from pgmaskproxy.proxy.catalog import BUSY, load_catalog
 from pgmaskproxy.proxy.deep import DeepThread
@@ -133,6 +135,12 @@ class Proxy:
         await self._broker.recover()
         self.knowledge = Knowledge(policy, directory, await self._read_all(policy))
         self.judge = Judge(self.knowledge, self._deep, self.metrics, self._read_catalog)
+        self._store = store
+        canaries = Canaries()
+        watched = canaries.replace(await store.canaries())
+        if watched is not None:
+            self.audit.write(watched, durable=False)
+        self.metrics.canaries_watched.set(len(canaries))
         self.services = Services(
             config=config,
             judge=self.judge,
@@ -142,6 +150,7 @@ class Proxy:
             mock_secret=secrets.token_bytes(32),
             link=self._link,
             cancel=CancelKeys(secrets.token_bytes),
+            canaries=canaries,
         )
         self.listener = Listener(self.services)
         self.judge.on_moved = self._moved
@@ -161,7 +170,8 @@ class Proxy:
         """What runs beside the listener, for as long as the proxy does."""
         serving: list[Coroutine[Any, Any, None]] = [server.serve(sockets=[bound]) for server, bound in self.servers]
         watching = [watch.run() for watch in self._watches]
-        return [*serving, *watching, self._outbox.run(), self._refresh_for_ever(), self._expire_for_ever()]
+        canaries = self.services.canaries.keep(self._store.canaries, self._watch_for_others)
+        return [*serving, *watching, self._outbox.run(), self._refresh_for_ever(), self._expire_for_ever(), canaries]
 
     async def stop(self, why: str, seconds: float = DRAIN_SECONDS) -> None:
         """Drain (statements and transactions may finish), then say that it is over."""
@@ -279,6 +289,12 @@ class Proxy:
             self._record_catalog(database, now.databases[database], now.epoch)
         except AuditFailed as error:
             self._log.error("audit_failed", reason=error.message)
+
+    def _watch_for_others(self, event: AuditEvent) -> None:
+        """Other canaries were planted, or some retired: every session looks for them at once."""
+        self.metrics.canaries_watched.set(len(self.services.canaries))
+        self.listener.watch()
+        self.audit.write(event, durable=False)
 
     async def _refresh_for_ever(self) -> None:
         """Notice definitions that others changed (DESIGN: "epoch polled")."""

@@ -95,3 +95,11 @@ class InternalError(ProxyError):
 
 class SealedError(InternalError):
     """A row arrived under a plan that no decision has opened."""
+
+
+class CanarySeen(InternalError):
+    """A planted value was about to be sent to somebody who is not cleared for it. `canary` is its id."""
+
+    def __init__(self, canary: str) -> None:
+        super().__init__("a canary was about to be sent")
+        self.canary = canary

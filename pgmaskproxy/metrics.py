@@ -118,6 +118,11 @@ class Metrics:
         self.audit_events: Final = counter(
             "audit_events_total", "Audit records by sink and outcome: written, failed", "sink", "outcome"
         )
+        self.canaries_watched: Final = gauge("canaries_watched", "Planted values that are looked for in what is sent")
+        self.canaries_seen: Final = counter(
+            "canaries_seen_total",
+            "Sessions ended because a planted value was about to be sent: more than 0 is an alarm",
+        )
         self.auth_attempts: Final = counter(
             "auth_attempts_total",
             "Logins by method (scram-sha-256, basic, bearer) and outcome: ok, failed, limited",

@@ -22,6 +22,8 @@ KINDS: Final[Mapping[str, str]] = {
     "session.refused": "a client was not let in",
     "session.closed": "a client has gone, and why",
     "session.cancelled": "a client asked to cancel what runs or is held",
+    "canary.watched": "what is looked for in what is sent has changed",
+    "canary.seen": "a planted value was about to be sent to somebody who is not cleared for it: the session was ended",
     "statement.decided": "a statement was judged",
     "statement.executing": "a statement is about to be sent to the server",
     "statement.finished": "what came of it: rows, masked cells, bytes, time, or an error",
@@ -114,6 +116,21 @@ def session_cancelled(session: str, principal: str, address: str, request: str =
     """`session.cancelled`: `request` where a held statement was cancelled."""
     return AuditEvent(
         "session.cancelled", session=session, principal=principal, request=request, data={"address": address}
+    )
+
+
+def canary_watched(watched: int, added: Sequence[str], retired: Sequence[str]) -> AuditEvent:
+    """`canary.watched`: how many are looked for now; ids of those that are new, and that are not any more."""
+    return AuditEvent("canary.watched", data={"watched": watched, "added": list(added), "retired": list(retired)})
+
+
+def canary_seen(session: str, principal: str, *, database: str, canary: str, label: str, column: str) -> AuditEvent:
+    """`canary.seen`: which one, by its id, and where it was planted; never its value."""
+    return AuditEvent(
+        "canary.seen",
+        session=session,
+        principal=principal,
+        data={"database": database, "canary": canary, "label": label, "column": column},
     )
 
 

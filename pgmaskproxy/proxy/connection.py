@@ -53,6 +53,7 @@ class ClientConnection(asyncio.Protocol):
             ),
             Limits(limits.statement_bytes, limits.row_bytes, limits.held_bytes, limits.names),
         )
+        self._session.receive(ev.WatchFor(services.canaries.watch))
         self._client: asyncio.Transport | None = None
         self._upstream: asyncio.Transport | None = None
         self._upstream_key = (0, b"")
@@ -170,6 +171,10 @@ class ClientConnection(asyncio.Protocol):
         if self._principal is not None and self._who(self._user) is None:
             self.shut_down(GONE)
 
+    def watch(self) -> None:
+        """Other canaries are looked for from now on."""
+        self.feed(ev.WatchFor(self._services.canaries.watch))
+
     @property
     def database(self) -> str:
         """The upstream database, '' before login."""
@@ -192,6 +197,8 @@ class ClientConnection(asyncio.Protocol):
             self._records.outcome(command)
         elif isinstance(command, ev.RecordRefusal):
             self._records.refusal(command)
+        elif isinstance(command, ev.RecordCanary):
+            self._records.canary(command.canary)
         elif isinstance(command, ev.Hold):
             self._start(self._hold(command))
         elif isinstance(command, ev.WithdrawHold):

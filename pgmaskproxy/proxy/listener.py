@@ -46,6 +46,11 @@ class Listener:
             if database is None or connection.database == database:
                 connection.moved(epoch)
 
+    def watch(self) -> None:
+        """Other canaries are looked for: in every session, from now on."""
+        for connection in list(self._connections):
+            connection.watch()
+
     async def drain(self, seconds: float) -> None:
         """Take no more connections, let statements and transactions finish, end the rest with 57P01 after `seconds`."""
         self.draining = True

@@ -9,6 +9,7 @@ from typing import final
 
 from pgmaskproxy.audit import events
 from pgmaskproxy.errors import AuditFailed
+from pgmaskproxy.logs import get_logger
 from pgmaskproxy.mask.maskers import strength
 from pgmaskproxy.model import Analysis, AuditEvent, Decision, Effect, Mask, Outcome, Principal, Refusal, Ruling
 from pgmaskproxy.proxy.services import Services
@@ -115,6 +116,19 @@ class Records:
         )
         self.write([finished])
         self._forget(command.serial)
+
+    def canary(self, canary_id: str) -> None:
+        """The alarm: a canary was about to be sent. It is on the disk before the client sees the session's end."""
+        services = self._services
+        services.metrics.canaries_seen.inc()
+        label, column = services.canaries.place(canary_id)
+        seen = events.canary_seen(
+            self.session, self._name(), database=self.database, canary=canary_id, label=label, column=column
+        )
+        get_logger("session", session_id=self.session).error(
+            "canary_seen", canary=canary_id, label=label, column=column, database=self.database, user=self._name()
+        )
+        self.write([seen], durable=True)
 
     def write(self, batch: Sequence[AuditEvent], *, durable: bool = False) -> Refusal | None:
         """None when it is written; else the refusal that everything waiting for it gets."""

@@ -13,6 +13,7 @@ from pgmaskproxy.audit.log import AuditLog
 from pgmaskproxy.config import Config
 from pgmaskproxy.ids import new_id
 from pgmaskproxy.metrics import Metrics
+from pgmaskproxy.proxy.canaries import Canaries
 from pgmaskproxy.proxy.cancel import CancelKeys
 from pgmaskproxy.proxy.judge import Judge
 
@@ -32,6 +33,7 @@ class Services:
     link: Callable[[str], str]
     """Where a request can be decided."""
     cancel: CancelKeys
+    canaries: Canaries = field(default_factory=Canaries)
     held: dict[str, int] = field(default_factory=dict)
     """Open requests by principal."""
     clock: Callable[[], float] = time.time

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, final
 
+from pgmaskproxy.mask.canary import Watch
 from pgmaskproxy.model import Mask, Parameter, Refusal, Ruling, Statement, Visibility
 from pgmaskproxy.wire.scram import ScramVerifier
 
@@ -166,6 +167,14 @@ class EpochMoved:
 
 @final
 @dataclass(slots=True)
+class WatchFor:
+    """From now on these values are looked for in what is sent to the client, and no others; None: nothing is."""
+
+    watch: Watch | None
+
+
+@final
+@dataclass(slots=True)
 class Shutdown:
     """The session must end; the client is told why with FATAL."""
 
@@ -186,6 +195,7 @@ Event: TypeAlias = (
     | CancelRequested
     | CancelSent
     | EpochMoved
+    | WatchFor
     | Shutdown
 )
 
@@ -350,6 +360,14 @@ class Release:
 
 @final
 @dataclass(slots=True)
+class RecordCanary:
+    """Write down, and raise the alarm, that this canary was about to be sent. The session ends with it."""
+
+    canary: str
+
+
+@final
+@dataclass(slots=True)
 class DefinitionsChanged:
     """This session ran something that may have changed the catalog."""
 
@@ -380,6 +398,7 @@ Command: TypeAlias = (
     | Hold
     | WithdrawHold
     | Release
+    | RecordCanary
     | DefinitionsChanged
     | Close
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
+from pgmaskproxy.errors import CanarySeen
+from pgmaskproxy.mask.canary import Watch, Watcher
 from pgmaskproxy.model import Refusal, Visibility
 from pgmaskproxy.session.events import Command, DefinitionsChanged, SendClient, SendServer
 from pgmaskproxy.session.flow import Flow, Wait
@@ -84,6 +86,9 @@ class Link:
         self.settling: Exchange | None = None
         """The last Sync behind a change of the table of names. Until it is answered, the change may be taken back,
         and what comes behind that Sync would run all the same: so nothing behind it is looked up before."""
+        self._watcher: Watcher | None = None
+        self._kept = b""
+        """Of a row that is passed on as it arrives: what a canary could still begin in."""
         self._renamed = False
         self._tickets = 0
         self._serials = 0
@@ -98,15 +103,45 @@ class Link:
         self._serials += 1
         return self._serials
 
-    def to_client(self, data: bytes) -> None:
-        """Say it to the client; neighbouring writes are one command."""
+    def watch_for(self, watch: Watch | None) -> None:
+        """Look for these canaries in what the client is sent from now on."""
+        self._watcher = Watcher(watch) if watch is not None else None
+        self._scan(self._kept)
+
+    def to_client(self, data: bytes, *, cleared: bool = False, unfinished: bool = False) -> None:
+        """Say it to the client; neighbouring writes are one command.
+
+        The one way out, so that canaries are looked for here, in all but the rows of who is `cleared` to see labelled
+        values. Of an `unfinished` row the end is kept back until more of it comes: not even the first half of
+        a canary is sent. CanarySeen when there is one: then nothing of this is sent.
+        """
         if not data or self.closed:
+            return
+        if self._watcher is not None or self._kept:
+            data = self._looked_through(data, cleared=cleared, unfinished=unfinished)
+        if not data:
             return
         last = self.commands[-1] if self.commands else None
         if isinstance(last, SendClient):
             last.data += data
         else:
             self.commands.append(SendClient(data))
+
+    def _looked_through(self, data: bytes, *, cleared: bool, unfinished: bool) -> bytes:
+        if cleared and self._watcher is not None:
+            self._watcher.skip()
+        elif not cleared:
+            self._scan(data)
+        data, self._kept = self._kept + data, b""
+        if unfinished and not cleared and self._watcher is not None:
+            begin = max(0, len(data) - self._watcher.watch.longest + 1)
+            data, self._kept = data[:begin], data[begin:]
+        return data
+
+    def _scan(self, data: bytes) -> None:
+        found = self._watcher.scan(data) if self._watcher is not None else ""
+        if found:
+            raise CanarySeen(found)
 
     def to_server(self, data: bytes) -> None:
         """Say it to the server; neighbouring writes are one command."""

@@ -10,6 +10,7 @@ from typing import Final, final
 
 from pgmaskproxy.errors import PeerError, SealedError
 from pgmaskproxy.mask.kernel import relay, relay_copy
+from pgmaskproxy.model import Ruling, Use
 from pgmaskproxy.session.answers import error_response
 from pgmaskproxy.session.events import RecordOutcome
 from pgmaskproxy.session.link import IDLE, Link
@@ -139,12 +140,13 @@ class Results:
         self._buffer.consume_to(relayed.end)
         return True
 
-    def _pass_on(self, head: Exchange, out: bytes, rows: int, cells: int) -> None:
+    def _pass_on(self, head: Exchange, out: bytes, rows: int, cells: int, *, unfinished: bool = False) -> None:
         head.rows += rows
         head.cells += cells
         head.size += len(out)
         if head.forward:
-            self._link.to_client(out)
+            cleared = head.ruling is not None and _released(head.ruling)
+            self._link.to_client(out, cleared=cleared, unfinished=unfinished)
 
     def _capture(self, head: Exchange) -> bool:
         frame = self._buffer.next()
@@ -164,16 +166,16 @@ class Results:
             begun += self._buffer.take(7 - len(begun))
         if int.from_bytes(begun[5:], "big") != head.plan.columns:
             raise PeerError("a row with another number of columns than was described")
+        self._pass_on(head, begun, 1, 0, unfinished=size > len(begun))
         self._streaming = size - len(begun)
-        self._pass_on(head, begun, 1, 0)
         return True
 
     def _stream(self) -> bool:
         part = self._buffer.take(self._streaming)
-        self._streaming -= len(part)
         head = self._link.pipeline.head
         assert head is not None, "a row belongs to the exchange that it began under"
-        self._pass_on(head, part, 0, 0)
+        self._pass_on(head, part, 0, 0, unfinished=len(part) < self._streaming)
+        self._streaming -= len(part)
         return bool(part)
 
     def _dispatch(self, message: BackendMessage) -> None:
@@ -324,3 +326,11 @@ class Results:
             return
         if passes(fields, self._link.min_messages):
             self._link.to_client(message.encode())
+
+
+def _released(ruling: Ruling) -> bool:
+    """Whether labelled values may be in its rows as they are: the principal is cleared, or a person agreed to an
+    expression over them. Canaries among them are then no alarm."""
+    decision = ruling.decision
+    computed = any(use.use is Use.EXPRESSION for use in ruling.analysis.uses)
+    return bool(decision.cleared) or (computed and bool(decision.terms) and bool(decision.labels))

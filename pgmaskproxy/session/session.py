@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, final
 
-from pgmaskproxy.errors import PeerError, SealedError
+from pgmaskproxy.errors import CanarySeen, PeerError, SealedError
 from pgmaskproxy.model import Refusal
 from pgmaskproxy.session.answers import error_response
 from pgmaskproxy.session.events import (
@@ -21,10 +21,12 @@ from pgmaskproxy.session.events import (
     Command,
     EpochMoved,
     Event,
+    RecordCanary,
     ServerClosed,
     ServerData,
     Shutdown,
     TicketedAnswer,
+    WatchFor,
     WithdrawHold,
 )
 from pgmaskproxy.session.flow import Answer, Flow, TooLong, Wait
@@ -43,6 +45,8 @@ from pgmaskproxy.wire.startup import StartupBuffer, StartupMessage, decode_start
 
 LOST = Refusal("08006", "the upstream server closed the connection unexpectedly")
 WITHHELD = Refusal("XX000", "a result was withheld: nothing has decided about it")
+CANARY = Refusal("XX000", "a result was withheld", hint="Tell the operator.")
+"""Says no more: who is told what a canary is knows how to avoid it. No driver tries again after this SQLSTATE."""
 LOGIN_LIMITS = {ord("p"): FRONTEND_LIMITS[ord("p")]}
 """Who has not logged in sends passwords, and cannot make us keep a message of 1 GiB."""
 STATEMENTS: Final = (ord("Q"), ord("P"))
@@ -106,13 +110,21 @@ class Session:
         if link.closed:
             return []
         try:
+            self._handle(event)
+        except CanarySeen as error:
+            link.watch_for(None)  # what is said now is our own
+            link.commands.append(RecordCanary(error.canary))
+            self._fatal(CANARY, error.message, alarm=True)
+        commands, link.commands = link.commands, []
+        return commands
+
+    def _handle(self, event: Event) -> None:
+        try:
             self._receive(event)
         except PeerError as error:
             self._fatal(Refusal(error.sqlstate, error.message), error.message)
         except SealedError as error:
             self._fatal(WITHHELD, error.message, alarm=True)
-        commands, link.commands = link.commands, []
-        return commands
 
     def _receive(self, event: Event) -> None:
         if isinstance(event, ServerData):
@@ -128,6 +140,8 @@ class Session:
             self._link.cancelling -= 1
         elif isinstance(event, EpochMoved):
             self._link.epoch = max(self._link.epoch, event.epoch)
+        elif isinstance(event, WatchFor):
+            self._link.watch_for(event.watch)
         elif isinstance(event, ClientClosed):
             self._gone()
         elif isinstance(event, ServerClosed):

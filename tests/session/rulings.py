@@ -12,6 +12,8 @@ from pgmaskproxy.model import (
     NULL_MASK,
     Analysis,
     ApprovalTerms,
+    ColumnRef,
+    ColumnUse,
     CopyShape,
     Decision,
     Effect,
@@ -25,9 +27,11 @@ from pgmaskproxy.model import (
     Setting,
     Statement,
     TransactionVerb,
+    Use,
     Visibility,
 )
 
+SSN_COLUMN = ColumnRef("public", "customers", "ssn")
 SSN = Mask("redact", "ssn")
 MASKS = {"-": None, "ssn": SSN, "null": NULL_MASK, "email": Mask("email", "email")}
 UNPROVEN = Refusal("42501", "what this shows is not proven", unproven=True)
@@ -116,6 +120,7 @@ def _ruling(words: Sequence[str], sql: str, offset: int, statement: Statement) -
         opaque="f()" if "opaque" in options else "",
         transaction=transaction,
         parameters=int(options.get("parameters", 0)),
+        uses=(ColumnUse(SSN_COLUMN, Use.EXPRESSION, "the select list"),) if "expression" in options else (),
         moves_names=transaction is not None or first in _MOVING or "moves" in options,
     )
     return Ruling(sql, offset, analysis, _decision(options, masks), int(options.get("epoch", 1)), statement.search_path)
@@ -131,5 +136,7 @@ def _decision(options: dict[str, str], masks: str) -> Decision:
         masks=None if masks == "?" else tuple(MASKS[word] for word in masks.split(",") if word),
         terms=(TERMS,) if outcome is Outcome.HOLD else (),
         scrub="scrub" in options,
+        cleared=(SSN_COLUMN,) if "cleared" in options else (),
+        labels=("ssn",) if {"cleared", "expression"} & set(options) else (),
         policy_version=options.get("version", "v1"),
     )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
+
+from pgmaskproxy.errors import CanarySeen
+from pgmaskproxy.mask.canary import Watch
 from pgmaskproxy.model import Refusal
 from pgmaskproxy.session.events import SendClient, SendServer
 from pgmaskproxy.session.link import Limits, Link
 from pgmaskproxy.session.pipeline import PARSE, Exchange
 from pgmaskproxy.wire.frontend import Sync
 from tests.session.transcript import ENTROPY
+
+SSN = "937-12-4711"
 
 
 def link() -> Link:
@@ -71,3 +77,69 @@ def test_a_sync_behind_a_change_of_names_is_what_later_names_wait_for() -> None:
     waited_for.append(shared.settling)
     assert waited_for[1:] == [None, None]
     assert shared.sync(forward=True) is shared.settling
+
+
+def watching(*values: str) -> Link:
+    shared = link()
+    shared.watch_for(Watch((value, value) for value in values))
+    return shared
+
+
+def in_pieces(shared: Link, row: bytes, size: int) -> None:
+    for begin in range(0, len(row), size):
+        shared.to_client(row[begin : begin + size], unfinished=begin + size < len(row))
+
+
+def sent(shared: Link) -> bytes:
+    return b"".join(command.data for command in shared.commands if isinstance(command, SendClient))
+
+
+def test_a_canary_is_not_sent_and_neither_is_the_write_that_it_is_in() -> None:
+    shared = watching(SSN)
+    shared.to_client(b"before")
+    with pytest.raises(CanarySeen) as caught:
+        shared.to_client(b"a row with " + SSN.encode())
+    assert caught.value.canary == SSN
+    assert sent(shared) == b"before"
+
+
+def test_who_is_cleared_is_sent_it() -> None:
+    shared = watching(SSN)
+    shared.to_client(SSN[:5].encode())
+    shared.to_client(SSN.encode(), cleared=True)
+    shared.to_client(SSN[5:].encode())
+    assert sent(shared) == SSN[:5].encode() + SSN.encode() + SSN[5:].encode()
+
+
+def test_not_even_the_beginning_of_a_canary_goes_out_in_a_row_that_comes_in_pieces() -> None:
+    row = b"x" * 100 + SSN.encode() + b"y" * 100
+    for at in range(1, len(row)):
+        shared = watching(SSN)
+        with pytest.raises(CanarySeen):
+            in_pieces(shared, row, at)
+        assert set(sent(shared)) <= {ord("x")}
+
+
+def test_a_row_in_pieces_arrives_whole() -> None:
+    row = bytes(range(256))
+    for at in range(1, len(row)):
+        shared = watching(SSN)
+        in_pieces(shared, row, at)
+        shared.to_client(b"next")
+        assert sent(shared) == row + b"next"
+
+
+def test_a_canary_planted_in_the_middle_of_a_row_is_found_from_there_on() -> None:
+    shared = watching("another value")
+    shared.to_client(b"x" * 50 + SSN[:6].encode(), unfinished=True)
+    shared.watch_for(Watch([("new", SSN)]))
+    with pytest.raises(CanarySeen):
+        shared.to_client(SSN[6:].encode())
+
+
+def test_what_was_kept_back_is_sent_when_nothing_is_looked_for_any_more() -> None:
+    shared = watching(SSN)
+    shared.to_client(b"x" * 20, unfinished=True)
+    shared.watch_for(None)
+    shared.to_client(b"y")
+    assert sent(shared) == b"x" * 20 + b"y"

@@ -292,6 +292,8 @@ def _command(command: ev.Command) -> str:
         case ev.Release():
             sql = quoted(command.statement.sql.encode())
             return f"?? Release #{command.serial} {command.request or '-'} {sql} shows {_masks(command.shown)}"
+        case ev.RecordCanary():
+            return f"-- RecordCanary {command.canary}"
         case ev.Close():
             return f"-- Close {quoted(command.reason.encode())}{' alarm' if command.alarm else ''}"
         case _:
