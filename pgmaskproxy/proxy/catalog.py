@@ -13,6 +13,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from pgmaskproxy.errors import Unavailable
+from pgmaskproxy.proxy.support import read_support
 from pgmaskproxy.sql.attest.versions import MAJORS
 from pgmaskproxy.sql.catalog import Catalog, Column, ForeignKey, Function, Operator, Relation, TypeName
 
@@ -100,10 +101,26 @@ SELECT DISTINCT o.relation::pg_catalog.int8
 _FUNCTIONS: Final = """
 SELECT p.oid::pg_catalog.int8, n.nspname::pg_catalog.text, p.proname::pg_catalog.text,
        pg_catalog.oidvectortypes(p.proargtypes), p.prokind::pg_catalog.text, l.lanname::pg_catalog.text,
-       p.provolatile::pg_catalog.text
+       p.provolatile::pg_catalog.text, COALESCE(x.extname::pg_catalog.text, ''),
+       pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(ROW(
+           p.prosrc, p.probin, p.prosqlbody, p.proconfig, p.prosecdef, p.prokind, p.provolatile, p.proisstrict,
+           p.proretset, p.proleakproof, l.lanname, pg_catalog.pg_get_userbyid(p.proowner),
+           pg_catalog.format_type(p.prorettype, NULL), p.proargmodes, p.proargdefaults, p.prosupport::pg_catalog.text,
+           a.aggkind, a.aggfinalextra, a.aggfinalmodify, a.agginitval, a.aggminitval,
+           pg_catalog.format_type(a.aggtranstype, NULL), a.aggsortop::pg_catalog.regoperator::pg_catalog.text
+       )::pg_catalog.text, 'UTF8')), 'hex'),
+       ARRAY[a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn, a.aggmtransfn,
+             a.aggminvtransfn, a.aggmfinalfn]::pg_catalog.oid[]::pg_catalog.int8[]
   FROM pg_catalog.pg_proc p
   JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
   JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) p.prolang
+  LEFT JOIN pg_catalog.pg_aggregate a ON a.aggfnoid::pg_catalog.oid OPERATOR(pg_catalog.=) p.oid
+  LEFT JOIN pg_catalog.pg_depend d
+         ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid
+        AND d.objid OPERATOR(pg_catalog.=) p.oid
+        AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass::pg_catalog.oid
+        AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog."char"
+  LEFT JOIN pg_catalog.pg_extension x ON x.oid OPERATOR(pg_catalog.=) d.refobjid
  WHERE NOT (n.nspname OPERATOR(pg_catalog.=) ANY (ARRAY['pg_catalog', 'information_schema']::pg_catalog.name[]))
     OR p.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
  ORDER BY p.oid
@@ -124,7 +141,7 @@ SELECT t.oid::pg_catalog.int8, n.nspname::pg_catalog.text, t.typname::pg_catalog
 
 _OPERATORS: Final = """
 SELECT n.nspname::pg_catalog.text, o.oprname::pg_catalog.text, o.oprleft::pg_catalog.int8,
-       o.oprright::pg_catalog.int8
+       o.oprright::pg_catalog.int8, o.oid::pg_catalog.int8, o.oprcode::pg_catalog.oid::pg_catalog.int8
   FROM pg_catalog.pg_operator o
   JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) o.oprnamespace
  WHERE NOT (n.nspname OPERATOR(pg_catalog.=) ANY (ARRAY['pg_catalog', 'information_schema']::pg_catalog.name[]))
@@ -215,12 +232,16 @@ async def read_catalog(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> 
         )
         for oid, schema, name, kind, owner, definition, triggers, rules, tree in await rows(_RELATIONS)
     )
+    operators = tuple(Operator(*row) for row in await rows(_OPERATORS))
     return Catalog(
         relations=relations,
-        functions=tuple(Function(*row) for row in await rows(_FUNCTIONS)),
+        functions=tuple(
+            Function(*row, tuple(sorted({oid for oid in supports if oid}))) for *row, supports in await rows(_FUNCTIONS)
+        ),
         types=tuple(TypeName(*row) for row in await rows(_TYPES)),
-        operators=tuple(Operator(*row) for row in await rows(_OPERATORS)),
+        operators=operators,
         version=int(head[0]),
         database=head[1],
         schemas=tuple(head[2]),
+        support=await read_support(rows, int(head[0]) // 10_000, operators),
     )

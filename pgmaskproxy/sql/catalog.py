@@ -15,6 +15,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from pgmaskproxy.model import ColumnRef, RelationRef
+from pgmaskproxy.sql import support
+from pgmaskproxy.sql.support import Support
 
 SYSTEM_SCHEMAS: Final = frozenset({"pg_catalog", "information_schema", "pg_toast"})
 
@@ -95,6 +97,17 @@ class Function:
     kind: str = "f"
     language: str = ""
     volatility: str = "v"
+    extension: str = ""
+    """The extension that it is a member of."""
+    digest: str = ""
+    """SHA-256, in hex, of all that decides what it does: source, binary, settings, security mode, owner."""
+    supports: tuple[int, ...] = ()
+    """OIDs of the functions that it runs itself: an aggregate's transition functions."""
+
+    @property
+    def signature(self) -> str:
+        """`schema.name(types)`, as `trust:` names it."""
+        return f"{self.schema}.{self.name}({self.arguments})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +132,9 @@ class Operator:
     name: str
     left: int
     right: int
+    oid: int = 0
+    function: int = 0
+    """The OID of the function that it runs."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +148,10 @@ class Catalog:
     version: int = 0
     database: str = ""
     schemas: tuple[str, ...] = field(default=())
+    support: Support = field(default_factory=Support)
+    trusted: frozenset[int] = frozenset()
+    """OIDs of the functions outside the system's schemas that the operator vouches for, as long as they are pinned
+    (`sql/trust`). Not the server's to say."""
 
     @cached_property
     def by_oid(self) -> Mapping[int, Relation]:
@@ -144,6 +164,14 @@ class Catalog:
     @cached_property
     def functions_by_name(self) -> Mapping[str, tuple[Function, ...]]:
         return _grouped(self.functions)
+
+    @cached_property
+    def functions_by_oid(self) -> Mapping[int, Function]:
+        return MappingProxyType({function.oid: function for function in self.functions})
+
+    @cached_property
+    def operators_by_oid(self) -> Mapping[int, Operator]:
+        return MappingProxyType({operator.oid: operator for operator in self.operators})
 
     @cached_property
     def types_by_name(self) -> Mapping[str, tuple[TypeName, ...]]:
@@ -177,7 +205,12 @@ class Catalog:
 
     def to_json(self) -> str:
         """A snapshot, one object a line, that `from_json` reads back."""
-        lines = [json.dumps({"version": self.version, "database": self.database, "schemas": self.schemas})]
+        head = {"version": self.version, "database": self.database, "schemas": self.schemas}
+        if self.trusted:
+            head["trusted"] = sorted(self.trusted)
+        lines = [json.dumps(head)]
+        if self.support != Support():
+            lines.append(json.dumps({"support": support.to_json(self.support)}))
         for kind, values in (
             ("relation", self.relations),
             ("function", self.functions),
@@ -195,12 +228,14 @@ class Catalog:
             head = lines[0]
             return cls(
                 relations=tuple(_relation(line["relation"]) for line in lines if "relation" in line),
-                functions=tuple(Function(**line["function"]) for line in lines if "function" in line),
+                functions=tuple(_function(line["function"]) for line in lines if "function" in line),
                 types=tuple(TypeName(**line["type"]) for line in lines if "type" in line),
                 operators=tuple(Operator(**line["operator"]) for line in lines if "operator" in line),
                 version=int(head["version"]),
                 database=str(head["database"]),
                 schemas=tuple(head["schemas"]),
+                support=next((support.from_json(line["support"]) for line in lines if "support" in line), Support()),
+                trusted=frozenset(head.get("trusted", ())),
             )
         except (KeyError, IndexError, TypeError) as error:
             raise ValueError(f"not a catalog snapshot: {error}") from error
@@ -224,6 +259,11 @@ def _plain(value: object) -> object:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value
+
+
+def _function(data: dict[str, Any]) -> Function:
+    rest = dict(data)
+    return Function(supports=tuple(rest.pop("supports", ())), **rest)
 
 
 def _relation(data: dict[str, Any]) -> Relation:
