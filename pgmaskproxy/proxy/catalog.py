@@ -236,7 +236,7 @@ async def read_catalog(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> 
     return Catalog(
         relations=relations,
         functions=tuple(
-            Function(*row, tuple(sorted({oid for oid in supports if oid}))) for *row, supports in await rows(_FUNCTIONS)
+            Function(*[*row[:-1], tuple(sorted({oid for oid in row[-1] if oid}))]) for row in await rows(_FUNCTIONS)
         ),
         types=tuple(TypeName(*row) for row in await rows(_TYPES)),
         operators=operators,
