@@ -395,6 +395,18 @@ class Visibility:
 
 
 @dataclass(frozen=True, slots=True)
+class Quotable:
+    """Which labels' values the server's own text (errors, notices) could quote when a relation is touched.
+
+    By relation, for a statement that reads it and for one that writes it, with everything that is reached from there:
+    views, children, cascades. None is any label at all: functions of somebody's own run. So is a relation left out.
+    """
+
+    reading: Mapping[RelationRef, frozenset[str] | None]
+    writing: Mapping[RelationRef, frozenset[str] | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """A bound parameter, decoded for people and for the digest an approval is bound to."""
 

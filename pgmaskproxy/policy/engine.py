@@ -19,6 +19,7 @@ from pgmaskproxy.model import (
     Effect,
     Outcome,
     Principal,
+    Quotable,
     Refusal,
     RuleRef,
     Statement,
@@ -27,6 +28,7 @@ from pgmaskproxy.policy import refusals
 from pgmaskproxy.policy.coverage import BUILTIN, Matches, match
 from pgmaskproxy.policy.facts import EXPLAIN, Touched, touched
 from pgmaskproxy.policy.outputs import judge_outputs, mixed_outputs, visibility
+from pgmaskproxy.policy.quoting import could_quote
 from pgmaskproxy.policy.rules import Policy, declared_labels
 from pgmaskproxy.policy.settings import setting_allowed
 from pgmaskproxy.policy.uses import JudgedUses, judge_uses
@@ -36,8 +38,6 @@ __all__ = ["decide", "declared_labels", "visibility"]
 _BEYOND_ANALYSIS: Final = frozenset({Effect.DDL, Effect.PRIVILEGE, Effect.ADMIN, Effect.UNKNOWN})
 """Effects that are about more than columns. A rule had to cover them, UNKNOWN only by a hold: then what is not known
 is masked instead of refused."""
-_QUIET: Final = frozenset({Effect.READ, Effect.SESSION, Effect.TRANSACTION})
-"""Effects that run nobody's triggers or functions, whose errors could quote a value."""
 
 
 def decide(
@@ -46,19 +46,18 @@ def decide(
     statement: Statement,
     analysis: Analysis,
     labelling: Mapping[ColumnRef, ColumnLabels],
+    *,
+    quotable: Quotable | None = None,
 ) -> Decision:
     """What `policy` says of `statement`, read as `analysis`, asked by `principal`.
 
-    `labelling` is the labels of every labelled column after closure over the catalog. A DENY carries
+    `labelling` is the labels of every labelled column after closure over the catalog, `quotable` what errors could
+    quote; without it every write could quote anything. A DENY carries
     its Refusal (42501, 42704, 22023, 42P01 or 0A000); a HOLD its terms, every one to be met.
     """
     facts = touched(policy, principal, analysis, labelling)
     matches = match(policy.rules, facts, statement.database)
-    scrub = (
-        bool(facts.opaque)
-        or not facts.effects <= _QUIET
-        or any(relation in facts.labels_by_relation for relation in facts.relations)
-    )
+    scrub = could_quote(facts, quotable)
     uses = judge_uses(facts)
     refusal = _refusal(facts, matches, uses)
     if refusal is not None:

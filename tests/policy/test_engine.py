@@ -86,7 +86,8 @@ def test_a_refusal_is_there_exactly_when_it_is_denied() -> None:
         (update(relation=RelationRef("shop", "products")), True),
         (select(reads=(), opaque="?"), True),
         (select(reads=(), effects=frozenset({Effect.ROUTINE})), True),
-        (Analysis("TransactionStmt", frozenset({Effect.TRANSACTION}), transaction=TransactionVerb.COMMIT), False),
+        (Analysis("TransactionStmt", frozenset({Effect.TRANSACTION}), transaction=TransactionVerb.ROLLBACK), False),
+        (Analysis("TransactionStmt", frozenset({Effect.TRANSACTION}), transaction=TransactionVerb.COMMIT), True),
     ],
 )
 def test_errors_are_scrubbed_where_they_could_quote_a_value(analysis: Analysis, *, scrub: bool) -> None:
