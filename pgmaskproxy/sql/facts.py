@@ -33,8 +33,8 @@ class Facts:
 
     def __init__(self) -> None:
         self.effects: set[Effect] = set()
+        """Without those that only functions, casts and operators bring."""
         self.function_effects: set[Effect] = set()
-        """Those among the effects that functions, casts and operators bring."""
         self.reads: set[RelationRef] = set()
         self.writes: set[RelationRef] = set()
         self.functions: set[str] = set()
@@ -45,6 +45,11 @@ class Facts:
         self.without_where = False
         self.steps = 0
         self._uses: dict[tuple[ColumnUse, int], None] = {}
+
+    @property
+    def all_effects(self) -> frozenset[Effect]:
+        """What the statement does, whatever in it does it."""
+        return frozenset(self.effects | self.function_effects)
 
     @property
     def uses(self) -> tuple[ColumnUse, ...]:
@@ -60,7 +65,6 @@ class Facts:
     def function_effect(self, effect: Effect | None) -> None:
         """An effect that a function, cast or operator brings; None for none."""
         if effect is not None:
-            self.effects.add(effect)
             self.function_effects.add(effect)
 
     def give_up(self, reason: str) -> Opaque:

@@ -5,7 +5,7 @@ supported major versions. A safe function computes its result from its arguments
 know; it reads no table, file or other session, runs no SQL and changes nothing. Volatility is no gate:
 `database_to_xml` is STABLE (THREATS, "Functions").
 
-Names outside pg_catalog are the Catalog's affair: a function there is a ROUTINE, whoever made it.
+Names outside pg_catalog are the Catalog's affair: a function there is a ROUTINE, whoever made it, unless it is trusted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from pgmaskproxy.model import Effect
-from pgmaskproxy.sql.catalog import SYSTEM_SCHEMAS, Catalog
+from pgmaskproxy.sql.catalog import SYSTEM_SCHEMAS, Catalog, TypeName
+from pgmaskproxy.sql.safety import is_safe, unsafe_of_type
 
 
 class Verdict(enum.Enum):
@@ -89,33 +90,34 @@ def resolve_function(catalog: Catalog, schema: str | None, name: str) -> Resolve
     """What a call of `schema.name` or `name` may reach.
 
     Overloads are not told apart: a name that any schema but the system's has too is a ROUTINE, since
-    which of them is meant depends on argument types that the text does not give.
+    which of them is meant depends on argument types that the text does not give. Where all of those are trusted,
+    it is what the system's own is, or safe.
     """
-    if schema is None or schema == "pg_catalog":
-        others = [
-            function
-            for function in catalog.functions_by_name.get(name, ())
-            if schema is None or function.schema == "pg_catalog"
-        ]
-        if others:
-            return Resolved(f"{others[0].schema}.{name}", Verdict.USER, Effect.ROUTINE)
-        if name in EFFECTS:
-            return Resolved(f"pg_catalog.{name}", Verdict.BUILTIN, EFFECTS[name])
-        return Resolved(name, Verdict.MISSING, Effect.UNKNOWN)
     if schema == "information_schema" and name in _INFORMATION_SCHEMA:
         return Resolved(f"{schema}.{name}", Verdict.BUILTIN, None)
-    return Resolved(f"{schema}.{name}", Verdict.USER, Effect.ROUTINE)
+    others = [
+        function for function in catalog.functions_by_name.get(name, ()) if schema is None or function.schema == schema
+    ]
+    in_system = schema is None or schema == "pg_catalog"
+    if others:
+        trusted = all(function.oid in catalog.trusted for function in others)
+        own = EFFECTS.get(name) if in_system else None
+        return Resolved(f"{others[0].schema}.{name}", Verdict.USER, own if trusted else Effect.ROUTINE)
+    if not in_system:
+        return Resolved(f"{schema}.{name}", Verdict.USER, Effect.ROUTINE)
+    if name in EFFECTS:
+        return Resolved(f"pg_catalog.{name}", Verdict.BUILTIN, EFFECTS[name])
+    return Resolved(name, Verdict.MISSING, Effect.UNKNOWN)
 
 
 def type_effect(catalog: Catalog, names: tuple[str, ...]) -> Effect | None:
-    """What a cast to a type may run: None for the system's types, enums and row types, ROUTINE for others."""
+    """What a cast to a type may run: None for the system's types, and for those that run nothing but the system's
+    own functions or trusted ones; ROUTINE for others."""
     schema, name = (names[-2], names[-1]) if len(names) > 1 else (None, names[-1] if names else "")
     candidates = [
         candidate for candidate in catalog.types_by_name.get(name, ()) if schema is None or candidate.schema == schema
     ]
-    if any(
-        candidate.kind not in {"e", "c"} and (candidate.kind != "d" or candidate.checked) for candidate in candidates
-    ):
+    if any(not _is_safe_type(catalog, candidate) for candidate in candidates):
         return Effect.ROUTINE
     if candidates:
         return None
@@ -126,25 +128,35 @@ def type_effect(catalog: Catalog, names: tuple[str, ...]) -> Effect | None:
     return Effect.ROUTINE
 
 
+def _is_safe_type(catalog: Catalog, candidate: TypeName) -> bool:
+    unsafe = unsafe_of_type(catalog, candidate.oid)
+    if unsafe is not None:
+        return not unsafe
+    # A snapshot that does not say what is behind its types.
+    return candidate.kind in {"e", "c"} or (candidate.kind == "d" and not candidate.checked)
+
+
 def operator_effect(
     catalog: Catalog, schema: str | None, name: str, left: int | None, right: int | None
 ) -> Effect | None:
-    """What an operator may run: None when it is certainly one of pg_catalog's.
+    """What an operator may run: None when it is certainly one of pg_catalog's, or runs what is trusted.
 
     `left` and `right` are type OIDs, 0 for an untyped literal or parameter, None when unknown. Where another
     schema has an operator of that name too, pg_catalog's is certain only when it has the exact pair of types:
     such a pair wins for sure while pg_catalog comes first (manual 10.2).
     """
+    others = [other for other in catalog.operators_by_name.get(name, ()) if schema is None or other.schema == schema]
+    untrusted = [other for other in others if not is_safe(catalog, other.function)]
     if schema is not None and schema != "pg_catalog":
-        return Effect.ROUTINE
+        return None if others and not untrusted else Effect.ROUTINE
     pairs = OPERATORS.get(name)
     if pairs is None:
-        return Effect.ROUTINE
-    if schema == "pg_catalog" or name not in catalog.operators_by_name:
+        return None if others and not untrusted else Effect.ROUTINE
+    if not untrusted:
         return None
     if left is None or right is None or (left == 0 and right == 0):
         return Effect.ROUTINE
     pair = (left or right, right or left)
-    if any((other.left, other.right) == pair for other in catalog.operators_by_name[name]):
+    if any((other.left, other.right) == pair for other in untrusted):
         return Effect.ROUTINE
     return None if pair in pairs else Effect.ROUTINE

@@ -17,9 +17,10 @@ from pgmaskproxy.sql.agree import Second, second_reading
 from pgmaskproxy.sql.catalog import Catalog, Relation
 from pgmaskproxy.sql.classify import Classifier, Reading
 from pgmaskproxy.sql.facts import Facts
+from pgmaskproxy.sql.functions import type_effect
 from pgmaskproxy.sql.grammar import RawStatement, parse, redact
 from pgmaskproxy.sql.statements import KEEPS_NAMES, LINEAGE, MOVES_NAMES, RUNS_ANOTHER
-from pgmaskproxy.sql.tree import descend
+from pgmaskproxy.sql.tree import descend, items, strings, unwrap
 
 _VIEW_PATH = ("pg_catalog",)
 """pg_get_viewdef was asked under an empty search_path: everything else is qualified."""
@@ -62,7 +63,7 @@ def analyse(raw: RawStatement, catalog: Catalog, search_path: tuple[str, ...]) -
     outputs = _second_opinion(raw, reading, facts)
     if facts.reads:
         facts.effects.add(Effect.READ)
-    effects = frozenset(facts.effects)
+    effects = facts.all_effects
     return Analysis(
         kind=raw.kind,
         effects=effects,
@@ -82,7 +83,19 @@ def analyse(raw: RawStatement, catalog: Catalog, search_path: tuple[str, ...]) -
         parameters=0 if raw.kind == "PrepareStmt" else _parameters(raw),
         opaque=facts.opaque,
         moves_names=raw.kind in RUNS_ANOTHER or (bool(effects & MOVES_NAMES) and raw.kind not in KEEPS_NAMES),
+        called_effects=_called_effects(raw, reading, facts, catalog),
     )
+
+
+def _called_effects(raw: RawStatement, reading: Reading, facts: Facts, catalog: Catalog) -> frozenset[Effect]:
+    """The effects that the server's tree of the query knows better: those of nothing but what its expressions call."""
+    if raw.kind not in LINEAGE and reading.inner is None:
+        return frozenset()  # a utility statement's own expressions are in no tree
+    arguments = [strings(unwrap(node)[1].get("names")) for node in items(raw.node.get("argtypes"))]
+    if any(type_effect(catalog, names) is not None for names in arguments):
+        return frozenset()  # PREPARE's types need not be used in its query
+    # Which setting set_config() sets is a constant, and of those a tree's functions tell nothing.
+    return frozenset(facts.function_effects - facts.effects - {Effect.PRIVILEGE})
 
 
 def _second_opinion(raw: RawStatement, reading: Reading, facts: Facts) -> tuple[ColumnOrigin, ...] | None:

@@ -37,7 +37,10 @@ def test_effects_of_functions_are_known_as_such() -> None:
     facts = Facts()
     facts.function_effect(None)
     facts.function_effect(Effect.ROUTINE)
-    assert facts.effects == facts.function_effects == {Effect.ROUTINE}
+    assert facts.function_effects == {Effect.ROUTINE}
+    assert facts.effects == set()
+    facts.effects.add(Effect.READ)
+    assert facts.all_effects == {Effect.READ, Effect.ROUTINE}
 
 
 def test_steps_are_bounded() -> None:

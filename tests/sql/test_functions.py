@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pgmaskproxy.model import Effect
@@ -12,11 +14,13 @@ from pgmaskproxy.sql.functions import (
     OUT_COLUMNS,
     SAMPLE_METHODS,
     TYPES,
+    Resolved,
     Verdict,
     operator_effect,
     resolve_function,
     type_effect,
 )
+from pgmaskproxy.sql.support import Support, TypeSupport
 
 EMPTY = Catalog()
 
@@ -76,10 +80,10 @@ def test_a_function_slipped_into_pg_catalog_is_a_routine() -> None:
 def test_types() -> None:
     catalog = Catalog(
         types=(
-            TypeName(1, "public", "status", "e"),
-            TypeName(2, "public", "us_ssn", "d", checked=True),
-            TypeName(3, "public", "plain", "d"),
-            TypeName(4, "public", "citext", "b"),
+            TypeName(20_001, "public", "status", "e"),
+            TypeName(20_002, "public", "us_ssn", "d", checked=True),
+            TypeName(20_003, "public", "plain", "d"),
+            TypeName(20_004, "public", "citext", "b"),
         )
     )
     assert type_effect(catalog, ("text",)) is None
@@ -102,3 +106,60 @@ def test_operators() -> None:
     assert operator_effect(catalog, None, "=", 25, None) is Effect.ROUTINE
     assert operator_effect(catalog, None, "=", 0, 0) is Effect.ROUTINE
     assert operator_effect(catalog, None, "=", 16_400, 0) is Effect.ROUTINE
+
+
+SIMILARITY = Function(20_001, "public", "similarity", "text, text", extension="pg_trgm")
+OWN_ABS = Function(20_002, "public", "abs", "text")
+OWN_SLEEP = Function(20_003, "public", "pg_sleep", "text")
+IN, EQ = Function(20_004, "public", "citextin", "cstring"), Function(20_005, "public", "citext_eq", "citext, citext")
+EXTENDED = Catalog(
+    functions=(SIMILARITY, OWN_ABS, OWN_SLEEP, IN, EQ),
+    types=(TypeName(21_001, "public", "citext", "b"), TypeName(21_002, "public", "short", "d", checked=True)),
+    operators=(
+        Operator("public", "=", 21_001, 21_001, 22_001, EQ.oid),
+        Operator("public", "%", 25, 25, 22_002, 20_001),
+    ),
+    version=180_006,
+    support=Support(
+        types=(TypeSupport(21_001, "public.citext", (IN.oid,)),),
+        plain=frozenset({21_002}),
+    ),
+)
+TRUSTING = replace(EXTENDED, trusted=frozenset(function.oid for function in EXTENDED.functions))
+
+
+def test_trusted_functions() -> None:
+    assert resolve_function(EXTENDED, None, "similarity").effect is Effect.ROUTINE
+    for schema in (None, "public"):
+        assert resolve_function(TRUSTING, schema, "similarity") == Resolved("public.similarity", Verdict.USER, None)
+    assert resolve_function(TRUSTING, "pg_temp", "similarity").effect is Effect.ROUTINE
+    assert resolve_function(TRUSTING, "shop", "similarity").effect is Effect.ROUTINE
+    assert resolve_function(TRUSTING, None, "abs").effect is None
+    assert resolve_function(TRUSTING, None, "pg_sleep").effect is Effect.ADMIN
+
+
+def test_one_untrusted_overload_is_enough() -> None:
+    other = Function(20_009, "shop", "similarity", "integer")
+    catalog = replace(TRUSTING, functions=(*TRUSTING.functions, other))
+    assert resolve_function(catalog, None, "similarity").effect is Effect.ROUTINE
+    assert resolve_function(catalog, "public", "similarity").effect is None
+
+
+def test_trusted_types_and_operators() -> None:
+    assert type_effect(EXTENDED, ("citext",)) is Effect.ROUTINE
+    assert type_effect(TRUSTING, ("citext",)) is None
+    assert type_effect(EXTENDED, ("short",)) is None
+    assert operator_effect(EXTENDED, None, "=", None, None) is Effect.ROUTINE
+    assert operator_effect(TRUSTING, None, "=", None, None) is None
+    assert operator_effect(EXTENDED, "public", "=", None, None) is Effect.ROUTINE
+    assert operator_effect(TRUSTING, "public", "=", None, None) is None
+    assert operator_effect(TRUSTING, "public", "%", 25, 25) is None
+    assert operator_effect(TRUSTING, "public", "<->", 25, 25) is Effect.ROUTINE
+    assert operator_effect(TRUSTING, "shop", "=", None, None) is Effect.ROUTINE
+
+
+def test_an_operator_of_a_users_that_runs_the_systems_function_is_judged_by_it() -> None:
+    alias, xml = Operator("public", "===", 25, 25, 22_003, 67), Operator("public", "!!!", 0, 2205, 22_004, 2923)
+    catalog = replace(EXTENDED, operators=(alias, xml))
+    assert operator_effect(catalog, None, "===", 25, 25) is None
+    assert operator_effect(catalog, None, "!!!", 0, 2205) is Effect.ROUTINE

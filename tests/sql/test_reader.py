@@ -202,6 +202,33 @@ def test_an_operator_of_the_users_is_no_equality() -> None:
     assert Effect.ROUTINE in shadowed.effects
 
 
+@pytest.mark.parametrize(
+    ("sql", "called"),
+    [
+        ("SELECT lower('x')", set()),
+        ("SELECT nextval('s')", {Effect.WRITE}),
+        ("INSERT INTO customers(id) SELECT nextval('s')", set()),
+        ("SELECT f_sql(1)", {Effect.ROUTINE}),
+        ("SELECT nobody_knows(1, 2)", {Effect.UNKNOWN}),
+        ("SELECT pg_sleep(1), query_to_xml('x', true, true, '')", {Effect.ADMIN, Effect.EXPORT}),
+        ("SELECT query FROM pg_stat_activity", set()),
+        ("SELECT query, pg_sleep(1) FROM pg_stat_activity", set()),
+        ("SELECT set_config('work_mem', '1', false)", {Effect.SESSION}),
+        ("SELECT set_config('role', 'postgres', false)", {Effect.SESSION}),
+        ("EXPLAIN SELECT pg_sleep(1)", {Effect.ADMIN}),
+        ("PREPARE p(int) AS SELECT f_sql($1)", {Effect.ROUTINE}),
+        ("PREPARE p(us_ssn) AS SELECT f_sql(1)", set()),
+        ("EXECUTE p(f_sql(1))", set()),
+        ("CALL f_sql(1)", set()),
+        ("COPY (SELECT pg_read_file('x')) TO STDOUT", {Effect.EXPORT}),
+    ],
+)
+def test_effects_that_are_only_the_functions(sql: str, called: set[Effect]) -> None:
+    analysis = one(sql)
+    assert analysis.called_effects == called
+    assert analysis.called_effects <= analysis.effects
+
+
 def test_search_path_decides_which_relation() -> None:
     assert one("SELECT relname FROM pg_class", path=("pg_catalog", "public")).outputs != ()
     assert isinstance((one("SELECT ssn FROM customers", path=("pg_catalog",)).outputs or ())[0], Opaque)
