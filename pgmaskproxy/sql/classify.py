@@ -24,6 +24,8 @@ from pgmaskproxy.model import (
 )  # fmt: skip
 from pgmaskproxy.sql.catalog import Catalog
 from pgmaskproxy.sql.copying import Copying
+from pgmaskproxy.sql.expressions import operators_of
+from pgmaskproxy.sql.functions import Verdict, resolve_function, type_effect
 from pgmaskproxy.sql.inner import inner_text
 from pgmaskproxy.sql.origins import Result
 from pgmaskproxy.sql.sources import unresolved
@@ -94,6 +96,7 @@ class Classifier(Copying):
         if reader is not None:
             return reader(fields)
         self._named_relations(kind, fields)
+        self._code_inside(fields)
         mode = fields.get("mode")
         if kind == "LockStmt" and not (isinstance(mode, int) and mode <= ROW_EXCLUSIVE):
             # It stops everybody else's work, and the reading of the catalog (manual, "Table-Level Locks").
@@ -284,6 +287,29 @@ class Classifier(Copying):
                     self._changed({"relname": names[-1], **({"schemaname": names[-2]} if len(names) > 1 else {})})
         if any(node_kind in LINEAGE for node_kind, _ in descend(fields)):
             self.facts.give_up(f"a query inside {kind}")
+
+    def _code_inside(self, fields: Node) -> None:
+        """Functions, operators and casts anywhere in a utility statement: defaults, conditions, keys, bounds. Some run
+        at once (an index, a column that is added), the others whenever somebody touches what was made."""
+        for kind, node in descend(fields):
+            if kind == "FuncCall":
+                self._call_inside(node)
+            elif kind == "A_Expr":
+                for names in operators_of(node):
+                    self.operator(names, None, None)
+            elif kind == "TypeCast":
+                self.cast(mapping(node.get("typeName")))
+
+    def _call_inside(self, call: Node) -> None:
+        names, arguments = strings(call.get("funcname")), items(call.get("args"))
+        resolved = resolve_function(self.catalog, names[-2] if len(names) > 1 else None, names[-1] if names else "")
+        if resolved.name == "pg_catalog.set_config":
+            self.set_config(arguments)
+        if resolved.verdict is Verdict.MISSING and len(arguments) == 1 and type_effect(self.catalog, names) is None:
+            return
+        self.facts.functions.add(resolved.name)
+        if resolved.effect is not Effect.WRITE:  # nextval: DDL is more than that
+            self.facts.function_effect(resolved.effect)
 
     def _changed(self, fields: Node) -> None:
         relation = self.catalog.resolve(

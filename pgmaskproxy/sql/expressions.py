@@ -246,10 +246,9 @@ class Expressions(ABC):
 
     def _operator(self, fields: Node, scope: Scope, use: Use, where: str) -> ColumnOrigin:
         left, right = mapping(fields.get("lexpr")), mapping(fields.get("rexpr"))
-        kind = text(fields.get("kind"))
         left_type = self.type_of(left, scope) if left else None
         right_type = self.type_of(right, scope)
-        for names in [(name,) for name in _BETWEEN[kind]] if kind in _BETWEEN else [strings(fields.get("name"))]:
+        for names in operators_of(fields):
             self.operator(names, left_type, right_type)
         return computed([self.value(left, scope, use, where), self.value(right, scope, use, where)])
 
@@ -314,7 +313,7 @@ class Expressions(ABC):
         if "over" in fields:
             self.window(mapping(fields["over"]), scope)
         if name == "set_config" and schema in {None, "pg_catalog"}:
-            self._set_config(arguments)
+            self.set_config(arguments)
         return self.call(schema, name, computed(found), arguments=len(arguments))
 
     def call(self, schema: str | None, name: str, argument: ColumnOrigin, arguments: int = 1) -> ColumnOrigin:
@@ -345,7 +344,7 @@ class Expressions(ABC):
         column = self.bare(arguments[0], scope)
         return column.origin if column is not None and isinstance(column.origin, Columns) else None
 
-    def _set_config(self, arguments: list[Node]) -> None:
+    def set_config(self, arguments: list[Node]) -> None:
         """set_config('name', 'value', local) as the SET it stands for."""
         constants = [literal(argument) for argument in arguments]
         if len(constants) != 3 or None in constants or not isinstance(constants[0], str):
@@ -417,6 +416,12 @@ class Expressions(ABC):
             for column in sorted(origin.columns):
                 for target in sorted(opposite.columns):
                     self.facts.use(column, Use.JOIN, where, at, target)
+
+
+def operators_of(fields: Node) -> list[Names]:
+    """The operators that an A_Expr runs, each by its name."""
+    kind = text(fields.get("kind"))
+    return [(name,) for name in _BETWEEN[kind]] if kind in _BETWEEN else [strings(fields.get("name"))]
 
 
 def literal(node: Node) -> str | bool | None:

@@ -142,12 +142,24 @@ class Queries(Sources):
     def _values(self, fields: Node, scope: Scope) -> Result:
         result: Result | None = None
         for row in items(fields.get("valuesLists")):
-            nodes = items(unwrap(row)[1].get("items"))
-            outputs = tuple(
-                Output(f"column{number}", self.origin(node, scope, "VALUES")) for number, node in enumerate(nodes, 1)
-            )
-            result = Result(outputs) if result is None else arms(result, Result(outputs))
+            values = self._row_values(items(unwrap(row)[1].get("items")), scope)
+            result = values if result is None else arms(result, values)
         return result or Result()
+
+    def _row_values(self, nodes: list[Node], scope: Scope) -> Result:
+        """One row of VALUES; `t.*` in it stands for several."""
+        outputs: list[Output] = []
+        more: ColumnOrigin | None = None
+        for node in nodes:
+            star = self._star(node, scope) or Result((Output("", self.origin(node, scope, "VALUES")),))
+            outputs.extend(star.outputs)
+            if star.more is not None:
+                more = star.more if more is None else either(more, star.more)
+        if len(outputs) > MAX_COLUMNS:
+            raise Unparsable(f"VALUES lists can have at most {MAX_COLUMNS} entries", sqlstate="54011")
+        if more is not None:
+            return Result((), row_of(outputs, more))
+        return Result(tuple(Output(f"column{number}", each.origin) for number, each in enumerate(outputs, 1)))
 
     def _set_operation(self, fields: Node, parent: Scope | None, ctes: Mapping[str, NamedQuery]) -> Result:
         left = self.select(mapping(fields.get("larg")), parent, ctes)
@@ -325,6 +337,8 @@ class With:
         if cycle:
             origin = self._named(result, strings(cycle.get("cycle_col_list")))
             facts.use_all(origin, Use.PREDICATE, "CYCLE")
+            for key in ("cycle_mark_value", "cycle_mark_default"):
+                self._reader.value(mapping(cycle.get(key)), Scope(), Use.EXPRESSION, "CYCLE")
             added.append(Output(text(cycle.get("cycle_mark_column")), CLEAN))
             added.append(Output(text(cycle.get("cycle_path_column")), facts.use_all(origin, Use.EXPRESSION, "CYCLE")))
         return replace(result, outputs=(*result.outputs, *added)) if added else result

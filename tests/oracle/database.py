@@ -15,6 +15,7 @@ from psycopg.rows import tuple_row
 
 from pgmaskproxy.demo.server import EmbeddedServer
 from pgmaskproxy.model import ColumnLabels, ColumnRef
+from pgmaskproxy.proxy import support
 from pgmaskproxy.proxy.catalog import read_catalog
 from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.sql.attest.labelling import Labels
@@ -24,13 +25,14 @@ from pgmaskproxy.sql.closure import close_labels
 from tests.oracle.scripts import Command
 from tests.sql.attest.server import fields_of
 
-_COPY: Final = re.compile(r"\s*copy\b.*\b(?P<way>from\s+stdin|to\s+stdout)\b", re.IGNORECASE | re.DOTALL)
+_COPY: Final = re.compile(r"\s*copy\b.*\b(?P<way>from|to)\s+(?:stdin|stdout)\b", re.IGNORECASE | re.DOTALL)
 _TREES_ON: Final = b"SET debug_print_rewritten=on; SET debug_pretty_print=off; SET client_min_messages=log"
 _TREES_OFF: Final = b"SET debug_print_rewritten=off; SET client_min_messages=error"
 _OPTIONS: Final = "-c statement_timeout=4s -c lock_timeout=1s -c client_min_messages=error"
 _ONE_IN: Final = 3
 _OURS: Final = 16384
 """FirstNormalObjectId: what has a smaller OID was there from the beginning, and stays as it was."""
+_BESIDE: Final = frozenset({support._TYPES, support._CLASSES, support._FAMILIES})
 _ORDERED: Final = re.compile(rb"ORDER BY (c\.oid|a\.attrelid)")
 
 
@@ -44,13 +46,16 @@ class World:
 
 
 class Recent:
-    """The connection as `read_catalog` uses it, which leaves out the system's own relations and columns."""
+    """The connection as `read_catalog` uses it, which leaves out the system's own relations and columns, and what runs
+    without being called: it bears on no column."""
 
     def __init__(self, connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> None:
         self._connection = connection
         self.narrowed = 0
 
     async def execute(self, query: bytes) -> psycopg.AsyncCursor[tuple[Any, ...]]:
+        if query.decode() in _BESIDE:
+            return await self._connection.execute("SELECT WHERE false")
         narrowed, count = _ORDERED.subn(rb"AND \1 OPERATOR(pg_catalog.>=) %d ORDER BY \1" % _OURS, query)
         self.narrowed += count
         return await self._connection.execute(narrowed)
@@ -76,6 +81,11 @@ class Database:
     @property
     def aborted(self) -> bool:
         return self.connection.info.transaction_status == TransactionStatus.INERROR
+
+    @property
+    def lost(self) -> bool:
+        """Whether the session is gone, or hangs in the middle of a COPY."""
+        return self.connection.closed or self.connection.info.transaction_status == TransactionStatus.ACTIVE
 
     async def world(self) -> World:
         """The catalog as this session sees it, its own uncommitted changes too. Raises psycopg.Error."""
@@ -119,7 +129,7 @@ class Database:
             return self._system
         recent = Recent(self.connection)
         ours = await read_catalog(cast("psycopg.AsyncConnection[tuple[Any, ...]]", recent))
-        assert recent.narrowed == 2, "proxy/catalog.py orders its relations or columns by something else now"
+        assert recent.narrowed >= 2, "proxy/catalog.py orders its relations or columns by something else now"
         system = (relation for relation in self._system.relations if relation.oid < _OURS)
         return replace(ours, relations=(*system, *ours.relations))
 
@@ -147,7 +157,7 @@ class Database:
             await self.connection.execute(command.text.encode())
             return
         async with self.connection.cursor().copy(command.text.encode()) as stream:
-            if copy["way"].lower().startswith("from"):
+            if copy["way"].lower() == "from":
                 await stream.write(command.data.encode())
             else:
                 async for _ in stream:
@@ -160,7 +170,9 @@ async def session(server: EmbeddedServer, database: str, deep: DeepThread, seed:
     connection = await psycopg.AsyncConnection.connect(
         server.conninfo(database), autocommit=True, options=_OPTIONS, prepare_threshold=None, row_factory=tuple_row
     )
-    async with connection:
+    try:
         found = Database(connection, deep, seed)
         connection.add_notice_handler(lambda notice: found.notices.append(fields_of(notice)))
         yield found
+    finally:
+        await connection.close()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import sys
 import time
 from collections import Counter
@@ -64,6 +65,8 @@ class Tally:
     differs: int = 0
     contradictions: list[str] = field(default_factory=list)
     disagreements: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    """Statements after which the session was gone, and the rest of their script with it."""
     examples: dict[str, str] = field(default_factory=dict)
 
     def note(self, place: str, text: str, verdict: Verdict) -> None:
@@ -97,13 +100,11 @@ class Oracle:
                     continue
                 if judged and not found.aborted:
                     await self._judge(name, found, command)
-                try:
+                with contextlib.suppress(psycopg.Error):
                     await found.run(command)
-                except psycopg.OperationalError:
-                    if found.connection.closed:
-                        return
-                except psycopg.Error:
-                    pass
+                if found.lost:
+                    self.tally.lost.append(f"{name}: {_line(command.text)}")
+                    return
 
     async def _judge(self, name: str, found: Database, command: Command) -> None:
         try:
@@ -221,6 +222,8 @@ def report(tally: Tally, reasons: int) -> None:
     for title, counts in (("needless", tally.needless), ("the tree refuses", tally.refused)):
         for reason, count in counts.most_common(reasons):
             _say(f"  {title}: {count:>5}  {reason}\n           {tally.examples.get(reason, '')}\n")
+    for statement in tally.lost:
+        _say(f"  the session was lost after {statement}\n")
     for wrong in (*tally.disagreements, *tally.contradictions):
         _say(f"{wrong}\n")
 

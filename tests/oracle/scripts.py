@@ -27,7 +27,7 @@ _TOKEN: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _COMMENT_EDGE: Final = re.compile(r"/\*|\*/")
-_FROM_STDIN: Final = re.compile(r"\s*copy\b.*\bfrom\s+stdin\b", re.IGNORECASE | re.DOTALL)
+_FROM_STDIN: Final = re.compile(r"\s*copy\b.*\bfrom\s+std(?:in|out)\b", re.IGNORECASE | re.DOTALL)
 _SENDS: Final = ("\\g", "\\bind", "\\watch", "\\crosstabview", "\\parse", "\\startpipeline")
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pgmaskproxy.model import Analysis, Effect, NameVerb, Setting
-from pgmaskproxy.sql.catalog import Catalog
+from pgmaskproxy.sql.catalog import Catalog, Operator
 from pgmaskproxy.sql.classify import Classifier
 from pgmaskproxy.sql.reader import read
 from tests.sql.conftest import SEARCH_PATH, deep
@@ -94,3 +96,48 @@ def test_names_stay(sql: str, catalog: Catalog) -> None:
 )
 def test_names_move(sql: str, catalog: Catalog) -> None:
     assert one(sql, catalog).moves_names
+
+
+OPERATOR = Operator("public", "===", 25, 25)
+
+
+@pytest.mark.parametrize(
+    ("sql", "called"),
+    [
+        ("CREATE TABLE made (t text CHECK (t === 'x'))", "operator ==="),
+        ("CREATE INDEX ON scratch (t) WHERE t === 'x'", "operator ==="),
+        ("CREATE TABLE made (t text DEFAULT 'x'::us_ssn)", "type us_ssn"),
+        ("ALTER TABLE scratch ALTER t TYPE text USING t::us_ssn", "type us_ssn"),
+        ("CREATE POLICY made ON scratch USING (t BETWEEN 'a' AND 'b'::us_ssn)", "type us_ssn"),
+    ],
+)
+def test_operators_and_casts_in_definitions_run(sql: str, called: str, catalog: Catalog) -> None:
+    known = replace(catalog, operators=(OPERATOR,))
+    found = one(sql, known)
+    assert called in found.functions
+    assert Effect.ROUTINE in found.effects
+
+
+def test_a_between_runs_the_operators_it_stands_for(catalog: Catalog) -> None:
+    known = replace(catalog, operators=(Operator("public", ">=", 25, 25),))
+    assert Effect.ROUTINE in one("CREATE TABLE made (t text CHECK (t BETWEEN 'a' AND 'b'))", known).effects
+
+
+def test_a_definition_that_sets_is_a_setting(catalog: Catalog) -> None:
+    found = one("ALTER TABLE scratch ADD COLUMN x text DEFAULT set_config('role', 'root', false)", catalog)
+    assert found.settings == (Setting("role", "root"),)
+    assert found.effects >= {Effect.PRIVILEGE, Effect.SESSION}
+
+
+def test_a_serial_column_is_ddl_and_no_more(catalog: Catalog) -> None:
+    assert one("CREATE TABLE made (id int DEFAULT nextval('s'), at date DEFAULT now()::date)", catalog).effects == {
+        Effect.DDL
+    }
+    assert one("CREATE TABLE made (id text DEFAULT text(1))", catalog).effects == {Effect.DDL}
+
+
+def test_a_type_of_ones_own_in_a_cycle_mark_runs(catalog: Catalog) -> None:
+    head = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n FROM r) CYCLE n SET c"
+    for mark in ("us_ssn 'x' DEFAULT 'y'", "'x' DEFAULT us_ssn 'y'"):
+        assert Effect.ROUTINE in one(f"{head} TO {mark} USING p SELECT n FROM r", catalog).effects
+    assert one(f"{head} TO 'x' DEFAULT 'y' USING p SELECT n FROM r", catalog).effects == {Effect.READ}
