@@ -38,6 +38,7 @@ from pgmaskproxy.model import AuditEvent
 from pgmaskproxy.policy.loader import load_policies
 from pgmaskproxy.policy.principals import Directory, load_principals
 from pgmaskproxy.policy.rules import Policy
+from pgmaskproxy.proxy.budgets import Budgets
 from pgmaskproxy.proxy.canaries import Canaries
 from pgmaskproxy.proxy.cancel import CancelKeys
 from pgmaskproxy.proxy.catalog import BUSY, load_catalog
@@ -145,6 +146,7 @@ class Proxy:
             config=config,
             judge=self.judge,
             broker=self._broker,
+            budgets=Budgets(store, time.time),
             audit=self.audit,
             metrics=self.metrics,
             mock_secret=secrets.token_bytes(32),

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from pgmaskproxy.model import ColumnRef, ColumnUse, Effect, Refusal, RelationRef, RuleRef, Use
+from pgmaskproxy.model import Charge, ColumnRef, ColumnUse, Effect, Refusal, RelationRef, RuleRef, Use
 from pgmaskproxy.policy.coverage import Need
 from pgmaskproxy.policy.facts import EXPLAIN, Touched
-from pgmaskproxy.policy.rules import GENERAL, Answer, Label, Rule
+from pgmaskproxy.policy.rules import GENERAL, Answer, Budget, Label, Rule
 
 DENIED: Final = "permission denied by policy"
 INSUFFICIENT_PRIVILEGE: Final = "42501"
+LIMIT_EXCEEDED: Final = "53400"
 FEATURE_NOT_SUPPORTED: Final = "0A000"
 UNDEFINED_TABLE: Final = "42P01"
 
@@ -195,6 +196,36 @@ def compared_twice(facts: Touched, use: ColumnUse) -> Refusal:
         use=use.use.value,
         where=use.where,
         allowed="output,equality",
+    )
+
+
+def over_budget(charge: Charge, retry_after: int | None) -> Refusal:
+    """So many look-ups are allowed in a time, and these were too many. `retry_after` is in seconds, None for never."""
+    budget = Budget(charge.limit, charge.seconds)
+    column = charge.column
+    if retry_after is None:
+        hint = "Look up fewer values in one statement."
+    else:
+        hint = f"The next one is possible in {retry_after} s. Ask the operator if you need more."
+    return Refusal(
+        LIMIT_EXCEEDED,
+        f"the budget for look-ups of column {column} is used up: {budget} ({charge.label})",
+        detail="Every look-up counts, also one that found nothing or failed."
+        + (f' Label "{charge.label}" ({_place(charge.rule)}).' if charge.rule is not None else ""),
+        hint=hint,
+        rule=charge.rule,
+        schema=column.schema,
+        table=column.table,
+        column=column.column,
+        facts=facts_of(
+            rule=charge.label,
+            column=str(column),
+            use=charge.use.value,
+            budget=str(budget.limit),
+            seconds=f"{budget.seconds:g}",
+            retry_after="" if retry_after is None else str(retry_after),
+            allowed="output",
+        ),
     )
 
 

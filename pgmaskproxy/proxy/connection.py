@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, cast, final
 
 from pgmaskproxy.audit import events as audit_events
 from pgmaskproxy.logs import get_logger
-from pgmaskproxy.model import AuditEvent, Principal, Refusal
+from pgmaskproxy.model import AuditEvent, Charge, Principal, Refusal
 from pgmaskproxy.policy.settings import Startup, check_startup
+from pgmaskproxy.proxy.budgets import costs
 from pgmaskproxy.proxy.holds import Holds
 from pgmaskproxy.proxy.records import Records
 from pgmaskproxy.proxy.services import Services
@@ -265,6 +266,20 @@ class ClientConnection(asyncio.Protocol):
         self.feed(ev.Judged(command.ticket, found.rulings, found.visibility, found.refusal))
 
     def _record_execution(self, command: ev.RecordExecution) -> None:
+        charges = costs(command.ruling)
+        if charges:
+            self._start(self._charge(command, charges))
+        else:
+            self._write_execution(command)
+
+    async def _charge(self, command: ev.RecordExecution, charges: Sequence[Charge]) -> None:
+        refusal = await self._services.budgets.charge(self._user, charges)
+        if refusal is not None:
+            self.feed(ev.Recorded(command.ticket, refusal))
+        else:
+            self._write_execution(command)
+
+    def _write_execution(self, command: ev.RecordExecution) -> None:
         batch, durable = self._records.execution(command)
         if durable:
             self._start(self._record_durably(command.ticket, batch))

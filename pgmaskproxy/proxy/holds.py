@@ -12,6 +12,7 @@ from pgmaskproxy.approval.refusals import NoSuchRequest, NotPending
 from pgmaskproxy.approval.request import ApprovalRequest, State, digest_of, new_request
 from pgmaskproxy.errors import AuditFailed, Unavailable
 from pgmaskproxy.model import Mask, Principal, Refusal
+from pgmaskproxy.proxy.budgets import costs
 from pgmaskproxy.proxy.records import Records
 from pgmaskproxy.proxy.services import Services
 from pgmaskproxy.session.events import Hold, HoldEnded, HoldOpened, HoldTick, Release, WithdrawHold
@@ -39,6 +40,10 @@ class Holds:
         ticket = command.ticket
         if any(term.reason_required for term in command.ruling.decision.terms) and not command.reason:
             return self._feed(HoldEnded(ticket, _reason_missing()))
+        charges = costs(command.ruling)
+        over = await self._services.budgets.exhausted(principal.name, charges) if charges else None
+        if over is not None:
+            return self._feed(HoldEnded(ticket, over))
         limit = self._services.config.limits.held_requests
         held = self._services.held
         if held.get(principal.name, 0) >= limit:

@@ -13,6 +13,7 @@ from pgmaskproxy.audit.log import AuditLog
 from pgmaskproxy.config import Config
 from pgmaskproxy.ids import new_id
 from pgmaskproxy.metrics import Metrics
+from pgmaskproxy.proxy.budgets import Budgets
 from pgmaskproxy.proxy.canaries import Canaries
 from pgmaskproxy.proxy.cancel import CancelKeys
 from pgmaskproxy.proxy.judge import Judge
@@ -26,6 +27,7 @@ class Services:
     config: Config
     judge: Judge
     broker: Broker
+    budgets: Budgets
     audit: AuditLog
     metrics: Metrics
     mock_secret: bytes

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pgmaskproxy.proxy.budgets import Budgets
 
 from pgmaskproxy.approval.request import ApprovalRequest, State
 from pgmaskproxy.metrics import Metrics
 from pgmaskproxy.model import (
     Analysis,
     ApprovalTerms,
+    Charge,
+    ColumnRef,
     Decision,
     Effect,
     Mask,
@@ -25,6 +28,7 @@ from pgmaskproxy.model import (
     RuleRef,
     Ruling,
     Statement,
+    Use,
 )
 from pgmaskproxy.proxy import holds as holding
 from pgmaskproxy.proxy.cancel import CancelKeys
@@ -112,6 +116,7 @@ async def told(tmp_path: Path) -> AsyncIterator[Told]:
         config=config,
         judge=judge,
         broker=desk.broker,
+        budgets=Budgets(desk.store, desk.clock),
         audit=desk.audit,
         metrics=Metrics(process=False),
         mock_secret=b"",
@@ -191,6 +196,21 @@ async def test_a_deadline_that_passes_is_57014(told: Told) -> None:
     await task
     assert told.code == "57014"
     assert await told.states() == [State.EXPIRED]
+
+
+async def test_nobody_is_asked_for_a_look_up_that_the_budget_does_not_allow(told: Told) -> None:
+    charge = Charge("pii.email", Use.EQUALITY, 1, 3600.0, ColumnRef("shop", "customers", "email"))
+    costing = ruling(decision=replace(ruling().decision, charges=(charge,)))
+    task = told.start(hold(ruling=costing))
+    request = await told.opened()
+    await told.desk.broker.decide(request.id, BOB, approve=True)
+    await task
+    assert told.ended() == HoldEnded(1, None), "asking costs nothing: running does"
+    assert await told.services.budgets.charge("agent", [charge]) is None
+    told.heard.clear()
+    await told.start(hold(ruling=costing))
+    assert told.code == "53400"
+    assert await told.states() == [State.APPROVED]
 
 
 async def test_a_reason_that_is_required_is_asked_for_before_anybody(told: Told) -> None:

@@ -32,6 +32,7 @@ class Ledger:
             config=cast("Any", None),
             judge=cast("Any", None),
             broker=cast("Any", None),
+            budgets=cast("Any", None),
             audit=self.log,
             metrics=self.metrics,
             mock_secret=b"",

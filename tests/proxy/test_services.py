@@ -13,6 +13,7 @@ def services(**changes: Any) -> Services:
         "config": nothing,
         "judge": nothing,
         "broker": nothing,
+        "budgets": nothing,
         "audit": nothing,
         "metrics": nothing,
         "mock_secret": b"",
