@@ -103,7 +103,7 @@ async def read_support(
         # A type without an order of its own is compared as something else, and nobody says as what.
         order = comparison or ([0] if ordered else [])
         types.append(TypeSupport(oid, name, tuple(sorted(runs)), tuple(order), tuple(sorted(made_of - {oid}))))
-    special, plain = settle(tuple(types))
+    special, plain = settle(tuple(types), major)
     first = FIRST_UNPINNED if major in VERSIONS else 1
     system = await rows(_SYSTEM.format(first=first, last=FIRST_NORMAL))
     return Support(

@@ -57,6 +57,10 @@ SAFE: Final = frozenset(
 )
 """Classes whose functions bring no effect. Their arguments cannot choose data either."""
 
+BEHIND: Final = SAFE | {RoutineClass.ORACLE, RoutineClass.INTERNAL}
+"""Classes whose functions are harmless behind a type or an operator class, where nothing calls them: the types that an
+array's or a row's input function is told to read are those it is made of."""
+
 EFFECTS: Final[Mapping[RoutineClass, Effect]] = MappingProxyType(
     {
         RoutineClass.READS_DATA: Effect.EXPORT,

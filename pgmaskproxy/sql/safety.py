@@ -7,14 +7,9 @@ everything else outside the system's schemas is a ROUTINE, and what nobody knows
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 from pgmaskproxy.sql.catalog import Catalog
-from pgmaskproxy.sql.routines import FIRST_NORMAL, FIRST_UNPINNED, SAFE, Entry, RoutineClass, builtin, builtin_said
-
-_BEHIND: Final = SAFE | {RoutineClass.ORACLE, RoutineClass.INTERNAL}
-"""Classes of the server's own functions that may be behind a type or an operator class: the types that an array's or
-a row's input function is told to read are those it is made of."""
+from pgmaskproxy.sql.routines import BEHIND, FIRST_NORMAL, FIRST_UNPINNED, SAFE, Entry, builtin, builtin_said
 
 
 def shipped(catalog: Catalog, oid: int) -> Entry | None:
@@ -40,7 +35,7 @@ def unsafe_behind(catalog: Catalog, functions: Iterable[int]) -> frozenset[int]:
     return frozenset(
         oid
         for oid in functions
-        if oid not in catalog.trusted and ((found := shipped(catalog, oid)) is None or found[1] not in _BEHIND)
+        if oid not in catalog.trusted and ((found := shipped(catalog, oid)) is None or found[1] not in BEHIND)
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pgmaskproxy.sql.routines import FIRST_UNPINNED
+from pgmaskproxy.sql.routines import BEHIND, FIRST_UNPINNED, builtin
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Support:
     """All of it, for one database."""
 
     types: tuple[TypeSupport, ...] = ()
-    """Those that run anything but the server's own code, and so do types made of them."""
+    """Those that run anything but the server's own input, output, order and harmless checks; and types made of them."""
     plain: frozenset[int] = frozenset()
     """The other types: enums, most rows and arrays."""
     classes: tuple[ClassSupport, ...] = ()
@@ -91,11 +91,9 @@ class Support:
         return tuple(found.values())
 
 
-def settle(rows: tuple[TypeSupport, ...]) -> tuple[tuple[TypeSupport, ...], frozenset[int]]:
-    """`types` and `plain` of a Support, out of every type there is."""
-    special = {
-        row.oid for row in rows if any(oid < 1 or oid >= FIRST_UNPINNED for oid in (*row.functions, *row.comparison))
-    }
+def settle(rows: tuple[TypeSupport, ...], major: int) -> tuple[tuple[TypeSupport, ...], frozenset[int]]:
+    """`types` and `plain` of a Support, out of every type of a server of that major version."""
+    special = {row.oid for row in rows if not all(_is_plain(oid, major) for oid in (*row.functions, *row.comparison))}
     growing = True
     while growing:
         more = {row.oid for row in rows if row.oid not in special and special.intersection(row.parts)}
@@ -104,6 +102,12 @@ def settle(rows: tuple[TypeSupport, ...]) -> tuple[tuple[TypeSupport, ...], froz
     return tuple(row for row in rows if row.oid in special), frozenset(
         row.oid for row in rows if row.oid not in special
     )
+
+
+def _is_plain(oid: int, major: int) -> bool:
+    """Whether a function is the server's own and nothing but what makes, shows, checks or compares a value."""
+    found = builtin(oid, major) if oid < FIRST_UNPINNED else None
+    return found is not None and found[1] in BEHIND
 
 
 def to_json(support: Support) -> dict[str, Any]:

@@ -14,17 +14,19 @@ ARRAY = TypeSupport(20_002, "public._us_ssn", (750,), (), (20_001,))
 ROW = TypeSupport(20_003, "public.t", (ROW_IN,), (), (20_002, 20_004))
 ENUM = TypeSupport(20_004, "public.status", (3504,))
 ORDERED = TypeSupport(20_005, "public.ordered", (46,), (MADE,))
+SETTING = TypeSupport(20_007, "public.sets", (46, 2078))
+"""Its constraint calls set_config() (THREATS M02e)."""
 UNTOLD = TypeSupport(20_006, "public.untold", (0,))
 
 
 def test_plain_types_are_made_of_nothing_but_the_servers_own() -> None:
-    types, plain = settle((DOMAIN, ARRAY, ROW, ENUM, ORDERED, UNTOLD))
-    assert types == (DOMAIN, ARRAY, ROW, ORDERED, UNTOLD)
+    types, plain = settle((DOMAIN, ARRAY, ROW, ENUM, ORDERED, UNTOLD, SETTING), 18)
+    assert types == (DOMAIN, ARRAY, ROW, ORDERED, UNTOLD, SETTING)
     assert plain == {ENUM.oid}
 
 
 def test_what_a_type_is_made_of() -> None:
-    types, plain = settle((DOMAIN, ARRAY, ROW, ENUM))
+    types, plain = settle((DOMAIN, ARRAY, ROW, ENUM), 15)
     support = Support(types, plain)
     assert set(support.made_of(ROW.oid) or ()) == {ROW, ARRAY, DOMAIN}
     assert support.made_of(ENUM.oid) == ()

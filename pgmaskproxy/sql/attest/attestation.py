@@ -78,8 +78,8 @@ class Called:
     compared: frozenset[int] = frozenset()
     """Types that GREATEST and LEAST compare by their default order."""
     types: frozenset[int] = frozenset()
-    """Of constants and parameters, whose input functions and domain constraints run at Parse and Bind, and of what
-    is subscripted."""
+    """Of constants and parameters, whose input functions and domain constraints run at Parse and Bind, of what is
+    made of JSON and XML, and of what is subscripted."""
     special: frozenset[str] = frozenset()
     """SQLVALUEFUNCTION, XMLEXPR, JSON... nodes, with the number of what they do."""
 

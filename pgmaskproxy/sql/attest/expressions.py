@@ -16,7 +16,7 @@ from pgmaskproxy.sql.attest.reader import Node, Value, text_of
 from pgmaskproxy.sql.attest.refusal import Unattestable
 from pgmaskproxy.sql.attest.scope import Scope
 from pgmaskproxy.sql.attest.shape import Shape, flag, members, number, numbers, type_of
-from pgmaskproxy.sql.attest.versions import COUNT, EQUALITY
+from pgmaskproxy.sql.attest.versions import COUNT, EQUALITY, POPULATES
 
 PLAIN: Final = frozenset(
     {
@@ -157,6 +157,10 @@ class Expressions(ABC):
         elif label in PLAIN:
             if label == "FUNCEXPR":
                 running.functions.add(number(fields["funcid"]))
+                if number(fields["funcid"]) in POPULATES:
+                    running.types.add(number(fields["funcresulttype"]))
+            elif label == "JSONRETURNING" and number(fields["typid"]) != 0:
+                running.types.add(number(fields["typid"]))
             elif label == "CONST":
                 running.types.add(number(fields["consttype"]))
             elif label == "SUBSCRIPTINGREF":
@@ -197,6 +201,7 @@ class Expressions(ABC):
             running.classes.add(number(fields["inferopclass"]))
         elif label == "TABLEFUNC":
             running.special.add(f"TABLEFUNC {number(fields.get('functype', '0'))}")
+            running.types.update(numbers(fields["coltypes"]))
         else:
             raise Unattestable(f"{label} is no expression")
         pending.extend((below, use, where) for below in fields.values() if isinstance(below, (Node, list)))

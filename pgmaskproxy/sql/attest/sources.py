@@ -12,7 +12,7 @@ from pgmaskproxy.sql.attest.flows import NOTHING, Flow, either
 from pgmaskproxy.sql.attest.reader import Node, Value, text_of
 from pgmaskproxy.sql.attest.refusal import Unattestable
 from pgmaskproxy.sql.attest.scope import Rows, Scope, Source, Table, With
-from pgmaskproxy.sql.attest.shape import field, flag, members, number
+from pgmaskproxy.sql.attest.shape import field, flag, members, number, numbers
 
 MAX_ROUNDS: Final = 200
 """Of the fixed point over a recursive WITH; flows only grow, by at least one column of the statement a round."""
@@ -100,6 +100,8 @@ class Sources(Expressions):
             case 3:
                 functions = self.shape.nodes(field(entry, "functions"), "RANGETBLFUNCTION")
                 calls = [function.fields["funcexpr"] for function in functions]
+                for function in functions:  # a column definition list's: json_to_record() makes values of them
+                    self.findings.running.types.update(numbers(function.fields["funccoltypes"]))
                 return Rows((), self.gather(calls, scope, Use.EXPRESSION, "FROM"))
             case 4:
                 return Rows((), self.gather(field(entry, "tablefunc"), scope, Use.EXPRESSION, "FROM"))

@@ -125,6 +125,10 @@ EQUALITY: Final = frozenset(
 COUNT: Final = 2147
 """pg_proc.oid of count("any"), in all of MAJORS."""
 
+POPULATES: Final = frozenset({3209, 3475, 3960, 3961, 6338})
+"""pg_proc.oid of json(b)_populate_record(set) and _valid, in all of MAJORS: they make values of their result's type out
+of text, so that its input functions and constraints run."""
+
 _SPAN: Final = re.compile(r"^(\w+)(?:@(\d+)?-(\d+)?)?$")
 
 
