@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pgmaskproxy.proxy.budgets import Budgets
 
 from pgmaskproxy.approval.request import ApprovalRequest, State
 from pgmaskproxy.metrics import Metrics
@@ -31,6 +30,7 @@ from pgmaskproxy.model import (
     Use,
 )
 from pgmaskproxy.proxy import holds as holding
+from pgmaskproxy.proxy.budgets import Budgets
 from pgmaskproxy.proxy.cancel import CancelKeys
 from pgmaskproxy.proxy.holds import Holds
 from pgmaskproxy.proxy.records import Records
