@@ -62,7 +62,14 @@ def explain(policy: Policy, principal: Principal, statement: Statement, catalog:
             Explained(
                 each.text,
                 each.analysis,
-                decide(policy, principal, replace(statement, sql=each.text), each.analysis, known.labelling),
+                decide(
+                    policy,
+                    principal,
+                    replace(statement, sql=each.text),
+                    each.analysis,
+                    known.labelling,
+                    quotable=known.quotable,
+                ),
                 known.labelling,
             )
             for each in found

@@ -189,7 +189,14 @@ def _judge(snapshot: Snapshot, statement: Statement, principal: Principal) -> Ju
             each.text,
             each.offset,
             each.analysis,
-            decide(snapshot.policy, principal, replace(statement, sql=each.text), each.analysis, known.labelling),
+            decide(
+                snapshot.policy,
+                principal,
+                replace(statement, sql=each.text),
+                each.analysis,
+                known.labelling,
+                quotable=known.quotable,
+            ),
             snapshot.epoch,
             statement.search_path,
         )

@@ -7,23 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import final
 
-from pgmaskproxy.model import ColumnLabels, ColumnRef, Principal, Visibility
+from pgmaskproxy.model import ColumnLabels, ColumnRef, Principal, Quotable, Visibility
 from pgmaskproxy.policy.engine import declared_labels, visibility
 from pgmaskproxy.policy.principals import Directory
 from pgmaskproxy.policy.rules import Policy
 from pgmaskproxy.sql.catalog import Catalog
 from pgmaskproxy.sql.closure import close_labels
+from pgmaskproxy.sql.quotable import quotable
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Database:
     """One database's catalog and the labels of its columns."""
 
     catalog: Catalog
     labelling: Mapping[ColumnRef, ColumnLabels]
+
+    @cached_property
+    def quotable(self) -> Quotable:
+        """What errors could quote. Made on the deep thread, when first asked for."""
+        return quotable(self.catalog, self.labelling)
 
 
 @final

@@ -15,7 +15,7 @@ from pgmaskproxy.session.answers import error_response
 from pgmaskproxy.session.events import RecordOutcome
 from pgmaskproxy.session.link import IDLE, Link
 from pgmaskproxy.session.pipeline import BIND, CLOSE, DESCRIBE, EXECUTE, PARSE, SKIPPED, SYNC, Exchange
-from pgmaskproxy.session.scrub import is_tree, passes, rebuilt, shifted
+from pgmaskproxy.session.scrub import is_tree, passes, rebuilt, reduced, shifted
 from pgmaskproxy.wire.backend import (
     BackendMessage,
     BindComplete,
@@ -306,10 +306,10 @@ class Results:
             link.to_client(ErrorResponse(self._shown(head, fields)).encode())
 
     def _shown(self, head: Exchange, fields: dict[bytes, bytes]) -> dict[bytes, bytes]:
-        # What Parse says quotes only the statement's own text, unless a function ran in it.
-        own_text = head.kind == PARSE and not head.nested_trees
+        # What Parse says quotes only the statement's own text, unless a function ran in it: that has a context.
+        own_text = head.kind == PARSE and not head.nested_trees and b"W" not in fields
         if head.scrub and not own_text:
-            return rebuilt(fields)
+            return rebuilt(fields, _text(head))
         return shifted(fields, head.offset)
 
     def _notice(self, message: NoticeResponse) -> None:
@@ -322,10 +322,16 @@ class Results:
                 else:
                     head.trees += 1
             return
-        if head is None or head.kind == SYNC or not head.forward or head.scrub:
+        if head is None or not head.forward:
             return
-        if passes(fields, self._link.min_messages):
-            self._link.to_client(message.encode())
+        shown = reduced(fields, _text(head)) if head.scrub else fields
+        if shown is not None and passes(fields, self._link.min_messages):
+            self._link.to_client(NoticeResponse(shown).encode())
+
+
+def _text(exchange: Exchange) -> str:
+    """The client's own words that the server answers, where they are known."""
+    return exchange.ruling.sql if exchange.ruling is not None else ""
 
 
 def _released(ruling: Ruling) -> bool:
