@@ -86,7 +86,7 @@ def _default(name: str, required: bool, value: Any) -> str:
     if isinstance(value, float):
         return f"`{value:g}s`"
     if isinstance(value, tuple):
-        return " ".join(f"`{item}`" for item in value)
+        return " ".join(f"`{item}`" for item in value) or "none"
     return f"`{value}`"
 
 

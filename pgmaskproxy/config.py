@@ -34,7 +34,6 @@ LIBPQ: Final = {
 }
 LATER: Final = {
     ("listen", "tls"): "clients connect without TLS so far",
-    ("upstream", "accept_trees_in_server_log"): "there is no attestation so far",
     ("trust",): "extensions and functions cannot be trusted by name so far: allow ROUTINE by a rule",
     ("audit", "checkpoint"): "the log is chained, and not signed so far",
     ("notify",): "no notice about masks is sent so far",
@@ -92,6 +91,8 @@ FilePaths = Annotated[
     tuple[FilePath, ...], Field(min_length=1), BeforeValidator(_names, json_schema_input_type=list[str] | str)
 ]
 Names = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_names, json_schema_input_type=list[str] | str)]
+Right = Annotated[str, Field(pattern=r"^(superuser|createrole|replication|bypassrls|owner|pg_[a-z_]+)$")]
+Rights = Annotated[tuple[Right, ...], BeforeValidator(_names, json_schema_input_type=list[str] | str)]
 Databases = Annotated[
     dict[str, str],
     Field(min_length=1),
@@ -126,6 +127,17 @@ class Upstream(_Section):
         description="preferred: the server prints its own tree of every statement to the proxy, which so far only "
         "matches it to the statement; the trees go to the server's log too, unless the role's log_min_messages is "
         "fatal. off: it does not, as behind a pooler that refuses start-up parameters.",
+    )
+    accept_trees_in_server_log: bool = Field(
+        default=False,
+        description="Let `check` pass a role whose log_min_messages is below fatal: every statement's tree, with its "
+        "literals, is then written to the server's log.",
+    )
+    accept_role: Rights = Field(
+        default=(),
+        description="Rights that the role should not have and that `check` only warns of: superuser, createrole, "
+        "replication, bypassrls, owner (of a relation with labelled columns), or a role of PostgreSQL's own "
+        "(pg_read_all_data).",
     )
     databases: Databases = Field(
         description="Databases that clients may ask for: a list, or a mapping of the client's name to the server's."

@@ -168,7 +168,7 @@ upstream:
   password: ${env:NOPE}
   sslmode: verify-full
   attestation: required
-  accept_trees_in_server_log: false
+  accept_role: [root]
   databases: []
 trust: {extensions: [citext]}
 audit: {directory: x, checkpoint: {records: 1}}
@@ -195,7 +195,8 @@ lisen: {}
         f"{at}6: the environment has no NOPE",
         f"{at}7: \"upstream.sslmode\": input should be 'disable'",
         f"{at}8: \"upstream.attestation\": input should be 'preferred' or 'off'",
-        f'{at}9: "upstream.accept_trees_in_server_log" {later}',
+        f'{at}9: "upstream.accept_role.0": string should match pattern '
+        "'^(superuser|createrole|replication|bypassrls|owner|pg_[a-z_]+)$'",
         f'{at}10: "upstream.databases": dictionary should have at least 1 item after validation, not 0',
         f'{at}11: "trust" {later}',
         f'{at}12: "audit.checkpoint" {later}',
