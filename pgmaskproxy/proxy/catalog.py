@@ -7,6 +7,7 @@ find first (THREATS X4, X5). Works on servers 15 to 18.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import psycopg
@@ -149,6 +150,39 @@ SELECT n.nspname::pg_catalog.text, o.oprname::pg_catalog.text, o.oprleft::pg_cat
  ORDER BY o.oid
 """
 
+
+def stamp_of(tables: Iterable[tuple[str, str]]) -> str:
+    """A query for one row a table, which differs when any of that was written: every change of a definition
+    writes one with a newer xmin (manual, "System Columns")."""
+    return " UNION ALL ".join(
+        f"SELECT pg_catalog.count(*), pg_catalog.sum(x.xmin::pg_catalog.text::pg_catalog.int8)"  # noqa: S608 - names of ours
+        f" FROM pg_catalog.{name} x" + (f" WHERE x.{key} OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid" if key else "")
+        for name, key in tables
+    )
+
+
+STAMP: Final = stamp_of(
+    (
+        ("pg_cast", ""),
+        ("pg_opclass", "oid"),
+        ("pg_amop", "oid"),
+        ("pg_amproc", "oid"),
+        ("pg_index", "indexrelid"),
+        ("pg_policy", ""),
+        ("pg_trigger", ""),
+        ("pg_event_trigger", ""),
+        ("pg_language", ""),
+        ("pg_extension", ""),
+        ("pg_enum", ""),
+        ("pg_range", "rngtypid"),
+        ("pg_foreign_table", ""),
+        ("pg_db_role_setting", ""),
+        ("pg_auth_members", ""),
+    )
+)
+"""What is not in a `Catalog` and may matter to a verdict all the same: what an operator means, whose conditions and
+triggers run, what a role may do and is set to."""
+
 _HEAD: Final = """
 SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.current_database()::pg_catalog.text,
        ARRAY(SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_namespace n ORDER BY n.oid)
@@ -214,6 +248,7 @@ async def read_catalog(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> 
         keys.setdefault(relation, []).append(ForeignKey(tuple(numbers), referenced, tuple(others), cascades))
     running = {oid for (oid,) in await rows(_RUNNING)}
     trees = int(head[0]) // 10_000 in MAJORS
+    stamp = " ".join(f"{count}:{total or 0}" for count, total in await rows(STAMP))
     relations = tuple(
         Relation(
             oid=oid,
@@ -243,5 +278,6 @@ async def read_catalog(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> 
         version=int(head[0]),
         database=head[1],
         schemas=tuple(head[2]),
+        stamp=stamp,
         support=await read_support(rows, int(head[0]) // 10_000, operators),
     )

@@ -14,29 +14,27 @@ from typing import Final, final
 
 import psycopg
 
-from pgmaskproxy.proxy.catalog import quiet_connection
+from pgmaskproxy.proxy.catalog import STAMP, quiet_connection, stamp_of
 
 POLL_SECONDS: Final = 2.0
 RETRY_SECONDS: Final = 5.0
 
-_WATCHED: Final = (
+_READ: Final = (
     ("pg_class", "oid"),
     ("pg_attribute", "attrelid"),
+    ("pg_attrdef", "adrelid"),
     ("pg_rewrite", "ev_class"),
     ("pg_proc", "oid"),
+    ("pg_aggregate", "aggfnoid"),
     ("pg_type", "oid"),
     ("pg_operator", "oid"),
     ("pg_constraint", "conrelid"),
     ("pg_inherits", "inhrelid"),
-    ("pg_trigger", "tgrelid"),
     ("pg_namespace", "oid"),
 )
-_STAMP: Final = " UNION ALL ".join(
-    f"SELECT pg_catalog.count(*), pg_catalog.sum(x.xmin::pg_catalog.text::pg_catalog.int8)"  # noqa: S608 - names of ours
-    f" FROM pg_catalog.{name} x WHERE x.{key} OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid"
-    for name, key in _WATCHED
-)
-"""Every change of a definition writes a row with a newer xmin (manual, "System Columns")."""
+"""What a `Catalog` is read from, by the column that tells what came with the server."""
+
+_STAMP: Final = f"{stamp_of(_READ)} UNION ALL {STAMP}"
 
 
 @final

@@ -148,6 +148,9 @@ class Catalog:
     version: int = 0
     database: str = ""
     schemas: tuple[str, ...] = field(default=())
+    stamp: str = ""
+    """Differs when something changed that is not in here: a cast, a policy, a trigger, a role's settings. Two catalogs
+    that differ in nothing else are two all the same: what was decided under the one is decided again."""
     support: Support = field(default_factory=Support)
     trusted: frozenset[int] = frozenset()
     """OIDs of the functions outside the system's schemas that the operator vouches for, as long as they are pinned
@@ -206,6 +209,8 @@ class Catalog:
     def to_json(self) -> str:
         """A snapshot, one object a line, that `from_json` reads back."""
         head = {"version": self.version, "database": self.database, "schemas": self.schemas}
+        if self.stamp:
+            head["stamp"] = self.stamp
         if self.trusted:
             head["trusted"] = sorted(self.trusted)
         lines = [json.dumps(head)]
@@ -234,6 +239,7 @@ class Catalog:
                 version=int(head["version"]),
                 database=str(head["database"]),
                 schemas=tuple(head["schemas"]),
+                stamp=str(head.get("stamp", "")),
                 support=next((support.from_json(line["support"]) for line in lines if "support" in line), Support()),
                 trusted=frozenset(head.get("trusted", ())),
             )

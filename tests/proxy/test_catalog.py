@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -88,6 +89,15 @@ def test_a_client_cannot_stand_in_the_way(shop_database: Database) -> None:
         run(shop_database, f'ALTER ROLE "{role}" RESET search_path')
     mine = [relation for relation in after.relations if relation.schema == "shop"]
     assert mine == [relation for relation in before.relations if relation.schema == "shop"]
+
+
+def test_what_is_not_in_it_makes_another_one_of_it_all_the_same(shop_database: Database) -> None:
+    before = load(shop_database.admin)
+    assert load(shop_database.admin) == before
+    run(shop_database, "CREATE POLICY p ON shop.orders USING (true)")
+    after = load(shop_database.admin)
+    assert after != before
+    assert replace(after, stamp=before.stamp) == before
 
 
 def test_nobody_there() -> None:
