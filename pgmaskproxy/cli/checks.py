@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,12 @@ import rich_click as click
 
 from pgmaskproxy.audit.verify import verify
 from pgmaskproxy.cli.exits import Exit
+from pgmaskproxy.cli.role_checks import role_findings
 from pgmaskproxy.cli.settings import configured, configured_policy
 from pgmaskproxy.cli.upstream import NEWEST, OLDEST, Server, probe
-from pgmaskproxy.config import Config, read_text
+from pgmaskproxy.config import Config, Upstream, read_text
 from pgmaskproxy.errors import ConfigError, Unavailable
+from pgmaskproxy.model import ColumnLabels, ColumnRef
 from pgmaskproxy.policy.principals import Directory, load_principals
 from pgmaskproxy.policy.rules import Policy
 from pgmaskproxy.proxy.deep import DeepThread
@@ -59,7 +61,7 @@ WORST_FIRST: Final = (Exit.CONFIG, Exit.NEGATIVE, Exit.UNAVAILABLE)
 COLORS: Final = {"ok": "green", "warning": "yellow", "error": "red"}
 
 
-def everything(path: Path | None, settings: Sequence[str], *, accept_rights: bool, offline: bool) -> list[Finding]:
+def everything(path: Path | None, settings: Sequence[str], *, offline: bool) -> list[Finding]:
     """All checks of the configuration at `path`. Without a configuration that loads, only what is wrong with it."""
     try:
         config = configured(path, settings)
@@ -75,7 +77,7 @@ def everything(path: Path | None, settings: Sequence[str], *, accept_rights: boo
     if not offline:
         for database in dict.fromkeys(config.upstream.databases.values()):
             try:
-                found += server_checks(probe(config, database), database, policy, accept_rights=accept_rights)
+                found += server_checks(probe(config, database), database, policy, config.upstream)
             except Unavailable as error:
                 message = f"{error.message} ({error.detail})" if error.detail else error.message
                 found.append(Finding("upstream", "error", message, hint=error.hint, code=Exit.UNAVAILABLE))
@@ -133,7 +135,7 @@ def people_checks(policy: Policy, directory: Directory) -> Iterator[Finding]:
         )
 
 
-def server_checks(server: Server, database: str, policy: Policy | None, *, accept_rights: bool) -> Iterator[Finding]:
+def server_checks(server: Server, database: str, policy: Policy | None, upstream: Upstream) -> Iterator[Finding]:
     """The server's version, the role's rights, and whether the policy's labels are anywhere in it."""
     major = server.version // 10_000
     supported = OLDEST <= major <= NEWEST
@@ -143,29 +145,19 @@ def server_checks(server: Server, database: str, policy: Policy | None, *, accep
         f"{database}: PostgreSQL {server.version_text} as role {server.role}"
         + ("" if supported else f": only {OLDEST} to {NEWEST} are supported"),
     )
-    level: Literal["warning", "error"] = "warning" if accept_rights else "error"
-    hint = "" if accept_rights else "use a plain role, or say --accept-role-rights"
-    for right in server.rights:
-        yield Finding("upstream", level, f"{database}: role {server.role} has {right}", hint=hint)
+    labelling: Mapping[ColumnRef, ColumnLabels] = {}
+    if policy is not None:
+        deep = DeepThread("check")
+        try:
+            labelling = deep.call(lambda: label(policy, server.catalog)).labelling
+        finally:
+            deep.close()
+    for level, message, hint in role_findings(server, frozenset(labelling), upstream):
+        yield Finding("upstream", level, f"{database}: {message}", hint=hint)
     if policy is None:
         return
-    deep = DeepThread("check")
-    try:
-        known = deep.call(lambda: label(policy, server.catalog))
-    finally:
-        deep.close()
-    if "SUPERUSER" not in server.rights:
-        labelled = {column.relation for column in known.labelling}
-        owned = sorted(
-            str(relation.ref)
-            for relation in server.catalog.relations
-            if relation.ref in labelled and relation.owner in server.member_of
-        )
-        if owned:
-            message = f"{database}: role {server.role} owns relations with labelled columns: {_some(owned)}"
-            yield Finding("upstream", level, message, hint=hint)
-    used = {name for labels in known.labelling.values() for name in labels.labels}
-    yield Finding("policy", "ok", f"{database}: {len(known.labelling)} labelled columns")
+    used = {name for labels in labelling.values() for name in labels.labels}
+    yield Finding("policy", "ok", f"{database}: {len(labelling)} labelled columns")
     for name in sorted(set(policy.labels) - used):
         ref = policy.labels[name].ref
         yield Finding(
@@ -253,7 +245,3 @@ def _chains(directory: Path) -> Iterator[Finding]:
         yield Finding("audit", level, message, each.file, each.line, hint, Exit.NEGATIVE)
     if report.ok:
         yield Finding("audit", "ok", f"{report.records} records in {len(report.chains)} chains verify")
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -11,6 +11,8 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import tuple_row
 
+from pgmaskproxy.cli.privileges import Privileges, read_privileges
+from pgmaskproxy.cli.trees import why_no_tree
 from pgmaskproxy.config import Config
 from pgmaskproxy.errors import Unavailable
 from pgmaskproxy.proxy.catalog import load_catalog
@@ -26,23 +28,9 @@ _SESSION: Final = """
 SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, pg_catalog.current_setting('server_version'),
        current_user::pg_catalog.text, pg_catalog.current_schemas(true)::pg_catalog.text[]
 """
-_RIGHTS: Final = """
-SELECT r.rolsuper, r.rolcreaterole, r.rolreplication, r.rolbypassrls
-  FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user
-"""
 _MEMBER: Final = """
 SELECT r.rolname::pg_catalog.text FROM pg_catalog.pg_roles r WHERE pg_catalog.pg_has_role(current_user, r.oid, 'MEMBER')
 """
-_NAMED: Final = ("SUPERUSER", "CREATEROLE", "REPLICATION", "BYPASSRLS")
-_PREDEFINED: Final = (
-    "pg_read_",
-    "pg_write_",
-    "pg_execute_",
-    "pg_monitor",
-    "pg_signal_",
-    "pg_checkpoint",
-    "pg_maintain",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +43,12 @@ class Server:
     role: str
     search_path: tuple[str, ...]
     """Effective, pg_catalog included."""
-    rights: tuple[str, ...]
-    """What the role must not have: role attributes and memberships in PostgreSQL's own powerful roles."""
     member_of: frozenset[str]
     """Every role it is, directly or not."""
     catalog: Catalog
+    privileges: Privileges
+    no_tree: str = ""
+    """Why the server gives no tree of a statement; '' when it does, or when nobody asked."""
 
 
 def conninfo(config: Config, database: str) -> str:
@@ -95,8 +84,9 @@ async def _probe(config: Config, database: str) -> Server:
             conninfo(config, database), row_factory=tuple_row, autocommit=True
         ) as connection:
             version, text, role, path = await _row(connection, _SESSION)
-            flags = await _row(connection, _RIGHTS)
             roles = frozenset(row[0] for row in await (await connection.execute(_MEMBER.encode())).fetchall())
+            await connection.execute("SET search_path TO ''")
+            privileges = await read_privileges(connection)
         catalog = await load_catalog(conninfo(config, database))
     except psycopg.Error as error:
         raise Unavailable(
@@ -104,10 +94,9 @@ async def _probe(config: Config, database: str) -> Server:
             detail=where,
             hint="is it running, and do upstream.host, port, user and password fit?",
         ) from error
-    rights = [name for name, has in zip(_NAMED, flags, strict=True) if has]
-    if not flags[0]:  # a superuser is a member of everything
-        rights += sorted(each for each in roles if each.startswith(_PREDEFINED))
-    return Server(version, text, role, tuple(path), tuple(rights), roles, catalog)
+    trees = config.upstream.attestation != "off"
+    no_tree = await why_no_tree(conninfo(config, database)) if trees else ""
+    return Server(version, text, role, tuple(path), roles, catalog, privileges, no_tree)
 
 
 async def _row(connection: psycopg.AsyncConnection[tuple[Any, ...]], query: str) -> tuple[Any, ...]:

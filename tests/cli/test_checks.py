@@ -9,25 +9,29 @@ import pytest
 
 from pgmaskproxy.cli.checks import Finding, exit_code, findings_text, server_checks, storage_checks
 from pgmaskproxy.cli.exits import Exit
+from pgmaskproxy.cli.privileges import Privileges
 from pgmaskproxy.cli.settings import configured
 from pgmaskproxy.cli.upstream import Server
+from pgmaskproxy.config import Upstream
 from pgmaskproxy.sql.catalog import Catalog
 from tests.cli.files import write
 
-SERVER = Server(180001, "18.1", "app", ("pg_catalog",), (), frozenset({"app"}), Catalog())
+SERVER = Server(180001, "18.1", "app", ("pg_catalog",), frozenset({"app"}), Catalog(), Privileges())
+UPSTREAM = Upstream(user="app", databases={"shop": "shop"})
 
 
 @pytest.mark.parametrize(("version", "level"), [(140011, "error"), (150000, "ok"), (180006, "ok"), (190000, "error")])
 def test_versions(version: int, level: str) -> None:
-    (finding,) = server_checks(replace(SERVER, version=version), "shop", None, accept_rights=False)
+    finding = next(server_checks(replace(SERVER, version=version), "shop", None, UPSTREAM))
     assert finding.level == level
 
 
 def test_rights() -> None:
-    server = replace(SERVER, rights=("SUPERUSER",))
-    for accept, level in ((False, "error"), (True, "warning")):
-        findings = list(server_checks(server, "shop", None, accept_rights=accept))
-        assert findings[1].level == level
+    server = replace(SERVER, privileges=Privileges(attributes=frozenset({"superuser"})))
+    for accept, level in (((), "error"), (("superuser",), "warning")):
+        upstream = UPSTREAM.model_copy(update={"accept_role": accept})
+        findings = list(server_checks(server, "shop", None, upstream))
+        assert (findings[1].level, findings[1].message) == (level, "shop: role app is SUPERUSER")
 
 
 def test_the_worst_decides() -> None:

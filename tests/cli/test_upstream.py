@@ -18,7 +18,9 @@ def test_probe(tmp_path: Path, shop_database: Database) -> None:
     assert server.version // 10_000 in {15, 18}
     assert server.role == shop_database.role
     assert server.search_path == ("pg_catalog", "shop", "public")
-    assert server.rights == ()
+    assert server.privileges.attributes == frozenset()
+    assert server.privileges.predefined == ()
+    assert server.no_tree == ""
     assert server.catalog.by_name["shop", "customers"].columns
 
 
