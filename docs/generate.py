@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,7 +43,7 @@ def page() -> str:
     lines = [HEAD]
     lines += ["## Top level", "", *_table("", Config, sections=False)]
     for name, model in _sections():
-        lines += ["", f"## {name}", "", (model.__doc__ or "").strip(), "", *_table(name, model, sections=True)]
+        lines += ["", f"## {name}", "", inspect.cleandoc(model.__doc__ or ""), "", *_table(name, model, sections=True)]
     return "\n".join(lines) + "\n"
 
 

@@ -46,6 +46,7 @@ from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.proxy.judge import Judge
 from pgmaskproxy.proxy.knowledge import Database, Knowledge, label
 from pgmaskproxy.proxy.listener import Listener
+from pgmaskproxy.proxy.pins import PinFile
 from pgmaskproxy.proxy.services import Services
 from pgmaskproxy.proxy.watch import Watch
 from pgmaskproxy.sql.catalog import Catalog
@@ -112,6 +113,7 @@ class Proxy:
         """Build the services and bind the ports. Raises ConfigError, Unavailable or AuditFailed."""
         config, stack = self.config, self._stack
         policy, directory = read_policy(config)
+        self._pins = PinFile.of(config, self.metrics)
         channels = _channels(config)
         bound = bind(config.listen.host, config.listen.port)
         stack.callback(bound.close)
@@ -277,7 +279,7 @@ class Proxy:
             self._upstream_seen = error.sqlstate == BUSY
             raise
         self._upstream_seen = True
-        return catalog
+        return self._pins.vouch(database, catalog)
 
     def _record_catalog(self, name: str, known: Database, epoch: int) -> None:
         self.audit.write(

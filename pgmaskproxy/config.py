@@ -16,13 +16,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_core import PydanticCustomError
-from pydantic_core.core_schema import ValidationInfo
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from pgmaskproxy.config_types import (
+    Databases,
+    Extensions,
+    FilePath,
+    FilePaths,
+    Names,
+    Port,
+    Rights,
+    Seconds,
+    Signatures,
+    Size,
+)
 from pgmaskproxy.errors import ConfigError, Problem
 from pgmaskproxy.policy import yaml
-from pgmaskproxy.policy.fields import Problems, did_you_mean, header, parse_duration
+from pgmaskproxy.policy.fields import Problems, did_you_mean, header
 from pgmaskproxy.policy.schema import draft7
 
 PREFIX: Final = "PGMASKPROXY_"
@@ -34,71 +44,14 @@ LIBPQ: Final = {
 }
 LATER: Final = {
     ("listen", "tls"): "clients connect without TLS so far",
-    ("trust",): "extensions and functions cannot be trusted by name so far: allow ROUTINE by a rule",
     ("audit", "checkpoint"): "the log is chained, and not signed so far",
     ("notify",): "no notice about masks is sent so far",
 }
 """Documented settings that nothing enforces yet: an error, never ignored."""
 
-_SIZE: Final = re.compile(r"([0-9]{1,12}) ?(B|KiB|MiB|GiB)?")
-_UNITS: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _REFERENCE: Final = re.compile(r"\$\{(file|env):([^}]*)\}")
 
 Path_ = tuple[str | int, ...]
-
-
-def _size(value: object) -> object:
-    if isinstance(value, str):
-        match = _SIZE.fullmatch(value)
-        if match is None:
-            raise PydanticCustomError("size", "must be a size like 65536, 256KiB or 64MiB")
-        return int(match[1]) * _UNITS[match[2] or "B"]
-    return value
-
-
-def _seconds(value: object) -> object:
-    if isinstance(value, str) and not value.isdecimal():
-        found = parse_duration(value)
-        if found is None:
-            raise PydanticCustomError("duration", "must be a time like 30s, 15m or 2h")
-        return found
-    return value
-
-
-def _beside(value: Path, info: ValidationInfo) -> Path:
-    base = info.context["base"] if info.context else Path()
-    return Path(base, value)
-
-
-def _databases(value: object) -> object:
-    if isinstance(value, str):
-        value = value.split(",")
-    if isinstance(value, list) and all(isinstance(name, str) for name in value):
-        return {name.strip(): name.strip() for name in value}
-    return value
-
-
-def _names(value: object) -> object:
-    return value.split(",") if isinstance(value, str) else value
-
-
-Size = Annotated[int, Field(ge=1), BeforeValidator(_size, json_schema_input_type=int | str)]
-"""Bytes."""
-Seconds = Annotated[float, Field(gt=0, le=30 * 86400), BeforeValidator(_seconds, json_schema_input_type=float | str)]
-FilePath = Annotated[Path, AfterValidator(_beside)]
-"""Relative to the directory of the configuration file."""
-FilePaths = Annotated[
-    tuple[FilePath, ...], Field(min_length=1), BeforeValidator(_names, json_schema_input_type=list[str] | str)
-]
-Names = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_names, json_schema_input_type=list[str] | str)]
-Right = Annotated[str, Field(pattern=r"^(superuser|createrole|replication|bypassrls|owner|pg_[a-z_]+)$")]
-Rights = Annotated[tuple[Right, ...], BeforeValidator(_names, json_schema_input_type=list[str] | str)]
-Databases = Annotated[
-    dict[str, str],
-    Field(min_length=1),
-    BeforeValidator(_databases, json_schema_input_type=dict[str, str] | list[str] | str),
-]
-Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class _Section(BaseModel):
@@ -141,6 +94,23 @@ class Upstream(_Section):
     )
     databases: Databases = Field(
         description="Databases that clients may ask for: a list, or a mapping of the client's name to the server's."
+    )
+
+
+class Trusted(_Section):
+    """Functions outside PostgreSQL itself that pass as its own safe ones do.
+
+    Their results count as clean: name none that reads labelled columns. They are pinned by a hash of their source,
+    binary, settings, security mode and owner when first seen. What is not as pinned is trusted no more, which the log
+    and `pgmaskproxy_trust_broken` say, until somebody has looked at it and run `pgmaskproxy check --pin`.
+    """
+
+    extensions: Extensions = Field(default=(), description="Extensions: all their functions, operators and types.")
+    functions: Signatures = Field(
+        default=(), description="Functions as schema.name(types), the types as PostgreSQL prints them."
+    )
+    lock: FilePath | None = Field(
+        default=None, description="The file of pins; where there is none, it is trust.lock beside the state."
     )
 
 
@@ -215,6 +185,7 @@ class Config(_Section):
     state: Annotated[str, Field(pattern=r"^sqlite:///.+")] = Field(
         description="Where requests are kept: sqlite:/// and a path."
     )
+    trust: Trusted = Field(default_factory=Trusted, description="Functions that are trusted.")
     audit: Audit = Field(description="The hash-chained log.")
     keys: Keys = Field(description="The proxy's own keys.")
     web: Web = Field(default_factory=Web, description="The REST interface.")
@@ -467,6 +438,11 @@ def policy_files(config: Config) -> tuple[tuple[str, str], ...]:
     if problems:
         raise ConfigError(problems)
     return tuple(found)
+
+
+def pins_path(config: Config) -> Path:
+    """Where the pins of what is trusted are kept."""
+    return config.trust.lock or Path(config.state.removeprefix("sqlite:///")).with_name("trust.lock")
 
 
 def config_schema() -> dict[str, Any]:

@@ -123,6 +123,11 @@ class Metrics:
             "canaries_seen_total",
             "Sessions ended because a planted value was about to be sent: more than 0 is an alarm",
         )
+        self.trust_broken: Final = gauge(
+            "trust_broken",
+            "Functions that trust: names and that are not as they were pinned, by database: more than 0 is an alarm",
+            "database",
+        )
         self.auth_attempts: Final = counter(
             "auth_attempts_total",
             "Logins by method (scram-sha-256, basic, bearer) and outcome: ok, failed, limited",

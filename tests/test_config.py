@@ -50,6 +50,24 @@ def test_defaults_are_the_documented_ones(tmp_path: Path) -> None:
     assert found.hold.heartbeat == 15.0
 
 
+def test_trust_and_where_its_pins_are(tmp_path: Path) -> None:
+    found = load(tmp_path, environ={"STATE_DIRECTORY": "/state"})
+    assert (found.trust.extensions, found.trust.functions) == ((), ())
+    assert config.pins_path(found) == Path("/state/trust.lock")
+    written = 'trust: {extensions: [citext, pg_trgm], functions: ["shop.f(integer, text)"], lock: pins.json}\n'
+    found = load(tmp_path, UPSTREAM + written)
+    assert found.trust.extensions == ("citext", "pg_trgm")
+    assert found.trust.functions == ("shop.f(integer, text)",)
+    assert config.pins_path(found) == tmp_path / "pins.json"
+    environ = {
+        "PGMASKPROXY_TRUST__EXTENSIONS": "citext,hstore",
+        "PGMASKPROXY_TRUST__FUNCTIONS": "shop.f(integer, text); shop.g()",
+    }
+    found = load(tmp_path, UPSTREAM, environ)
+    assert found.trust.extensions == ("citext", "hstore")
+    assert found.trust.functions == ("shop.f(integer, text)", "shop.g()")
+
+
 def test_everything_can_be_written(tmp_path: Path) -> None:
     found = load(
         tmp_path,
@@ -170,7 +188,7 @@ upstream:
   attestation: required
   accept_role: [root]
   databases: []
-trust: {extensions: [citext]}
+trust: {extensions: [citext], functions: ["f(int)"]}
 audit: {directory: x, checkpoint: {records: 1}}
 state: postgresql://db
 channels:
@@ -198,7 +216,7 @@ lisen: {}
         f'{at}9: "upstream.accept_role.0": string should match pattern '
         "'^(superuser|createrole|replication|bypassrls|owner|pg_[a-z_]+)$'",
         f'{at}10: "upstream.databases": dictionary should have at least 1 item after validation, not 0',
-        f'{at}11: "trust" {later}',
+        f"{at}11: \"trust.functions.0\": string should match pattern '^[^.()]+\\.[^()]+\\(.*\\)$'",
         f'{at}12: "audit.checkpoint" {later}',
         f"{at}13: \"state\": string should match pattern '^sqlite:///.+'",
         f'{at}15: "channels.teams.groups": tuple should have at least 1 item after validation, not 0',
