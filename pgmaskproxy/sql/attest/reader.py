@@ -45,7 +45,7 @@ _CUT: Final = re.compile(r"\n(?:[^\n][^ \n]*)?\n")
 _NUMBERS: Final = frozenset({"i", "o", "b", "x"})
 _STRUCTURE: Final = frozenset("(){}")
 _MOVING: Final = re.compile(
-    r"(?<!\\) :(?:(?:location|stmt_location|stmt_len|list_start|list_end) -?\d+"
+    r"(?<!\\) :(?:location \d+|(?:stmt_location|stmt_len|list_start|list_end) -?\d+"
     r"|constvalue (?:\d+ \[ [-0-9 ]*\]|<>))(?=[ }])"
 )
 
@@ -61,7 +61,8 @@ def unfold(detail: str) -> str:
 def stripped(tree: str) -> str:
     """An unfolded tree without its constants and the positions in the text: the second key of the verdict's cache.
 
-    Whether a constant is NULL stays, and how many there are. Nothing that a client names can look like what is
+    Whether a constant is NULL stays, and how many there are; and that something has no position (-1), which tells a
+    column's default from what a statement says. Nothing that a client names can look like what is
     removed: inside a name the space before the colon has its backslash.
     """
     return _MOVING.sub("", tree)

@@ -21,6 +21,8 @@ _MERGE = 5
 _ACTIONS: Final = {2: "UPDATE", 3: "INSERT", 4: "DELETE", 7: "NOTHING"}
 _CONFLICT_NOTHING, _CONFLICT_UPDATE = 1, 2  # OnConflictAction
 _VIEW_CHECK = 0  # WCOKind
+_STATEMENTS_OWN: Final = frozenset({"VAR", "PARAM", "SUBLINK"})
+_NOWHERE: Final = "-1"
 
 Written = dict[int, Flow]
 """What flowed into each column that a statement writes, by number."""
@@ -40,15 +42,18 @@ class Writes(Queries):
             self._merge(query, scope, table, written)
         else:
             self.findings.writes.add((table.oid, name))
-            self._assign(fields["targetList"], scope, table, name, written)
+            self._assign(fields["targetList"], scope, table, name, written, defaults=name == "INSERT")
         conflict = fields["onConflict"]
         if conflict is not None:
             self._on_conflict(self.shape.node(conflict, "ONCONFLICTEXPR"), scope, table, written)
         self._check_options(query, scope)
         return self._returning(query, scope, table, written)
 
-    def _assign(self, targets: Value, scope: Scope, table: Table, where: str, written: Written) -> None:
-        """A list of assignments; what has been written to a column before is kept beside it."""
+    def _assign(
+        self, targets: Value, scope: Scope, table: Table, where: str, written: Written, *, defaults: bool = False
+    ) -> None:
+        """A list of assignments; what has been written to a column before is kept beside it. With `defaults` some may
+        be the table's own: nothing of the client's gets in there."""
         entries = self.shape.nodes(targets, "TARGETENTRY")
         scope.multiple = {}
         for entry in entries:
@@ -64,7 +69,8 @@ class Writes(Queries):
             target = (table.oid, column)
             for source in sorted(flow.columns):
                 self.findings.use(source, Use.WRITE, where, target)
-            self.findings.use(target, Use.WRITTEN, where)
+            if not (defaults and _is_default(entry.fields["expr"])):
+                self.findings.use(target, Use.WRITTEN, where)
             written[column] = either(written[column], flow) if column in written else flow
 
     def _on_conflict(self, conflict: Node, scope: Scope, table: Table, written: Written) -> None:
@@ -107,7 +113,7 @@ class Writes(Queries):
             if name != "NOTHING":
                 self.findings.writes.add((table.oid, name))
             self.predicate(action.fields["qual"], scope, "MERGE WHEN")
-            self._assign(action.fields["targetList"], scope, table, "MERGE", written)
+            self._assign(action.fields["targetList"], scope, table, "MERGE", written, defaults=name == "INSERT")
         # What MERGE fetches for itself: every column of the source that it needs, as a list of VARs.
         for entry in self.shape.nodes(query.fields["targetList"], "TARGETENTRY"):
             self.value(entry.fields["expr"], scope, "MERGE")
@@ -129,3 +135,18 @@ class Writes(Queries):
         )
         scope.target = None
         return flows
+
+
+def _is_default(expression: Value) -> bool:
+    """Whether an expression came out of the catalog: what a statement says itself has a place in its text somewhere,
+    a column's default has none (stringToNode leaves them out)."""
+    pending: list[Value] = [expression]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, list):
+            pending.extend(value)
+        elif isinstance(value, Node):
+            if value.label in _STATEMENTS_OWN or value.fields.get("location", _NOWHERE) != _NOWHERE:
+                return False
+            pending.extend(value.fields.values())
+    return True

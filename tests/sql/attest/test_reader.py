@@ -200,7 +200,7 @@ def test_text_of() -> None:
 
 def test_stripped_takes_constants_and_places_away() -> None:
     one = "{CONST :constisnull false :location 7 :constvalue 4 [ 1 0 ]} {X :stmt_location 0 :stmt_len 9 :list_start 1}"
-    two = "{CONST :constisnull false :location -1 :constvalue 9 [ 5 ]} {X :stmt_location 8 :stmt_len 1 :list_start 2}"
+    two = "{CONST :constisnull false :location 12 :constvalue 9 [ 5 ]} {X :stmt_location 8 :stmt_len 1 :list_start 2}"
     assert stripped(one) == stripped(two) == "{CONST :constisnull false} {X}"
 
 
@@ -213,6 +213,7 @@ def test_stripped_takes_constants_and_places_away() -> None:
         "{A :b x\\ :location\\ 5}",
         "{A :b :location :c 5}",
         "{FUNCEXPR :funcid 5 :location 7}",
+        "{CONST :constisnull false :location -1 :constvalue 4 [ 1 0 ]}",
     ],
 )
 def test_stripped_keeps_everything_else(other: str) -> None:
