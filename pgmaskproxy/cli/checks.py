@@ -17,6 +17,7 @@ from pgmaskproxy.audit.verify import verify
 from pgmaskproxy.cli.exits import Exit
 from pgmaskproxy.cli.role_checks import role_findings
 from pgmaskproxy.cli.settings import configured, configured_policy
+from pgmaskproxy.cli.trust_checks import trust_findings
 from pgmaskproxy.cli.upstream import NEWEST, OLDEST, Server, probe
 from pgmaskproxy.config import Config, Upstream, read_text
 from pgmaskproxy.errors import ConfigError, Unavailable
@@ -25,11 +26,12 @@ from pgmaskproxy.policy.principals import Directory, load_principals
 from pgmaskproxy.policy.rules import Policy
 from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.proxy.knowledge import label
+from pgmaskproxy.proxy.pins import PinFile
 
 LEAST_FREE: Final = 64 << 20
 """Bytes below which a full disk, and with it the refusal of every statement, is near."""
 
-Area = Literal["configuration", "policy", "principals", "upstream", "state", "audit", "keys"]
+Area = Literal["configuration", "policy", "principals", "upstream", "trust", "state", "audit", "keys"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,11 @@ WORST_FIRST: Final = (Exit.CONFIG, Exit.NEGATIVE, Exit.UNAVAILABLE)
 COLORS: Final = {"ok": "green", "warning": "yellow", "error": "red"}
 
 
-def everything(path: Path | None, settings: Sequence[str], *, offline: bool) -> list[Finding]:
-    """All checks of the configuration at `path`. Without a configuration that loads, only what is wrong with it."""
+def everything(path: Path | None, settings: Sequence[str], *, offline: bool, pin: bool = False) -> list[Finding]:
+    """All checks of the configuration at `path`. Without a configuration that loads, only what is wrong with it.
+
+    `pin` pins what is trusted as it is found, and is the only thing that changes anything.
+    """
     try:
         config = configured(path, settings)
     except ConfigError as error:
@@ -77,7 +82,11 @@ def everything(path: Path | None, settings: Sequence[str], *, offline: bool) -> 
     if not offline:
         for database in dict.fromkeys(config.upstream.databases.values()):
             try:
-                found += server_checks(probe(config, database), database, policy, config.upstream)
+                server = probe(config, database)
+                found += server_checks(server, database, policy, config.upstream)
+                found += trust_checks(config, database, server, pin=pin)
+            except ConfigError as error:
+                found += of_problems("trust", error)
             except Unavailable as error:
                 message = f"{error.message} ({error.detail})" if error.detail else error.message
                 found.append(Finding("upstream", "error", message, hint=error.hint, code=Exit.UNAVAILABLE))
@@ -168,6 +177,17 @@ def server_checks(server: Server, database: str, policy: Policy | None, upstream
             ref.line,
             "a pattern that matches nothing protects nothing",
         )
+
+
+def trust_checks(config: Config, database: str, server: Server, *, pin: bool) -> Iterator[Finding]:
+    """What is trusted in the database, held to its pins. Raises ConfigError for a damaged file."""
+    pins = PinFile.of(config)
+    try:
+        for level, message, hint in trust_findings(pins, database, server.catalog, pin=pin):
+            yield Finding("trust", level, f"{database}: {message}", hint=hint)
+    except OSError as error:
+        message = f"pins cannot be written: {error.strerror}"
+        yield Finding("trust", "error", message, str(pins.path), code=Exit.UNAVAILABLE)
 
 
 def storage_checks(config: Config) -> Iterator[Finding]:

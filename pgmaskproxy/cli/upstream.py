@@ -16,6 +16,7 @@ from pgmaskproxy.cli.trees import why_no_tree
 from pgmaskproxy.config import Config
 from pgmaskproxy.errors import Unavailable
 from pgmaskproxy.proxy.catalog import load_catalog
+from pgmaskproxy.proxy.pins import PinFile
 from pgmaskproxy.sql.catalog import Catalog
 
 T = TypeVar("T")
@@ -67,7 +68,7 @@ def conninfo(config: Config, database: str) -> str:
 
 
 def probe(config: Config, database: str) -> Server:
-    """Logs in to `database` and looks around. Raises Unavailable."""
+    """Logs in to `database` and looks around. Raises Unavailable, and ConfigError for a damaged file of pins."""
     return waited(_probe(config, database))
 
 
@@ -88,6 +89,7 @@ async def _probe(config: Config, database: str) -> Server:
             await connection.execute("SET search_path TO ''")
             privileges = await read_privileges(connection)
         catalog = await load_catalog(conninfo(config, database))
+        catalog = PinFile.of(config).trusting(database, catalog)
     except psycopg.Error as error:
         raise Unavailable(
             f"cannot log in to the server: {str(error).strip()}",

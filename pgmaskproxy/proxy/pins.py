@@ -25,7 +25,7 @@ HINT: Final = "look at it, then run pgmaskproxy check --pin"
 
 @final
 class PinFile:
-    """Trust, and the pins it is held to. One per process: nobody else writes the file meanwhile."""
+    """Trust, and the pins it is held to."""
 
     def __init__(self, trust: Trust, path: Path, metrics: Metrics | None = None) -> None:
         """Raises ConfigError where the file is there and cannot be read."""
@@ -46,11 +46,23 @@ class PinFile:
         """What is trusted there, as the pins are; nothing is written."""
         return vet(self.trust, catalog, self._databases.get(database, {}))
 
+    def trusting(self, database: str, catalog: Catalog) -> Catalog:
+        """The catalog with what is trusted in it; nothing is written."""
+        return replace(catalog, trusted=self.vet(database, catalog).trusted)
+
     def vouch(self, database: str, catalog: Catalog) -> Catalog:
         """The catalog with what is trusted in it. What is seen for the first time is pinned; what is doubtful is said.
 
-        Where the file cannot be written, what has no pin is not trusted.
+        The file is read again first: somebody may have pinned anew. Where it cannot be read nothing is trusted, and
+        where it cannot be written nothing that has no pin.
         """
+        if self.trust == Trust():
+            return catalog
+        try:
+            self._databases = _read(self.path)
+        except ConfigError as error:
+            self._say(database, [problem.message for problem in error.problems])
+            return replace(catalog, trusted=frozenset())
         vetted = self.vet(database, catalog)
         trusted = vetted.trusted
         reasons = [str(each) for each in vetted.doubtful]

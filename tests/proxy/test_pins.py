@@ -58,6 +58,24 @@ def test_a_change_is_noticed_by_the_same_process_and_by_the_next(path: Path, log
     assert metrics.registry.get_sample_value("pgmaskproxy_trust_broken", {"database": "shop"}) == 0
 
 
+def test_what_somebody_else_has_pinned_anew_counts_at_once(path: Path, logs: list[EventDict]) -> None:
+    running = PinFile(TRUST, path)
+    running.vouch("shop", CATALOG)
+    assert running.vouch("shop", CHANGED).trusted == frozenset()
+    PinFile(TRUST, path).pin("shop", CHANGED)
+    assert running.vouch("shop", CHANGED).trusted == {EQ.oid}
+    assert len(logs) == 1
+
+
+def test_a_file_damaged_meanwhile_ends_all_trust(path: Path, logs: list[EventDict]) -> None:
+    running = PinFile(TRUST, path)
+    running.vouch("shop", CATALOG)
+    path.write_text("{")
+    assert running.vouch("shop", CATALOG).trusted == frozenset()
+    assert logs[0]["event"] == "not_trusted"
+    assert path.read_text() == "{"
+
+
 def test_databases_are_pinned_apart(path: Path) -> None:
     pins = PinFile(TRUST, path)
     pins.vouch("shop", CATALOG)
@@ -65,6 +83,14 @@ def test_databases_are_pinned_apart(path: Path) -> None:
     again = PinFile(TRUST, path)
     assert again.vet("shop", CATALOG).trusted == {EQ.oid}
     assert again.vet("logs", CATALOG).trusted == frozenset()
+
+
+def test_where_nothing_is_named_no_file_is_asked_for(path: Path, logs: list[EventDict]) -> None:
+    pins = PinFile(Trust(), path)
+    path.parent.mkdir()
+    path.write_text("damaged")
+    assert pins.vouch("shop", CATALOG) == CATALOG
+    assert logs == []
 
 
 def test_vetting_writes_nothing(path: Path) -> None:
@@ -79,13 +105,6 @@ def test_pinning_anew(path: Path) -> None:
     assert PinFile(TRUST, path).vouch("shop", CATALOG).trusted == frozenset()
 
 
-def test_what_cannot_be_kept_is_not_trusted(tmp_path: Path, logs: list[EventDict]) -> None:
-    pins = PinFile(TRUST, tmp_path / "file" / "trust.lock")
-    (tmp_path / "file").write_text("")
-    assert pins.vouch("shop", CATALOG).trusted == frozenset()
-    assert "cannot be written" in logs[0]["reason"]
-
-
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         PinFile(TRUST, tmp_path)
@@ -98,7 +117,9 @@ def test_a_damaged_file_is_an_error_and_not_a_new_beginning(path: Path) -> None:
         PinFile(TRUST, path)
 
 
-def test_nothing_of_a_write_that_fails_is_left(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_kept_is_not_trusted_and_leaves_nothing(
+    path: Path, logs: list[EventDict], monkeypatch: pytest.MonkeyPatch
+) -> None:
     PinFile(TRUST, path).vouch("shop", CATALOG)
     before = path.read_text()
 
@@ -107,6 +128,7 @@ def test_nothing_of_a_write_that_fails_is_left(path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr("os.fsync", fails)
     assert PinFile(TRUST, path).vouch("logs", CATALOG).trusted == frozenset()
+    assert "cannot be written" in logs[0]["reason"]
     assert [each.name for each in path.parent.iterdir()] == ["trust.lock"]
     assert path.read_text() == before
 
