@@ -77,6 +77,10 @@ class Facts:
         """One column's use at byte `at` of the text."""
         self._uses[ColumnUse(column, use, where, target), at] = None
 
+    def total(self, column: ColumnRef, where: str, at: int) -> None:
+        """One column inside an output that is made by total functions."""
+        self._uses[ColumnUse(column, Use.EXPRESSION, where, total=True), at] = None
+
     def equality(self, column: ColumnRef, where: str, at: int, *, parameter: bool) -> None:
         """One guess at a column's value."""
         self._uses[ColumnUse(column, Use.EQUALITY, where, parameter=parameter), at] = None

@@ -11,11 +11,13 @@ from dataclasses import replace
 from typing import Final, final
 
 from pgmaskproxy.errors import Unparsable
-from pgmaskproxy.model import ColumnOrigin, Effect, Opaque, Use
+from pgmaskproxy.model import ColumnOrigin, Columns, Effect, Opaque, Use
+from pgmaskproxy.sql.functions import Verdict, resolve_function
 from pgmaskproxy.sql.names import has_certain_name, output_name
-from pgmaskproxy.sql.origins import CLEAN, Output, Result, arms, either, row_of
+from pgmaskproxy.sql.origins import CLEAN, Output, Result, arms, columns_of, computed, either, row_of
 from pgmaskproxy.sql.scope import Item, NamedQuery, Scope, find_item, local_column, may_be_local
 from pgmaskproxy.sql.sources import Sources, unresolved
+from pgmaskproxy.sql.total import TEXT_TYPES, total_expression
 from pgmaskproxy.sql.tree import Node, items, kind_of, mapping, strings, text, unwrap
 
 MAX_COLUMNS: Final = 1664
@@ -93,7 +95,8 @@ class Queries(Sources):
             if star is None:
                 name = text(target.get("name")) or output_name(value, lambda query: self._first_name(query, scope))
                 written = "name" in target or has_certain_name(value)
-                outputs.append(Output(name, self.origin(value, scope), self.type_of(value, scope), not written))
+                origin = self._total(value, scope) or self.origin(value, scope)
+                outputs.append(Output(name, origin, self.type_of(value, scope), not written))
                 continue
             outputs.extend(star.outputs)
             if star.more is not None:
@@ -104,6 +107,25 @@ class Queries(Sources):
             reason = more.reason if isinstance(more, Opaque) else "a star over columns of unknown number"
             self.facts.give_up(reason)
         return Result(tuple(outputs), more)
+
+    def _total(self, value: Node, scope: Scope) -> ColumnOrigin | None:
+        """What an output is made of by functions that are certainly PostgreSQL's own and total; None for any other."""
+        made = total_expression(value)
+        if made is None:
+            return None
+        columns = [self.bare(node, scope) for node in made.columns]
+        texts = [column for column in columns if column is not None and column.type_oid in TEXT_TYPES]
+        called = [resolve_function(self.catalog, schema, name) for schema, name in made.functions]
+        own = all(function.verdict is Verdict.BUILTIN and function.effect is None for function in called)
+        # Another `||` may be the better match for a literal beside the column.
+        own = own and not (made.concatenates and "||" in self.catalog.operators_by_name)
+        if not own or len(texts) < len(columns) or not all(isinstance(column.origin, Columns) for column in texts):
+            return None
+        self.facts.functions.update(function.name for function in called)
+        for node, column in zip(made.columns, texts, strict=True):
+            for ref in sorted(columns_of(column.origin)):
+                self.facts.total(ref, "SELECT", unwrap(node)[1].get("location", 0))
+        return computed(column.origin for column in texts)
 
     def _first_name(self, query: Node, scope: Scope) -> str:
         result = self.query(query, scope, scope.ctes)

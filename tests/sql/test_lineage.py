@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pgmaskproxy.model import Analysis
+from pgmaskproxy.model import Analysis, Use
 from pgmaskproxy.sql.catalog import Catalog
 from pgmaskproxy.sql.reader import read
 from tests.sql.conftest import SEARCH_PATH, deep
@@ -72,3 +72,28 @@ def test_mutual_recursion_ends(catalog: Catalog) -> None:
 
 def test_a_query_that_only_names_itself_is_opaque(catalog: Catalog) -> None:
     assert outputs("WITH RECURSIVE a AS (SELECT * FROM a) SELECT * FROM a", catalog) is None
+
+
+@pytest.mark.parametrize(
+    ("sql", "total"),
+    [
+        ("SELECT upper(ssn) FROM customers", {True}),
+        ("SELECT 'x' || left(ssn, 2) FROM people", {True}),
+        ("SELECT u FROM (SELECT upper(ssn) AS u FROM customers) q", {True}),
+        ("WITH q AS (SELECT lower(ssn) AS u FROM customers) TABLE q", {True}),
+        ("SELECT upper(ssn) FROM customers UNION ALL SELECT 'x'", {True}),
+        ("SELECT length(u) FROM (SELECT upper(ssn) AS u FROM customers) q", {True, False}),
+        ("SELECT upper(ssn), ssn::int FROM customers", {True, False}),
+        ("SELECT upper(c) FROM customers c", {False}),
+        ("SELECT max(upper(ssn)) FROM customers", {False}),
+        ("SELECT f_sql(id), shop.upper(ssn) FROM customers", {False}),
+        ("SELECT * FROM customers, upper(ssn)", {False}),
+        ("SELECT id FROM customers, LATERAL (VALUES (upper(ssn))) v", {False}),
+        ("UPDATE customers SET name = upper(ssn)", {False}),
+        ("SELECT upper(x) FROM (SELECT ssn FROM customers) AS q(x)", {True}),
+        ("SELECT upper(dob) FROM customers", {False}),
+    ],
+)
+def test_what_total_functions_make_is_told_apart(sql: str, total: set[bool], catalog: Catalog) -> None:
+    found = {use.total for use in one(sql, catalog).uses if use.use is Use.EXPRESSION}
+    assert found == total

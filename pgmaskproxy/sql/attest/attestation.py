@@ -46,7 +46,8 @@ class Output:
 class TreeUse:
     """A column used as something other than a bare output; `target` and `parameter` as in model.ColumnUse.
 
-    Column number 0 is a use of the whole row. `place` tells equal uses in different places of the tree apart.
+    Column number 0 is a use of the whole row. `place` tells equal uses in different places of the tree apart. `total`
+    is as there too, but for what literals say: that is the text's to judge.
     """
 
     column: Column
@@ -57,6 +58,7 @@ class TreeUse:
     place: int = 0
     view: int = 0
     """The outermost view whose own definition does it: its author's doing, not the statement's."""
+    total: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,15 +233,16 @@ class Findings:
         *,
         parameter: bool = False,
         place: int = 0,
+        total: bool = False,
     ) -> None:
         """Note one column's use; a system column has none."""
         if column[1] >= 0 and not self.trusted:
-            self.uses[TreeUse(column, use, where, target, parameter, place, self.view)] = None
+            self.uses[TreeUse(column, use, where, target, parameter, place, self.view, total)] = None
 
-    def use_all(self, flow: Flow, use: Use, where: str) -> None:
+    def use_all(self, flow: Flow, use: Use, where: str, *, total: bool = False) -> None:
         """The same use of everything that a value carries."""
         for column in sorted(flow.columns):
-            self.use(column, use, where)
+            self.use(column, use, where, total=total)
 
     def place(self, term: object) -> int:
         """A number for one place of the tree: the same whenever it is walked again."""

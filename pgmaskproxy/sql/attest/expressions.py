@@ -16,6 +16,7 @@ from pgmaskproxy.sql.attest.reader import Node, Value, text_of
 from pgmaskproxy.sql.attest.refusal import Unattestable
 from pgmaskproxy.sql.attest.scope import Scope
 from pgmaskproxy.sql.attest.shape import Shape, flag, members, number, numbers, type_of
+from pgmaskproxy.sql.attest.total import total_columns
 from pgmaskproxy.sql.attest.versions import COUNT, EQUALITY, POPULATES
 
 PLAIN: Final = frozenset(
@@ -126,7 +127,14 @@ class Expressions(ABC):
 
     # -- uses ----------------------------------------------------------------------------------------------
 
-    def gather(self, expression: Value, scope: Scope, use: Use, where: str) -> Flow:
+    def output(self, expression: Value, scope: Scope) -> Flow:
+        """What one entry of a target list is: as `value`, told apart where total functions make it of columns."""
+        columns = total_columns(expression)
+        if columns is None or any(self.bare(column, scope) is None for column in columns):
+            return self.value(expression, scope, "SELECT")
+        return self.gather(expression, scope, Use.EXPRESSION, "SELECT", total=True)
+
+    def gather(self, expression: Value, scope: Scope, use: Use, where: str, *, total: bool = False) -> Flow:
         """Walk an expression, noting each column as `use`; what it is computed from."""
         walk = _Walk(scope)
         pending, found = walk.pending, walk.found
@@ -139,7 +147,7 @@ class Expressions(ABC):
                 self.findings.step()
                 if value.label == "VAR":
                     flow = self.column(value, scope)
-                    self.findings.use_all(flow, _of_row(use) if flow.row is not None else use, where)
+                    self.findings.use_all(flow, _of_row(use) if flow.row is not None else use, where, total=total)
                     found |= flow.columns
                     continue
                 self.shape.check(value)

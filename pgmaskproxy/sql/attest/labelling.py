@@ -126,7 +126,7 @@ class Names:
             place = use.place if use.use is Use.EQUALITY else 0
             for column in self._refs([use.column]):
                 for target in targets:
-                    found[ColumnUse(column, use.use, use.where, target, use.parameter), place] = None
+                    found[ColumnUse(column, use.use, use.where, target, use.parameter, use.total), place] = None
         return tuple(use for use, _ in found)
 
     def _origin(self, output: Output) -> ColumnOrigin:

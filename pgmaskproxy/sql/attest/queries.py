@@ -106,7 +106,7 @@ class Queries(Sources):
         """One entry of the target list. Over a set operation it is a VAR of the first arm and stands for all."""
         expression = target.fields["expr"]
         if merged is None:
-            return self.value(expression, scope, "SELECT")
+            return self.output(expression, scope)
         if not isinstance(expression, Node) or expression.label != "VAR":
             raise Unattestable("a set operation with an expression over it")
         self.shape.check(expression)

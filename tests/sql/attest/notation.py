@@ -40,6 +40,8 @@ def use(found: TreeUse, relations: Relations) -> str:
         text += f" > {column(found.target, relations)}"
     if found.parameter:
         text += " $"
+    if found.total:
+        text += " total"
     return text + (f" @{relations[found.view][0]}" if found.view else "")
 
 
