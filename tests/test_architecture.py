@@ -87,7 +87,16 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "pgmaskproxy.app": "e2e",
 }
 # Tests that are about no single module, by the beginning of their path below tests/.
-ABOUT_MORE = ("corpus/", "e2e/", "harness/", "oracle/", "session/", "test_architecture.py", "test_packaging.py", "test_policies.py")
+ABOUT_MORE = (
+    "corpus/",
+    "e2e/",
+    "harness/",
+    "oracle/",
+    "session/",
+    "test_architecture.py",
+    "test_packaging.py",
+    "test_policies.py",
+)
 
 
 @dataclass(frozen=True)
