@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Final
 
 from pgmaskproxy.model import ColumnOrigin, ColumnRef, Columns, Effect, Opaque, Use
 from pgmaskproxy.sql.catalog import Relation
@@ -15,10 +16,13 @@ from pgmaskproxy.sql.lineage import Queries
 from pgmaskproxy.sql.origins import CLEAN, Output, Result, columns_of, either
 from pgmaskproxy.sql.scope import Item, NamedQuery, Scope
 from pgmaskproxy.sql.sources import unresolved
-from pgmaskproxy.sql.tree import Node, descend, items, mapping, text, unwrap
+from pgmaskproxy.sql.tree import Node, descend, items, mapping, strings, text, unwrap
 
 Written = dict[str, ColumnOrigin]
 """What flowed into each column that a statement writes, by name."""
+
+_REFLEXIVE: Final = frozenset({("=",), ("<=",), (">=",)})
+"""Operators by which every value that is not NULL compares with itself."""
 
 
 class Writes(Queries):
@@ -128,8 +132,8 @@ class Writes(Queries):
         self._selects_rows(fields.get("whereClause"))
 
     def _selects_rows(self, condition: object) -> None:
-        """A condition that names no column selects no rows: `WHERE true` is as good as none."""
-        if not any(kind in {"ColumnRef", "CurrentOfExpr"} for kind, _ in descend(mapping(condition))):
+        """A condition that leaves no row out is as good as none."""
+        if not narrows(mapping(condition)):
             self.facts.without_where = True
 
     def _merge_rows(self, fields: Node, scope: Scope, target: Item) -> Result:
@@ -251,6 +255,22 @@ class Writes(Queries):
         if target.relation is not None and target.relation.has_rules:
             return Result((), self.facts.give_up(f'rewrite rules on "{target.relation.ref}"'))
         return result
+
+
+def narrows(condition: Node) -> bool:
+    """Whether a condition may leave rows out by what is in them: not `true`, not `id = id`, and neither beside OR.
+
+    What else is true of every row (`id > -1`) no text tells.
+    """
+    kind, fields = unwrap(condition)
+    if kind == "BoolExpr":
+        parts = [narrows(argument) for argument in items(fields.get("args"))]
+        return all(parts) if fields.get("boolop") == "OR_EXPR" else any(parts)
+    if kind == "A_Expr" and fields.get("kind") == "AEXPR_OP" and strings(fields.get("name"))[-1:] in _REFLEXIVE:
+        left, right = (strings(unwrap(fields.get(side))[1].get("fields")) for side in ("lexpr", "rexpr"))
+        if left and right and (left == right or (left[-1] == right[-1] and 1 in {len(left), len(right)})):
+            return False
+    return any(kind in {"ColumnRef", "CurrentOfExpr"} for kind, _ in descend(condition))
 
 
 def _rewritten(target: Item, written: Written) -> Iterable[Output]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from pgmaskproxy.model import Analysis, Effect, Use
 from pgmaskproxy.sql.catalog import Catalog
 from pgmaskproxy.sql.reader import read
@@ -77,3 +79,36 @@ def test_returning_what_was_written_is_not_pure(catalog: Catalog) -> None:
     ]
     assert shown("UPDATE gen SET ssn = 'guess' RETURNING old.ssn, new.ssn") == ["gen.ssn", "gen.ssn !"]
     assert shown("UPDATE gen AS old SET ssn = 'guess' RETURNING old.ssn") == ["gen.ssn !"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "all_rows"),
+    [
+        ("id = 1", False),
+        ("id = $1", False),
+        ("CURRENT OF c", False),
+        ("id = 1 AND true", False),
+        ("id = id AND t = 'x'", False),
+        ("id <> id", False),
+        ("id IN (SELECT id FROM gen)", False),
+        ("scratch.id = gen.id", False),
+        ("true", True),
+        ("1 = 1", True),
+        ("$1 = $1", True),
+        ("id = id", True),
+        ("scratch.id = id", True),
+        ("id >= scratch.id", True),
+        ("id OPERATOR(pg_catalog.<=) id", True),
+        ("id = 1 OR true", True),
+        ("id = 1 OR t = t", True),
+        ("(id = id AND 1 = 1) OR id = 5", True),
+        ("NOT false", True),
+        ("EXISTS (SELECT 1)", True),
+    ],
+)
+def test_a_condition_that_leaves_no_row_out_is_none(condition: str, *, all_rows: bool, catalog: Catalog) -> None:
+    source = "USING gen" if "gen." in condition else ""
+    assert one(f"DELETE FROM scratch {source} WHERE {condition}", catalog).without_where is all_rows
+    if condition != "CURRENT OF c":
+        source = source.replace("USING", "FROM")
+        assert one(f"UPDATE scratch SET t = '' {source} WHERE {condition}", catalog).without_where is all_rows
