@@ -28,9 +28,10 @@ _READ: Final = (
     ("pg_aggregate", "aggfnoid"),
     ("pg_type", "oid"),
     ("pg_operator", "oid"),
-    ("pg_constraint", "conrelid"),
+    ("pg_constraint", "oid"),
     ("pg_inherits", "inhrelid"),
     ("pg_namespace", "oid"),
+    ("pg_opfamily", "oid"),
 )
 """What a `Catalog` is read from, by the column that tells what came with the server."""
 
