@@ -78,6 +78,8 @@ class Writes(Queries):
             written.setdefault(name, CLEAN)
         if "onConflictClause" in fields:
             self._on_conflict(mapping(fields["onConflictClause"]), scope, target, written)
+        for column in relation.columns if relation is not None else ():
+            written.setdefault(column.name, CLEAN)  # its default: not the old value, there is none
         return self._returning(fields, scope.only(target), target, written)
 
     def _on_conflict(self, fields: Node, scope: Scope, target: Item, written: Written) -> None:
@@ -177,8 +179,9 @@ class Writes(Queries):
         for node in targets:
             _, entry = unwrap(node)
             name = text(entry.get("name"))
-            self.parts(entry.get("indirection"), scope, Use.EXPRESSION, where)
             value = mapping(entry.get("val"))
+            if "indirection" in entry:
+                self._part_of(target, name, entry["indirection"], scope, where)
             kind, fields = unwrap(value)
             if kind == "MultiAssignRef":
                 number = fields.get("colno", 1)
@@ -193,6 +196,14 @@ class Writes(Queries):
             written[name] = self.flow(target, name, origin, where)
             self.written(target, name, where)
         return written
+
+    def _part_of(self, target: Item, name: str, indirection: object, scope: Scope, where: str) -> None:
+        """`a[1] = ...`, `a.b = ...`: the rest of the column's value is read and written back."""
+        self.parts(indirection, scope, Use.EXPRESSION, where)
+        column = self._column_ref(target, name)
+        if column is not None:
+            self.facts.use(column, Use.EXPRESSION, where)
+            self.facts.use(column, Use.WRITE, where, target=column)
 
     def _row_source(self, source: Node, scope: Scope, where: str) -> list[ColumnOrigin]:
         kind, fields = unwrap(source)

@@ -141,3 +141,45 @@ def test_a_type_of_ones_own_in_a_cycle_mark_runs(catalog: Catalog) -> None:
     for mark in ("us_ssn 'x' DEFAULT 'y'", "'x' DEFAULT us_ssn 'y'"):
         assert Effect.ROUTINE in one(f"{head} TO {mark} USING p SELECT n FROM r", catalog).effects
     assert one(f"{head} TO 'x' DEFAULT 'y' USING p SELECT n FROM r", catalog).effects == {Effect.READ}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT t FROM scratch ORDER BY t USING ===",
+        "SELECT array_agg(t ORDER BY t USING ===) FROM scratch",
+        "SELECT rank() OVER (ORDER BY t USING ===) FROM scratch",
+        "SELECT t FROM scratch WHERE t === ANY (SELECT t FROM scratch)",
+        "SELECT a.id FROM scratch a JOIN scratch b ON a.t === b.t",
+    ],
+)
+def test_an_operator_is_seen_where_no_expression_has_it(sql: str, catalog: Catalog) -> None:
+    found = one(sql, replace(catalog, operators=(OPERATOR,)))
+    assert "operator ===" in found.functions
+    assert Effect.ROUTINE in found.effects
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE SCHEMA made CREATE VIEW v AS SELECT ssn FROM customers",
+        "CREATE RULE made AS ON INSERT TO scratch DO ALSO SELECT ssn FROM customers",
+        "CREATE FUNCTION made() RETURNS text BEGIN ATOMIC SELECT ssn FROM customers; END",
+    ],
+)
+def test_a_query_that_nobody_reads_is_opaque(sql: str, catalog: Catalog) -> None:
+    assert one(sql, catalog).opaque
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "json_to_record('{}') AS t(a us_ssn)",
+        "ROWS FROM (json_to_record('{}') AS (a us_ssn)) t",
+        "json_table('1', '$' COLUMNS (a us_ssn)) t",
+        "xmltable('/a' PASSING '<a/>' COLUMNS b us_ssn) t",
+        "(SELECT us_ssn 'x') t",
+    ],
+)
+def test_a_type_of_ones_own_in_from_runs(source: str, catalog: Catalog) -> None:
+    assert Effect.ROUTINE in one(f"SELECT 1 FROM {source}", catalog).effects
