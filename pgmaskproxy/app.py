@@ -47,6 +47,7 @@ from pgmaskproxy.proxy.judge import Judge
 from pgmaskproxy.proxy.knowledge import Database, Knowledge, label
 from pgmaskproxy.proxy.listener import Listener
 from pgmaskproxy.proxy.pins import PinFile
+from pgmaskproxy.proxy.prover import Prover
 from pgmaskproxy.proxy.services import Services
 from pgmaskproxy.proxy.watch import Watch
 from pgmaskproxy.sql.catalog import Catalog
@@ -147,6 +148,7 @@ class Proxy:
         self.services = Services(
             config=config,
             judge=self.judge,
+            prover=Prover(self.judge, self._deep, self.metrics),
             broker=self._broker,
             budgets=Budgets(store, time.time),
             audit=self.audit,

@@ -192,6 +192,8 @@ class ClientConnection(asyncio.Protocol):
                 self._upstream.write(command.data)
         elif isinstance(command, ev.Judge):
             self._judge(command)
+        elif isinstance(command, ev.Attest):
+            self._attest(command)
         elif isinstance(command, ev.RecordExecution):
             self._record_execution(command)
         elif isinstance(command, ev.RecordOutcome):
@@ -257,6 +259,21 @@ class ClientConnection(asyncio.Protocol):
             self.feed(ev.Judged(command.ticket, found.rulings, found.visibility, found.refusal))
         else:
             self._start(self._judge_anew(command, principal, refresh=refresh))
+
+    def _attest(self, command: ev.Attest) -> None:
+        principal = self._who(self._user)
+        if principal is None:
+            self.feed(ev.Shutdown(GONE))
+            return
+        found = self._services.prover.cached(command, principal)
+        if found is not None:
+            self.feed(ev.Attested(command.ticket, found.ruling, found.visibility, found.refusal))
+        else:
+            self._start(self._attest_anew(command, principal))
+
+    async def _attest_anew(self, command: ev.Attest, principal: Principal) -> None:
+        found = await self._services.prover.prove(command, principal)
+        self.feed(ev.Attested(command.ticket, found.ruling, found.visibility, found.refusal))
 
     def _who(self, user: str) -> Principal | None:
         return self._services.judge.knowledge.now.directory.principal(user, self._address)
@@ -368,6 +385,7 @@ class ClientConnection(asyncio.Protocol):
                 upstream.user,
                 upstream.password.get_secret_value() if upstream.password is not None else None,
                 pinned_parameters(startup, principal, self._session_id, upstream.attestation),
+                upstream.attestation,
             )
         )
         return None

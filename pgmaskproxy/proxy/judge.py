@@ -12,12 +12,23 @@ from typing import final
 
 from pgmaskproxy.errors import Unavailable, Unparsable
 from pgmaskproxy.metrics import Metrics
-from pgmaskproxy.model import Analysis, Effect, Principal, Refusal, Ruling, Statement, Visibility
+from pgmaskproxy.model import (
+    Analysis,
+    Decision,
+    Effect,
+    Outcome,
+    Principal,
+    Refusal,
+    Ruling,
+    Statement,
+    Visibility,
+)
 from pgmaskproxy.policy.engine import decide
 from pgmaskproxy.policy.rules import Policy
 from pgmaskproxy.proxy.catalog import BUSY
 from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.proxy.knowledge import Database, Knowledge, Snapshot, label
+from pgmaskproxy.sql.attest.proven import certain
 from pgmaskproxy.sql.catalog import Catalog
 from pgmaskproxy.sql.reader import ReadStatement, read
 
@@ -170,6 +181,24 @@ def _needs_no_catalog(analysis: Analysis) -> bool:
     return not touched and analysis.effects <= {Effect.TRANSACTION, Effect.SESSION}
 
 
+def _decided(
+    policy: Policy,
+    principal: Principal,
+    statement: Statement,
+    analysis: Analysis,
+    known: Database,
+) -> Decision:
+    """The text's decision. A refusal that rests only on what the text could not prove, or guessed by a function's name,
+    says so: where the server's own tree is to come, that decides."""
+    decision = decide(policy, principal, statement, analysis, known.labelling, quotable=known.quotable)
+    refusal = decision.refusal
+    if refusal is None or refusal.unproven:
+        return decision
+    if decide(policy, principal, statement, certain(analysis), known.labelling).outcome is Outcome.DENY:
+        return decision
+    return replace(decision, refusal=replace(refusal, unproven=True))
+
+
 def _judge(snapshot: Snapshot, statement: Statement, principal: Principal) -> Judgement:
     known = snapshot.databases.get(statement.database)
     if known is None:
@@ -189,14 +218,7 @@ def _judge(snapshot: Snapshot, statement: Statement, principal: Principal) -> Ju
             each.text,
             each.offset,
             each.analysis,
-            decide(
-                snapshot.policy,
-                principal,
-                replace(statement, sql=each.text),
-                each.analysis,
-                known.labelling,
-                quotable=known.quotable,
-            ),
+            _decided(snapshot.policy, principal, replace(statement, sql=each.text), each.analysis, known),
             snapshot.epoch,
             statement.search_path,
         )

@@ -14,6 +14,8 @@ from pgmaskproxy.model import ColumnLabels, ColumnRef, Principal, Quotable, Visi
 from pgmaskproxy.policy.engine import declared_labels, visibility
 from pgmaskproxy.policy.principals import Directory
 from pgmaskproxy.policy.rules import Policy
+from pgmaskproxy.sql.attest.labelling import Names
+from pgmaskproxy.sql.attest.proven import Witness
 from pgmaskproxy.sql.catalog import Catalog
 from pgmaskproxy.sql.closure import close_labels
 from pgmaskproxy.sql.quotable import quotable
@@ -29,8 +31,14 @@ class Database:
 
     @cached_property
     def quotable(self) -> Quotable:
-        """What errors could quote. Made on the deep thread, when first asked for."""
+        """What errors could quote. Like `witness` made on the deep thread, when first asked for."""
         return quotable(self.catalog, self.labelling)
+
+    @cached_property
+    def witness(self) -> Witness:
+        """What the server's trees are held against."""
+        labelled = frozenset(column.relation for column, labels in self.labelling.items() if labels.labels)
+        return Witness(self.catalog, Names(self.catalog.column_refs()), labelled)
 
 
 @final

@@ -17,6 +17,7 @@ from pgmaskproxy.proxy.budgets import Budgets
 from pgmaskproxy.proxy.canaries import Canaries
 from pgmaskproxy.proxy.cancel import CancelKeys
 from pgmaskproxy.proxy.judge import Judge
+from pgmaskproxy.proxy.prover import Prover
 
 
 @final
@@ -26,6 +27,7 @@ class Services:
 
     config: Config
     judge: Judge
+    prover: Prover
     broker: Broker
     budgets: Budgets
     audit: AuditLog

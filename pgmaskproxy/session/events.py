@@ -76,6 +76,8 @@ class UpstreamConnected:
     password: str | None
     parameters: tuple[tuple[str, str], ...]
     """The pinned start-up parameters, besides user and database (DESIGN 3d)."""
+    attestation: str = "off"
+    """required, preferred or off: whether the server's trees decide, and what happens without one (DESIGN 3)."""
 
 
 @final
@@ -96,6 +98,17 @@ class Judged:
     ticket: int
     rulings: tuple[Ruling, ...]
     visibility: Visibility | None
+    refusal: Refusal | None = None
+
+
+@final
+@dataclass(slots=True)
+class Attested:
+    """Answers `Attest`: the ruling as the server's tree proves it; or why the tree proves nothing."""
+
+    ticket: int
+    ruling: Ruling | None
+    visibility: Visibility | None = None
     refusal: Refusal | None = None
 
 
@@ -182,7 +195,16 @@ class Shutdown:
 
 
 TicketedAnswer: TypeAlias = (
-    LoginAnswer | UpstreamConnected | UpstreamFailed | Judged | Recorded | HoldOpened | HoldTick | HoldEnded | Released
+    LoginAnswer
+    | UpstreamConnected
+    | UpstreamFailed
+    | Judged
+    | Attested
+    | Recorded
+    | HoldOpened
+    | HoldTick
+    | HoldEnded
+    | Released
 )
 """What answers a question: it goes to the flow that asked."""
 
@@ -277,6 +299,21 @@ class Judge:
     ticket: int
     statement: Statement
     refresh: bool = False
+
+
+@final
+@dataclass(slots=True)
+class Attest:
+    """Decide again, by what the server says that it has understood. `ruling` is the text's.
+
+    `own` is the DETAIL of the statement's own tree, `nested` are those of functions that ran meanwhile.
+    """
+
+    ticket: int
+    statement: Statement
+    ruling: Ruling
+    own: bytes
+    nested: tuple[bytes, ...] = ()
 
 
 @final
@@ -392,6 +429,7 @@ Command: TypeAlias = (
     | CancelPeer
     | CancelUpstream
     | Judge
+    | Attest
     | RecordExecution
     | RecordRefusal
     | RecordOutcome

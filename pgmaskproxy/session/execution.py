@@ -7,6 +7,7 @@ refused one has already run.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import final
 
 from pgmaskproxy.errors import PeerError
@@ -20,6 +21,7 @@ from pgmaskproxy.session.holding import Holding
 from pgmaskproxy.session.link import Link
 from pgmaskproxy.session.naming import Naming
 from pgmaskproxy.session.pipeline import CLOSE, DESCRIBE, EXECUTE, PARSE, SKIPPED, Exchange
+from pgmaskproxy.session.statements import Prepared
 from pgmaskproxy.wire.backend import Field
 from pgmaskproxy.wire.copy import CopyData, CopyDone, CopyFail
 from pgmaskproxy.wire.frontend import Close, Describe, Execute, Flush, Parse, Sync, Terminate
@@ -33,6 +35,22 @@ CHANGED = Refusal(
     detail="A table's definition changed, and the statement needs approval now.",
     hint="Run the statement again to ask for it.",
 )
+
+
+ANALYSED_ANEW = Refusal(
+    "0A000",
+    "a definition changed while this statement was bound",
+    hint="Bind the statement again and execute that.",
+)
+
+
+@final
+class Decided:
+    """A statement and the ruling that counts of it: its tree's, where there is one."""
+
+    def __init__(self, prepared: Prepared, ruling: Ruling) -> None:
+        self.prepared = prepared
+        self.ruling = ruling
 
 
 @final
@@ -57,14 +75,21 @@ class Execution:
         self._asking = asking
         self._holding = holding
         self._naming = naming
+        self._attesting = naming.attesting
 
     def run(
-        self, portal: bytes, max_rows: int, ruling: Ruling, description: Exchange, grant: Grant | None
+        self,
+        portal: bytes,
+        max_rows: int,
+        decided: Decided,
+        description: Exchange,
+        grant: Grant | None,
     ) -> Flow[Exchange | None]:
         """From a settled description to an Execute that was sent; None when it was refused in its place."""
         if description.failed:
             return None
-        verdict = yield from self._verdict(ruling, description)
+        prepared, ruling = decided.prepared, decided.ruling
+        verdict = yield from self._verdict(prepared, ruling, description)
         if verdict is None:
             return None
         serial = grant.serial if grant is not None else self._link.serial()
@@ -75,7 +100,7 @@ class Execution:
         if refusal is not None:
             self.refuse(refusal, ruling, ruling.sql, offset=ruling.offset, serial=serial)
             return None
-        return self._execute(portal, max_rows, ruling, serial, verdict)
+        return self._execute(portal, max_rows, decided, serial, verdict)
 
     def describe(self, portal: bytes, ruling: Ruling, *, forward: bool = False) -> Exchange:
         """Ask for the portal's own RowDescription: the statement's names may have moved since Parse (THREATS M02)."""
@@ -130,7 +155,7 @@ class Execution:
                 link.flush()
                 return
 
-    def _verdict(self, ruling: Ruling, description: Exchange) -> Flow[Verdict | Refusal | None]:
+    def _verdict(self, prepared: Prepared, ruling: Ruling, description: Exchange) -> Flow[Verdict | Refusal | None]:
         """Bind the plan: the text and the server's own column references must both clear a column."""
         visibility = self._visibility()
         copy = ruling.analysis.copy
@@ -144,7 +169,7 @@ class Execution:
         bound = bind_plan(fields, self._masks(ruling), visibility)
         if bound.unknown:
             # The server names a relation that the catalog does not have: read the catalog again, once.
-            again = yield from self._asking.judge_one(ruling.sql, refresh=True, path=ruling.search_path)
+            again = yield from self._judged_anew(prepared, ruling)
             if isinstance(again, Refusal):
                 return again
             decision = again.decision
@@ -157,10 +182,19 @@ class Execution:
             bound = bind_plan(fields, masks, self._visibility())
         return Verdict(bound.plan, None, bound.shown, bound.conflicts)
 
+    def _judged_anew(self, prepared: Prepared, ruling: Ruling) -> Flow[Ruling | Refusal]:
+        """The same statement under a catalog that was read again."""
+        again = yield from self._asking.judge_one(ruling.sql, refresh=True, path=ruling.search_path)
+        if isinstance(again, Refusal) or self._naming.goes_by_name(ruling):
+            return again
+        prepared.ruling, prepared.attested = replace(again, offset=ruling.offset), None
+        return (yield from self._attesting.decided(prepared))
+
     def _masks(self, ruling: Ruling) -> tuple[Mask | None, ...] | None:
         """What the text says of the outputs. It was read with a catalog that cannot see what this transaction
-        itself has redefined: until that is committed the server's word alone counts, and an expression is NULL."""
-        return None if self._link.redefined else ruling.decision.masks
+        itself has redefined: until that is committed the server's word alone counts, and an expression is NULL. Its
+        tree names what it means by OID, and what the catalog does not have is refused."""
+        return None if self._link.redefined and not ruling.attested else ruling.decision.masks
 
     def _copy_verdict(self, ruling: Ruling, probe: str, visibility: Visibility) -> Flow[Verdict | None]:
         """COPY has no description of its own: ask for that of a SELECT with the same outputs, in the same transaction.
@@ -195,14 +229,17 @@ class Execution:
         refusal = yield from self._asking.record_execution(serial, ruling, verdict.shown, verdict.conflicts, request)
         return refusal if refusal is not None else (yield from self._asking.cancelled())
 
-    def _execute(self, portal: bytes, max_rows: int, ruling: Ruling, serial: int, verdict: Verdict) -> Exchange | None:
+    def _execute(
+        self, portal: bytes, max_rows: int, decided: Decided, serial: int, verdict: Verdict
+    ) -> Exchange | None:
         """Send Execute; its rows come back through this verdict's plan and no other."""
-        link = self._link
+        link, prepared, ruling = self._link, decided.prepared, decided.ruling
         exchange = Exchange(EXECUTE, forward=True)
         exchange.plan, exchange.copy_plan = verdict.plan, verdict.copy_plan
         exchange.scrub, exchange.offset = ruling.decision.scrub, ruling.offset
         exchange.serial, exchange.ruling = serial, ruling
-        exchange.undo = self._naming.apply(ruling)
+        exchange.expected = self._naming.expected(prepared)
+        exchange.undo = self._naming.apply(ruling, prepared, exchange)
         link.send(Execute(portal, max_rows).encode(), exchange)
         if exchange.failed:
             # Something before it failed meanwhile: it was not sent.

@@ -11,7 +11,8 @@ from typing import final
 from pgmaskproxy.model import Outcome, Refusal, Ruling
 from pgmaskproxy.session.answers import name_taken, no_such_portal, no_such_statement, too_many_names
 from pgmaskproxy.session.asking import Asking
-from pgmaskproxy.session.execution import Execution
+from pgmaskproxy.session.attesting import prepares
+from pgmaskproxy.session.execution import ANALYSED_ANEW, Decided, Execution
 from pgmaskproxy.session.flow import Flow, Wait
 from pgmaskproxy.session.grant import Grant
 from pgmaskproxy.session.holding import Holding
@@ -38,6 +39,7 @@ class Extended:
         self._asking = asking
         self._holding = holding
         self._naming = naming
+        self._attesting = naming.attesting
         self._execution = execution
 
     def parse(self, message: Parse) -> Flow[None]:
@@ -55,13 +57,17 @@ class Extended:
             return self._execution.refuse(rulings, None, sql)
         ruling = rulings[0]
         refusal = ruling.decision.refusal
-        if ruling.decision.outcome is Outcome.DENY and refusal is not None:
+        if ruling.decision.outcome is Outcome.DENY and refusal is not None and not self._attesting.may_prove(ruling):
             if refusal.unproven:
                 return (yield from self._execution.refuse_unproven(refusal, ruling, message))
             return self._execution.refuse(refusal, ruling, sql, offset=ruling.offset)
         exchange = Exchange(PARSE, forward=True)
         exchange.scrub = ruling.decision.scrub
-        exchange.undo = link.names.prepare(Prepared(message.statement, ruling, by_sql=False))
+        prepared = Prepared(message.statement, ruling, by_sql=False)
+        prepared.types = message.parameter_types
+        if self._attesting.at_parse(ruling):
+            prepared.sources.append(exchange)
+        exchange.undo = link.names.prepare(prepared)
         text = upstream_text(ruling, message.query)
         link.send(Parse(message.statement, text, message.parameter_types).encode(), exchange)
         return None
@@ -77,27 +83,34 @@ class Extended:
         if link.names.full and message.portal not in link.names.portals:
             return self._execution.refuse(too_many_names(), prepared.ruling, prepared.ruling.sql)
         # A portal's names mean what they do now, under the search_path of this moment.
-        judged = yield from self._naming.current(prepared, open_portal=False)
+        judged = yield from self._judged(prepared)
+        if judged is None:
+            return None
         if isinstance(judged, Refusal):
             return self._execution.refuse(judged, prepared.ruling, prepared.ruling.sql)
         # What EXECUTE or FETCH will run is looked up only when what came before has run.
         if self._naming.goes_by_name(prepared.ruling):
             yield from link.drain()
         refusal = judged.decision.refusal
-        if judged.decision.outcome is Outcome.DENY and refusal is not None:
+        by_name = self._naming.goes_by_name(judged) or prepares(judged)
+        later = prepares(judged) and self._attesting.may_prove(judged)
+        if judged.decision.outcome is Outcome.DENY and refusal is not None and not later:
             return self._execution.refuse(refusal, judged, judged.sql, offset=judged.offset)
         grant: Grant | None = None
-        by_name = self._naming.goes_by_name(judged) or self._naming.prepares(judged)
         if judged.decision.outcome is Outcome.HOLD and not by_name:
             # Before Bind: the server plans then, and planning runs functions.
-            grant = yield from self._ask(prepared, message)
+            grant = yield from self._ask(prepared, judged, message)
             if grant is None:
                 return None
+        exchange = self._bind_exchange(prepared.ruling, forward=True)
+        inner = self._attesting.inner(prepared.ruling)
+        if not inner:
+            prepared.analysed_by(exchange)
         portal = Portal(message.portal, prepared, message, link.generation, holdable=False)
         portal.target = self._naming.target(prepared.ruling)
+        portal.bound = exchange if inner else None
         if grant is not None:
             self._holding.put_by(grant, portal)
-        exchange = self._bind_exchange(prepared.ruling, forward=True)
         exchange.undo = link.names.bind(portal)
         link.send(message.encode(), exchange)
         return None
@@ -111,6 +124,8 @@ class Extended:
                 return self._execution.refuse(no_such_statement(message.name), None, "")
             exchange = Exchange(DESCRIBE, forward=True)
             exchange.scrub = prepared.ruling.decision.scrub
+            if self._attesting.at_parse(prepared.ruling):
+                prepared.analysed_by(exchange)
             link.send(message.encode(), exchange)
             return None
         portal = link.names.portals.get(message.name)
@@ -153,7 +168,8 @@ class Extended:
         if not description.settled:
             link.flush()
             yield Wait(exchange=description)
-        exchange = yield from self._execution.run(message.portal, message.max_rows, ruling, description, grant)
+        decided = Decided(portal.prepared, ruling)
+        exchange = yield from self._execution.run(message.portal, message.max_rows, decided, description, grant)
         if exchange is None:
             return None
         portal.started = True
@@ -181,24 +197,42 @@ class Extended:
             if self._link.search_path != portal.prepared.ruling.search_path:
                 # A query was bound under the old one; a utility statement would run under the new one.
                 return MOVED
+        bound = portal.bound
+        if bound is not None and not bound.settled:
+            self._link.flush()
+            yield Wait(exchange=bound)
+        if bound is not None and bound.own:
+            return ANALYSED_ANEW
         ruling = yield from self._naming.current(portal.prepared, open_portal=True)
         if isinstance(ruling, Refusal):
             return ruling
         return (yield from self._naming.effective(ruling, portal.target))
 
-    def _ask(self, prepared: Prepared, message: Bind) -> Flow[Grant | None]:
+    def _judged(self, prepared: Prepared) -> Flow[Ruling | Refusal | None]:
+        """The ruling by the latest tree: of the query inside, for a statement that has one. None when the server
+        refused that query: the client has its error already."""
+        if self._attesting.inner(prepared.ruling):
+            probe = yield from self._attesting.probe(prepared.ruling, prepared.types)
+            if probe.failed:
+                return None
+            prepared.sources, prepared.attested = [probe], None
+        return (yield from self._naming.current(prepared, open_portal=False))
+
+    def _ask(self, prepared: Prepared, ruling: Ruling, message: Bind) -> Flow[Grant | None]:
         """Hold a query when its parameters are known and nothing of it has been planned; None when that was no."""
-        serial, ruling = self._link.serial(), prepared.ruling
-        asked = yield from self._holding.hold(ruling, serial, name=prepared.name, bind=message)
+        serial = self._link.serial()
+        asked = yield from self._holding.hold(ruling, serial, prepared=prepared, bind=message)
         if isinstance(asked, Grant):
             # Policy may have moved while it was held.
-            again = yield from self._naming.current(prepared, open_portal=False)
+            again = yield from self._judged(prepared)
+            if again is None:
+                return None
             moved = again if isinstance(again, Refusal) else again.decision.refusal or self._holding.moved(asked, again)
             if moved is None:
                 return asked
             asked = moved
         if asked is not None:
-            self._execution.refuse(asked, prepared.ruling, ruling.sql, serial=serial)
+            self._execution.refuse(asked, ruling, ruling.sql, serial=serial)
         return None
 
     def _hold(self, portal: Portal, ruling: Ruling) -> Flow[Grant | Refusal | None]:
@@ -231,7 +265,7 @@ class Extended:
                 hint="Bind the statement again.",
             )
         serial = link.serial()
-        asked = yield from self._holding.hold(ruling, serial, name=portal.prepared.name, bind=portal.bind)
+        asked = yield from self._holding.hold(ruling, serial, prepared=portal.prepared, bind=portal.bind)
         if isinstance(asked, Refusal):
             self._execution.refuse(asked, ruling, ruling.sql, serial=serial)
             return None

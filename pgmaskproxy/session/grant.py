@@ -21,3 +21,5 @@ class Grant:
     fields: tuple[Field, ...] | None
     """Its shape as it was attested; None where it could not be (a statement that needs those before it)."""
     policy_version: str
+    attested: str = ""
+    """The hash of the trees that were approved; '' where there were none."""

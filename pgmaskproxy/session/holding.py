@@ -23,7 +23,7 @@ from pgmaskproxy.session.grant import Grant
 from pgmaskproxy.session.link import IDLE, Link
 from pgmaskproxy.session.pipeline import CLOSE, DESCRIBE, PARSE, Exchange
 from pgmaskproxy.session.scrub import passes
-from pgmaskproxy.session.statements import Portal
+from pgmaskproxy.session.statements import Portal, Prepared
 from pgmaskproxy.wire.backend import Field
 from pgmaskproxy.wire.frontend import Bind, Close, Describe, Parse
 
@@ -44,11 +44,17 @@ class Holding:
         """Bound after a yes, and not executed yet."""
 
     def hold(
-        self, ruling: Ruling, serial: int, *, name: bytes | None, bind: Bind | None, attest: bool = True
+        self,
+        ruling: Ruling,
+        serial: int,
+        *,
+        prepared: Prepared | None,
+        bind: Bind | None,
+        attest: bool = True,
     ) -> Flow[Grant | Refusal | None]:
         """Attest alone, let the upstream go idle, ask, wait.
 
-        `name` is the client's prepared statement, None for a simple Query. None is returned when the
+        `prepared` is the client's prepared statement, None for a simple Query. None is returned when the
         server itself refused the statement: the client has its error already.
         """
         link = self._link
@@ -57,7 +63,7 @@ class Holding:
             return None
         described = Exchange(DESCRIBE, forward=False)
         if attest:
-            described = yield from self._describe(ruling, name)
+            described = yield from self._describe(ruling, prepared)
             if described.failed:
                 return None
         if link.unsynced and not link.executed:
@@ -82,7 +88,8 @@ class Holding:
         if request:
             self._granted.append(request)
         fields = described.fields if attest else None
-        return Grant(request, serial, statement, parameters, fields, ruling.decision.policy_version)
+        version = ruling.decision.policy_version
+        return Grant(request, serial, statement, parameters, fields, version, ruling.attested)
 
     def release(
         self, grant: Grant, ruling: Ruling, fields: tuple[Field, ...], shown: tuple[Mask | None, ...]
@@ -103,9 +110,9 @@ class Holding:
 
     def moved(self, grant: Grant, ruling: Ruling) -> Refusal | None:
         """Whether this is another statement, or under another policy, than was approved."""
-        if ruling.decision.policy_version == grant.policy_version and self._asking.bound_to(ruling) == grant.statement:
-            return None
-        return _not_approved(grant)
+        same = ruling.decision.policy_version == grant.policy_version
+        same = same and (not grant.attested or ruling.attested == grant.attested)
+        return None if same and self._asking.bound_to(ruling) == grant.statement else _not_approved(grant)
 
     def put_by(self, grant: Grant, portal: Portal) -> None:
         """It is kept with the portal, for the Execute that is still to come."""
@@ -141,13 +148,14 @@ class Holding:
             self.take_up(portal)
         self.let_go()
 
-    def _describe(self, ruling: Ruling, name: bytes | None) -> Flow[Exchange]:
+    def _describe(self, ruling: Ruling, prepared: Prepared | None) -> Flow[Exchange]:
         """The statement's own shape and parameter types, from the server, without binding or running it."""
         link = self._link
         exchange = Exchange(DESCRIBE, forward=False)
         exchange.scrub = ruling.decision.scrub
-        if name is not None:
-            link.send(Describe(b"S", name).encode(), exchange)
+        if prepared is not None:
+            prepared.analysed_by(exchange)
+            link.send(Describe(b"S", prepared.name).encode(), exchange)
         else:
             reserved = link.reserved + b"_held"
             parse = Exchange(PARSE, forward=False)

@@ -15,6 +15,9 @@ from pgmaskproxy.session.statements import Names
 from pgmaskproxy.wire.frontend import Flush, Parse, Sync
 
 UNKNOWN_EPOCH = -1
+OFF = "off"
+REQUIRED = "required"
+"""Attestation (DESIGN 3)."""
 IDLE = b"I"
 IN_BLOCK = b"T"
 FAILED_BLOCK = b"E"
@@ -56,6 +59,8 @@ class Link:
         self.reserved = b"_pgmaskproxy_" + entropy.reserved
         self.user = ""
         self.database = ""
+        self.attestation = OFF
+        """required, preferred or off (DESIGN 3)."""
         self.role = ""
         self.status = IDLE
         """Of the last ReadyForQuery."""

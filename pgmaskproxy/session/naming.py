@@ -12,9 +12,12 @@ from typing import Final, final
 from pgmaskproxy.model import NULL_MASK, Analysis, Decision, Effect, NameVerb, Outcome, Refusal, Ruling
 from pgmaskproxy.session.answers import too_many_names
 from pgmaskproxy.session.asking import Asking
+from pgmaskproxy.session.attesting import Attesting, prepares
 from pgmaskproxy.session.flow import Flow
-from pgmaskproxy.session.link import Link
+from pgmaskproxy.session.link import OFF, Link
+from pgmaskproxy.session.pipeline import Exchange
 from pgmaskproxy.session.statements import Portal, Prepared, Undo
+from pgmaskproxy.session.trees import Trees, latest
 
 _SEVERITY: Final = {Outcome.ALLOW: 0, Outcome.HOLD: 1, Outcome.DENY: 2}
 
@@ -23,9 +26,10 @@ _SEVERITY: Final = {Outcome.ALLOW: 0, Outcome.HOLD: 1, Outcome.DENY: 2}
 class Naming:
     """Resolves names, and keeps the table true to what was sent."""
 
-    def __init__(self, link: Link, asking: Asking) -> None:
+    def __init__(self, link: Link, asking: Asking, attesting: Attesting) -> None:
         self._link = link
         self._asking = asking
+        self.attesting = attesting
 
     def target(self, ruling: Ruling) -> Portal | Prepared | None:
         """What EXECUTE or FETCH names, as the table has it now."""
@@ -44,11 +48,6 @@ class Naming:
         names = ruling.analysis.names
         return names is not None and names.verb in (NameVerb.EXECUTE, NameVerb.FETCH, NameVerb.MOVE)
 
-    def prepares(self, ruling: Ruling) -> bool:
-        """PREPARE itself runs nothing, and is not held: every EXECUTE of it is."""
-        names = ruling.analysis.names
-        return names is not None and names.verb is NameVerb.PREPARE
-
     def effective(self, ruling: Ruling, bound: Portal | Prepared | None = None) -> Flow[Ruling | Refusal]:
         """The ruling that decides. `bound` is the target found at Bind: another one by now is refused."""
         names = ruling.analysis.names
@@ -56,8 +55,8 @@ class Naming:
             return ruling
         if names.verb in (NameVerb.PREPARE, NameVerb.DECLARE) and self._link.names.full:
             return too_many_names()
-        if self.prepares(ruling) and ruling.decision.outcome is Outcome.HOLD:
-            # The terms stay in the decision, for EXECUTE.
+        if prepares(ruling) and self._waits_for_execute(ruling.decision):
+            # The terms, or the refusal, stay in the decision: for EXECUTE.
             return replace(ruling, decision=replace(ruling.decision, outcome=Outcome.ALLOW))
         if not self.goes_by_name(ruling):
             return ruling
@@ -77,31 +76,50 @@ class Naming:
             return current
         return _joined(ruling, current)
 
+    def _waits_for_execute(self, decision: Decision) -> bool:
+        """PREPARE analyses and runs nothing: who must agree is asked, and what is not proven yet is, at EXECUTE."""
+        if decision.outcome is Outcome.HOLD:
+            return True
+        unproven = decision.refusal is not None and decision.refusal.unproven
+        return decision.outcome is Outcome.DENY and unproven and self._link.attestation != OFF
+
     def current(self, prepared: Prepared, *, open_portal: bool) -> Flow[Ruling | Refusal]:
-        """A prepared statement's ruling, judged again where something moved."""
+        """A prepared statement's ruling, judged again where something moved, by its tree where there is one."""
         ruling = yield from self._asking.fresh(prepared.ruling, open_portal=open_portal)
         if isinstance(ruling, Refusal):
             return ruling
         if ruling is not prepared.ruling:
             prepared.ruling = _inside(ruling) if prepared.by_sql else ruling
-        return prepared.ruling
+            prepared.attested, prepared.agreed = None, False
+        decided = yield from self.attesting.decided(prepared)
+        if isinstance(decided, Ruling) and prepared.agreed and decided.decision.outcome is Outcome.HOLD:
+            return replace(decided, decision=replace(decided.decision, outcome=Outcome.ALLOW, terms=()))
+        return decided
 
-    def apply(self, ruling: Ruling) -> Undo | None:
-        """What executing this does to the table; returns how to take it back."""
+    def expected(self, prepared: Prepared) -> bytes | None:
+        """The tree that executing this may bring once more: of what EXECUTE names, and of a COPY's query."""
+        named = self.target(prepared.ruling)
+        if isinstance(named, Portal):
+            return None
+        trees = latest((named or prepared).sources)
+        return trees.own if isinstance(trees, Trees) else None
+
+    def apply(self, ruling: Ruling, prepared: Prepared, exchange: Exchange) -> Undo | None:
+        """What executing `prepared`, decided as `ruling`, does to the table; returns how to take it back."""
         names, table = ruling.analysis.names, self._link.names
         if names is None:
             return None
         name = names.name.encode() if names.name is not None else None
         if names.verb is NameVerb.PREPARE and name is not None:
-            decision = ruling.decision
-            if decision.terms:
-                decision = replace(decision, outcome=Outcome.HOLD)
-            return table.prepare(Prepared(name, _inside(replace(ruling, decision=decision)), by_sql=True))
+            made = Prepared(name, _inside(_for_execute(ruling)), by_sql=True)
+            made.sources = [exchange]
+            return table.prepare(made)
         if names.verb is NameVerb.DECLARE and name is not None:
             # Whoever agreed to the DECLARE agreed to the rows: FETCH does not ask again.
-            opened = _inside(replace(ruling, decision=replace(ruling.decision, outcome=Outcome.ALLOW, terms=())))
-            prepared = Prepared(name, opened, by_sql=True)
-            return table.bind(Portal(name, prepared, None, self._link.generation, holdable=names.holdable))
+            opened = Prepared(name, _inside(prepared.ruling), by_sql=True)
+            opened.sources, opened.judged, opened.agreed = list(prepared.sources), list(prepared.judged), True
+            opened.attested = _inside(prepared.attested) if prepared.attested is not None else None
+            return table.bind(Portal(name, opened, None, self._link.generation, holdable=names.holdable))
         if names.verb is NameVerb.DEALLOCATE:
             return table.deallocate(name)
         if names.verb is NameVerb.CLOSE:
@@ -109,6 +127,16 @@ class Naming:
         if names.verb is NameVerb.DISCARD:
             return table.discard(statements=names.statements, portals=names.portals)
         return None
+
+
+def _for_execute(ruling: Ruling) -> Ruling:
+    """The ruling of a PREPARE as it was before it was let through."""
+    decision = ruling.decision
+    if decision.refusal is not None:
+        decision = replace(decision, outcome=Outcome.DENY)
+    elif decision.terms:
+        decision = replace(decision, outcome=Outcome.HOLD)
+    return replace(ruling, decision=decision)
 
 
 def _inside(ruling: Ruling) -> Ruling:
@@ -122,7 +150,7 @@ def _joined(outer: Ruling, target: Ruling) -> Ruling:
     analysis = _joined_analysis(outer.analysis, target.analysis)
     opaque = bool(outer.analysis.opaque) or bool(outer.analysis.effects - {Effect.READ, Effect.SESSION})
     decision = _joined_decision(outer.decision, target.decision, opaque_arguments=opaque)
-    return replace(outer, analysis=analysis, decision=decision, runs=target.sql)
+    return replace(outer, analysis=analysis, decision=decision, runs=target.sql, attested=target.attested)
 
 
 def _joined_analysis(outer: Analysis, target: Analysis) -> Analysis:
@@ -140,6 +168,7 @@ def _joined_analysis(outer: Analysis, target: Analysis) -> Analysis:
         redacted=f"{outer.redacted} => {target.redacted}",
         parameters=outer.parameters,
         copy=None,
+        inner=None,
     )
 
 

@@ -69,9 +69,12 @@ class Exchange:
         self.rows = 0
         self.cells = 0
         self.size = 0
-        self.trees = 0
-        """The statement's own rewritten trees seen (DESIGN 3a); the next issue judges them."""
-        self.nested_trees = 0
+        self.own: list[bytes] = []
+        """The statement's own rewritten trees that came with the answer (DESIGN 3a): one, or none."""
+        self.nested: list[bytes] = []
+        """Those of functions that ran meanwhile."""
+        self.expected: bytes | None = None
+        """For EXECUTE: the tree that its rows were decided by, where the server may analyse once more."""
 
     @property
     def settled(self) -> bool:

@@ -8,6 +8,7 @@ from pgmaskproxy.errors import PeerError
 from pgmaskproxy.model import Refusal
 from pgmaskproxy.session.answers import MAX_NAME, name_too_long
 from pgmaskproxy.session.asking import Asking
+from pgmaskproxy.session.attesting import Attesting
 from pgmaskproxy.session.execution import Execution
 from pgmaskproxy.session.extended import Extended
 from pgmaskproxy.session.flow import Flow, TooLong, Wait
@@ -45,7 +46,7 @@ class Frontend:
 
     def __init__(self, link: Link) -> None:
         asking = Asking(link)
-        naming = Naming(link, asking)
+        naming = Naming(link, asking, Attesting(link))
         self.holding = Holding(link, asking)
         self._link = link
         self._execution = Execution(link, asking, self.holding, naming)

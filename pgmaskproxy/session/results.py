@@ -13,9 +13,10 @@ from pgmaskproxy.mask.kernel import relay, relay_copy
 from pgmaskproxy.model import Ruling, Use
 from pgmaskproxy.session.answers import error_response
 from pgmaskproxy.session.events import RecordOutcome
-from pgmaskproxy.session.link import IDLE, Link
+from pgmaskproxy.session.link import IDLE, OFF, Link
 from pgmaskproxy.session.pipeline import BIND, CLOSE, DESCRIBE, EXECUTE, PARSE, SKIPPED, SYNC, Exchange
-from pgmaskproxy.session.scrub import is_tree, passes, rebuilt, reduced, shifted
+from pgmaskproxy.session.scrub import passes, rebuilt, reduced, shifted
+from pgmaskproxy.session.trees import is_tree, same_but_for_positions
 from pgmaskproxy.wire.backend import (
     BackendMessage,
     BindComplete,
@@ -307,7 +308,7 @@ class Results:
 
     def _shown(self, head: Exchange, fields: dict[bytes, bytes]) -> dict[bytes, bytes]:
         # What Parse says quotes only the statement's own text, unless a function ran in it: that has a context.
-        own_text = head.kind == PARSE and not head.nested_trees and b"W" not in fields
+        own_text = head.kind == PARSE and not head.nested and b"W" not in fields
         if head.scrub and not own_text:
             return rebuilt(fields, _text(head))
         return shifted(fields, head.offset)
@@ -317,16 +318,27 @@ class Results:
         head = self._link.pipeline.head
         if fields.get(b"V") == b"LOG":
             if head is not None and is_tree(fields):
-                if b"W" in fields:
-                    head.nested_trees += 1
-                else:
-                    head.trees += 1
+                self._tree(head, fields)
             return
         if head is None or not head.forward:
             return
         shown = reduced(fields, _text(head)) if head.scrub else fields
         if shown is not None and passes(fields, self._link.min_messages):
             self._link.to_client(NoticeResponse(shown).encode())
+
+    def _tree(self, head: Exchange, fields: dict[bytes, bytes]) -> None:
+        """A tree belongs to what the server is answering now. One that comes when rows were decided already must be
+        the one they were decided by: the server has just analysed the statement once more."""
+        tree = fields.get(b"D", b"")
+        decided = head.kind == EXECUTE and not (head.plan.sealed and head.copy_plan is None)
+        if not decided:
+            (head.nested if b"W" in fields else head.own).append(tree)
+        elif self._link.attestation != OFF and b"W" not in fields and self._is_another(tree, head):
+            raise SealedError("the server analysed a statement anew, and understood something else than was decided")
+
+    @staticmethod
+    def _is_another(tree: bytes, head: Exchange) -> bool:
+        return head.expected is None or not same_but_for_positions(tree, head.expected)
 
 
 def _text(exchange: Exchange) -> str:

@@ -11,13 +11,15 @@ from typing import final
 
 from pgmaskproxy.model import Outcome, Refusal, Ruling
 from pgmaskproxy.session.asking import Asking
-from pgmaskproxy.session.execution import Execution
+from pgmaskproxy.session.attesting import prepares
+from pgmaskproxy.session.execution import ANALYSED_ANEW, CHANGED, Decided, Execution
 from pgmaskproxy.session.flow import Flow, Wait
 from pgmaskproxy.session.grant import Grant
 from pgmaskproxy.session.holding import Holding
 from pgmaskproxy.session.link import IDLE, Link
 from pgmaskproxy.session.naming import Naming
 from pgmaskproxy.session.pipeline import BIND, CLOSE, EXECUTE, PARSE, Exchange
+from pgmaskproxy.session.statements import Prepared
 from pgmaskproxy.session.texts import sql_of, upstream_text
 from pgmaskproxy.wire.backend import ReadyForQuery, RowDescription
 from pgmaskproxy.wire.frontend import Bind, Close, Execute, Parse, Query
@@ -32,6 +34,7 @@ class Simple:
         self._asking = asking
         self._holding = holding
         self._naming = naming
+        self._attesting = naming.attesting
         self._execution = execution
 
     def query(self, message: Query) -> Flow[None]:
@@ -69,8 +72,9 @@ class Simple:
         for number, ruling in enumerate(rulings):
             if (
                 ruling.decision.outcome is not Outcome.HOLD
-                or self._naming.prepares(ruling)
+                or prepares(ruling)
                 or self._naming.goes_by_name(ruling)
+                or (len(rulings) == 1 and self._attesting.may_prove(ruling))
             ):
                 continue
             asked = yield from self._hold(ruling, attest=len(rulings) == 1)
@@ -81,7 +85,7 @@ class Simple:
 
     def _hold(self, ruling: Ruling, *, attest: bool) -> Flow[Grant | None]:
         serial = self._link.serial()
-        asked = yield from self._holding.hold(ruling, serial, name=None, bind=None, attest=attest)
+        asked = yield from self._holding.hold(ruling, serial, prepared=None, bind=None, attest=attest)
         if isinstance(asked, Refusal):
             self._execution.refuse(asked, ruling, ruling.sql, offset=ruling.offset, serial=serial)
             return None
@@ -90,31 +94,28 @@ class Simple:
     def _run(self, judged: Ruling, grant: Grant | None, *, last: bool, wrapped: bool) -> Flow[bool]:
         """One statement; False when it failed or was refused, and the rest must not run."""
         link = self._link
-        ruling = yield from self._ruling(judged)
-        if isinstance(ruling, Refusal):
-            if ruling.unproven:
-                text = Parse(b"", judged.sql.encode(), ())
-                yield from self._execution.refuse_unproven(ruling, judged, text, offset=judged.offset)
-            else:
-                self._execution.refuse(ruling, judged, judged.sql, offset=judged.offset)
-            return False
-        if ruling.decision.outcome is Outcome.HOLD and grant is None:
-            # It could not be asked before: what its name stands for is known only now, or what its names
-            # mean changed on the way.
-            grant = yield from self._hold(ruling, attest=False)
+        while True:
+            ready = yield from self._ready(judged, granted=grant is not None)
+            if ready is None:
+                return False
+            prepared, ruling = ready
+            if ruling.decision.outcome is not Outcome.HOLD or grant is not None:
+                break
+            # It could not be asked before: what it does, or what its name stands for, is known only now.
+            grant = yield from self._hold(ruling, attest=not wrapped and not self._naming.goes_by_name(ruling))
             if grant is None:
                 return False
-        parse, bind = Exchange(PARSE, forward=False), Exchange(BIND, forward=False)
-        for exchange in (parse, bind):
-            exchange.scrub, exchange.offset = ruling.decision.scrub, ruling.offset
-        link.names.deallocate(b"")
-        link.names.close(b"")
-        link.send(Parse(b"", upstream_text(ruling, ruling.sql.encode()), ()).encode(), parse)
+        bind = Exchange(BIND, forward=False)
+        bind.scrub, bind.offset = ruling.decision.scrub, ruling.offset
         link.send(Bind(b"", b"", (), (), ()).encode(), bind)
         description = self._execution.describe(b"", ruling)
         link.flush()
         yield Wait(exchange=description)
-        sent = yield from self._execution.run(b"", 0, ruling, description, grant)
+        bound = yield from self._after_bind(prepared, ruling, bind)
+        if isinstance(bound, Refusal):
+            self._execution.refuse(bound, ruling, ruling.sql, offset=ruling.offset)
+            return False
+        sent = yield from self._execution.run(b"", 0, Decided(prepared, bound), description, grant)
         if sent is None:
             return False
         copy = ruling.analysis.copy
@@ -130,15 +131,66 @@ class Simple:
         yield Wait(exchange=sent)
         return not sent.failed
 
+    def _ready(self, judged: Ruling, *, granted: bool) -> Flow[tuple[Prepared, Ruling] | None]:
+        """Parsed, and decided by its tree; None when the server or policy refused it, and that is answered."""
+        link = self._link
+        text = yield from self._ruling(judged)
+        if isinstance(text, Refusal):
+            if text.unproven:
+                parse = Parse(b"", judged.sql.encode(), ())
+                yield from self._execution.refuse_unproven(text, judged, parse, offset=judged.offset)
+            else:
+                self._execution.refuse(text, judged, judged.sql, offset=judged.offset)
+            return None
+        prepared = Prepared(b"", text, by_sql=False)
+        if text.decision.outcome is Outcome.HOLD and not granted and not self._attesting.may_prove(text):
+            return prepared, text  # nothing is sent before a person has agreed
+        parsed = Exchange(PARSE, forward=False)
+        parsed.scrub, parsed.offset = text.decision.scrub, text.offset
+        link.names.deallocate(b"")
+        link.names.close(b"")
+        link.send(Parse(b"", upstream_text(text, text.sql.encode()), ()).encode(), parsed)
+        if self._attesting.inner(text):
+            parsed = yield from self._attesting.probe(text)
+        prepared.sources = [parsed]
+        ruling = yield from self._attesting.decided(prepared)
+        if link.pipeline.discarding:
+            return None
+        refusal = ruling if isinstance(ruling, Refusal) else ruling.decision.refusal
+        denied = isinstance(ruling, Refusal) or (ruling.decision.outcome is Outcome.DENY)
+        if denied and refusal is not None:
+            self._execution.refuse(refusal, text, text.sql, offset=text.offset)
+            return None
+        assert isinstance(ruling, Ruling)
+        return prepared, ruling
+
+    def _after_bind(self, prepared: Prepared, ruling: Ruling, bind: Exchange) -> Flow[Ruling | Refusal]:
+        """The ruling that counts once it is bound: planning may have analysed it anew, or run functions."""
+        if bind.failed or not (bind.own or bind.nested):
+            return ruling
+        if self._attesting.inner(ruling):
+            return ANALYSED_ANEW if bind.own else ruling
+        if not self._attesting.at_parse(ruling):
+            return ruling
+        prepared.analysed_by(bind)
+        again = yield from self._attesting.decided(prepared)
+        if isinstance(again, Refusal):
+            return again
+        if again.decision.outcome is Outcome.DENY and again.decision.refusal is not None:
+            return again.decision.refusal
+        if again.decision.outcome is Outcome.HOLD and ruling.decision.outcome is Outcome.ALLOW:
+            return CHANGED
+        return again
+
     def _ruling(self, judged: Ruling) -> Flow[Ruling | Refusal]:
         """The ruling that counts now: what ran before may have moved what this one's names mean."""
         ruling = yield from self._asking.fresh(judged)
         if isinstance(ruling, Refusal):
             return ruling
-        if ruling.analysis.parameters and not self._naming.prepares(ruling):
+        if ruling.analysis.parameters and not prepares(ruling):
             return Refusal("42P02", "there is no parameter $1")
         ruling = yield from self._naming.effective(ruling)
-        if isinstance(ruling, Refusal):
+        if isinstance(ruling, Refusal) or self._attesting.may_prove(ruling):
             return ruling
         if ruling.decision.outcome is Outcome.DENY and ruling.decision.refusal is not None:
             return ruling.decision.refusal

@@ -7,7 +7,7 @@ Entries change when a frame is *sent*; if the server then fails it, the change i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar, final
 
 from pgmaskproxy.model import Ruling
@@ -19,6 +19,13 @@ Undo = Callable[[], None]
 T = TypeVar("T")
 
 
+def bearing(sources: Sequence[Exchange]) -> list[Exchange]:
+    """Those that count: unanswered ones, and answered ones that brought trees, none before the latest analysis."""
+    kept = [each for each in sources if not each.settled or each.own or each.nested]
+    latest = max((at for at, each in enumerate(kept) if each.own), default=0)
+    return kept[latest:]
+
+
 @final
 class Prepared:
     """A prepared statement: of the protocol (`Parse`) or of SQL (`PREPARE`)."""
@@ -28,6 +35,27 @@ class Prepared:
         self.ruling = ruling
         self.by_sql = by_sql
         """Made by PREPARE or DECLARE: the ruling was read from that statement, and stands for the one inside."""
+        self.sources: list[Exchange] = []
+        """The exchanges whose answers may bring its tree, in order: the latest that did counts."""
+        self.attested: Ruling | None = None
+        """`ruling` as the latest tree proves it."""
+        self.judged: list[Exchange] = []
+        """The sources that `attested` rests on."""
+        self.types: tuple[int, ...] = ()
+        """The parameter types that its Parse gave."""
+        self.agreed = False
+        """A person said yes to the rows when the cursor was declared."""
+
+    def analysed_by(self, exchange: Exchange) -> None:
+        """Another exchange that may bring a tree."""
+        self.sources = [*bearing(self.sources), exchange]
+
+    def copy(self) -> Prepared:
+        """The same as it is now: what happens to either later does not reach the other."""
+        made = Prepared(self.name, self.ruling, by_sql=self.by_sql)
+        made.sources, made.attested, made.judged = list(self.sources), self.attested, list(self.judged)
+        made.agreed, made.types = self.agreed, self.types
+        return made
 
 
 @final
@@ -38,7 +66,7 @@ class Portal:
         self.name = name
         self.statement = prepared
         """What was bound: an entry of the table, or one that is no longer in it."""
-        self.prepared = Prepared(prepared.name, prepared.ruling, by_sql=prepared.by_sql)
+        self.prepared = prepared.copy()
         """What it meant when it was bound; later changes of the search_path do not reach it."""
         self.bind = bind
         """None for a cursor that SQL declared."""
@@ -46,6 +74,8 @@ class Portal:
         self.holdable = holdable
         self.description: Exchange | None = None
         """The Describe of this very portal that was sent last; settled or not."""
+        self.bound: Exchange | None = None
+        """Its Bind, where the query inside was attested before: another analysis on the way would be of another."""
         self.started = False
         """It was executed before: a suspended portal goes on, and its names keep the meaning they had."""
         self.grant: Grant | None = None

@@ -54,7 +54,8 @@ def upstream_text(ruling: Ruling, query: bytes) -> bytes:
 def supported(ruling: Ruling) -> Ruling:
     """The ruling, or one that refuses what no policy may allow since the session cannot carry it."""
     refusal = _unsupported(ruling)
-    if refusal is None or ruling.decision.outcome is Outcome.DENY:
+    before = ruling.decision.refusal
+    if refusal is None or (before is not None and not before.unproven):
         return ruling
     return replace(ruling, decision=replace(ruling.decision, outcome=Outcome.DENY, refusal=refusal, terms=()))
 
@@ -63,7 +64,8 @@ def _unsupported(ruling: Ruling) -> Refusal | None:
     analysis = ruling.analysis
     if analysis.kind == "ListenStmt":
         return Refusal("0A000", "LISTEN is not supported: notifications can carry values and are not relayed")
-    if analysis.kind == "CopyStmt" and analysis.copy is None:
+    copy = analysis.copy
+    if analysis.kind == "CopyStmt" and (copy is None or (copy.to_stdout and not copy.text_format)):
         return Refusal(
             "0A000",
             "this form of COPY is not supported",

@@ -65,7 +65,7 @@ class Upstream:
             self.trouble = answer.reason
             return answer.refusal
         assert isinstance(answer, UpstreamConnected)
-        link.role = answer.user
+        link.role, link.attestation = answer.user, answer.attestation
         pairs = (("user", answer.user), ("database", database), *answer.parameters)
         parameters = tuple((name.encode(), value.encode()) for name, value in pairs)
         link.to_server(StartupMessage(3, 0, parameters).encode())

@@ -115,6 +115,7 @@ async def told(tmp_path: Path) -> AsyncIterator[Told]:
     services = Services(
         config=config,
         judge=judge,
+        prover=judge,
         broker=desk.broker,
         budgets=Budgets(desk.store, desk.clock),
         audit=desk.audit,

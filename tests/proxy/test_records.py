@@ -31,6 +31,7 @@ class Ledger:
         services = Services(
             config=cast("Any", None),
             judge=cast("Any", None),
+            prover=cast("Any", None),
             broker=cast("Any", None),
             budgets=cast("Any", None),
             audit=self.log,

@@ -12,6 +12,7 @@ def services(**changes: Any) -> Services:
     given: dict[str, Any] = {
         "config": nothing,
         "judge": nothing,
+        "prover": nothing,
         "broker": nothing,
         "budgets": nothing,
         "audit": nothing,

@@ -101,6 +101,8 @@ def _ruling(words: Sequence[str], sql: str, offset: int, statement: Statement) -
         verb = NameVerb(first)
         all_of_them = argument in {"", "*"}
         names = NameUse(verb, None if all_of_them else argument, holdable="holdable" in options)
+    if "into" in options:
+        effects |= {Effect.DDL}
     if "writes" in options:
         effects |= {Effect.WRITE}
     settings: tuple[Setting, ...] = ()
@@ -115,6 +117,7 @@ def _ruling(words: Sequence[str], sql: str, offset: int, statement: Statement) -
         effects,
         redacted=sql,
         names=names,
+        inner=options.get("inner", "").replace("_", " ") or None,
         copy=CopyShape(first == "copyout", True, f"SELECT {columns} COLUMNS", columns) if copies else None,
         settings=settings,
         opaque="f()" if "opaque" in options else "",

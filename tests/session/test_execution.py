@@ -6,12 +6,14 @@ import pytest
 
 from pgmaskproxy.model import Statement
 from pgmaskproxy.session.asking import Asking
+from pgmaskproxy.session.attesting import Attesting
 from pgmaskproxy.session.events import RecordRefusal, SendServer
-from pgmaskproxy.session.execution import Execution
+from pgmaskproxy.session.execution import Decided, Execution
 from pgmaskproxy.session.holding import Holding
 from pgmaskproxy.session.link import Limits, Link
 from pgmaskproxy.session.naming import Naming
 from pgmaskproxy.session.pipeline import DESCRIBE, Exchange
+from pgmaskproxy.session.statements import Prepared
 from tests.session.rulings import PATH, rulings, visibility
 from tests.session.test_extended import PREPARED
 from tests.session.transcript import ENTROPY, Play, play
@@ -148,11 +150,12 @@ def test_what_nobody_agreed_to_is_refused_even_if_everybody_forgot_to_ask() -> N
     link = Link(ENTROPY, Limits())
     link.visibility = visibility()
     asking = Asking(link)
-    execution = Execution(link, asking, Holding(link, asking), Naming(link, asking))
+    execution = Execution(link, asking, Holding(link, asking), Naming(link, asking, Attesting(link)))
     description = Exchange(DESCRIBE, forward=False)
     description.done = True
     (ruling,) = rulings(Statement("DELETE FROM customers", "shop", "app", PATH, extended=True), ["delete", "hold"])
-    flow = execution.run(b"", 0, ruling, description, None)
+    decided = Decided(Prepared(b"", ruling, by_sql=False), ruling)
+    flow = execution.run(b"", 0, decided, description, None)
     with pytest.raises(StopIteration) as ended:
         next(flow)
     assert ended.value.value is None

@@ -14,6 +14,7 @@ from __future__ import annotations
 import difflib
 import textwrap
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -51,6 +52,9 @@ LOGIN = """
     <= ParameterStatus "server_version" "18.0" / BackendKeyData 99 "real" / ReadyForQuery I
 """
 """A client that is logged in."""
+
+ATTESTING = LOGIN.replace("!! connected", "!! connected required")
+"""The same where the server's trees decide."""
 
 READY = """
     >> Parse "" "SELECT 1" / Close S "" / Sync
@@ -213,10 +217,15 @@ class Play:
             case ["connected", *rest]:
                 password = "upstream" if "password" in rest else None
                 ticket = asked[ev.ConnectUpstream].ticket
-                return ev.UpstreamConnected(ticket, "app", password, (("client_min_messages", "log"),))
+                mode = next((word for word in rest if word in {"required", "preferred"}), "off")
+                return ev.UpstreamConnected(ticket, "app", password, (("client_min_messages", "log"),), mode)
             case ["unreachable"]:
                 refusal = Refusal("08006", "the upstream server cannot be reached")
                 return ev.UpstreamFailed(asked[ev.ConnectUpstream].ticket, refusal, "connection refused")
+            case ["attested", *rest]:
+                return self._attested(asked[ev.Attest], rest)
+            case ["unattested", *rest]:
+                return ev.Attested(asked[ev.Attest].ticket, None, None, _refusal(rest))
             case ["recorded"]:
                 return ev.Recorded(asked[ev.RecordExecution].ticket)
             case ["unrecorded", *rest]:
@@ -241,6 +250,13 @@ class Play:
         known = [word.partition("=")[2] for word in words if word.startswith("known=")]
         rest = [word for word in words if not word.startswith("known=")]
         return ev.Judged(asked.ticket, rulings(asked.statement, rest), visibility(*known))
+
+    def _attested(self, asked: ev.Attest, words: Sequence[str]) -> ev.Attested:
+        """The ruling with the tree's own text as its hash; names and inner query stay the text's."""
+        (ruling,) = rulings(asked.statement, words)
+        analysis = replace(ruling.analysis, names=asked.ruling.analysis.names, inner=asked.ruling.analysis.inner)
+        ruling = replace(ruling, analysis=analysis, attested=asked.own.decode(), epoch=asked.ruling.epoch)
+        return ev.Attested(asked.ticket, ruling, visibility())
 
 
 def _refusal(words: Sequence[str]) -> Refusal:
@@ -271,6 +287,9 @@ def _command(command: ev.Command) -> str:
             where = "" if path == "pg_catalog,public" else f" path={path or 'unknown'}"
             sql = quoted(command.statement.sql.encode())
             return f"?? Judge{several} {sql}{where}{' refresh' if command.refresh else ''}"
+        case ev.Attest():
+            nested = f" nested={len(command.nested)}" if command.nested else ""
+            return f"?? Attest {quoted(command.statement.sql.encode())} {quoted(command.own)}{nested}"
         case ev.RecordExecution():
             sql, request = quoted(command.ruling.sql.encode()), f" request={command.request}" if command.request else ""
             conflicts = f" conflicts={command.conflicts}" if command.conflicts else ""

@@ -137,9 +137,15 @@ _MAKERS: dict[str, Callable[[Sequence[str]], Message]] = {
     "CopyOutResponse": lambda w: b.CopyOutResponse(0, (0,) * int(w[0])),
     "CopyBothResponse": lambda w: b.CopyBothResponse(0, (0,) * int(w[0])),
     "FunctionCallResponse": lambda w: b.FunctionCallResponse(_value(w[0])),
-    # A tree that the server itself printed; W is what a nested one has.
+    # A tree that the server itself printed: `Tree`, `Tree "T1"`; W after it is what a nested one has.
     "Tree": lambda w: b.NoticeResponse(
-        {**TREE, **({b"W": b"SQL function"} if w else {}), b"F": b"print.c", b"R": b"elog_node_display"}
+        {
+            **TREE,
+            **({b"D": text(w[0])} if w and w[0] != "W" else {}),
+            **({b"W": b"SQL function"} if w and w[-1] == "W" else {}),
+            b"F": b"print.c",
+            b"R": b"elog_node_display",
+        }
     ),
 }
 

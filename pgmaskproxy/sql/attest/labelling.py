@@ -136,7 +136,8 @@ class Names:
         if derived or not bare:
             return Constant(frozenset((*bare, *derived)))
         whole = output.whole_row or bool(_rows(output.bare))
-        return Columns(frozenset(bare), pure=output.pure and not whole)
+        # A row has a type of its own, which no mask but null fits: there is no code book to be made of it.
+        return Columns(frozenset(bare), pure=output.pure or whole)
 
     def _refs(self, columns: Iterable[Column]) -> list[ColumnRef]:
         """Columns by name, in order; a whole row as all of its columns, a system column left out."""

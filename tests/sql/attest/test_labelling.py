@@ -90,7 +90,7 @@ def test_outputs_by_name() -> None:
         Columns(frozenset({REFS[SSN]})),
         Columns(frozenset({REFS[SSN]}), pure=False),
         Constant(frozenset({REFS[SSN], REFS[NAME]})),
-        Columns(frozenset({REFS[NAME], REFS[SSN], REFS[EMAIL]}), pure=False),
+        Columns(frozenset({REFS[NAME], REFS[SSN], REFS[EMAIL]})),
         Constant(),
         Opaque("a column that the catalog does not have"),
     )

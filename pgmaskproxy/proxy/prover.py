@@ -1,0 +1,169 @@
+"""Decides by the server's trees: the session's `Attest`, answered (DESIGN 3).
+
+What a tree says is kept by its exact text, and once more without constants and positions where none of its functions
+can choose data by them; what is decided of it, by the statement, the principal and the epoch as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar, final
+
+from pgmaskproxy.errors import Unavailable
+from pgmaskproxy.metrics import Metrics
+from pgmaskproxy.model import Principal, Refusal, Ruling, Visibility
+from pgmaskproxy.policy.engine import decide
+from pgmaskproxy.proxy.deep import DeepThread
+from pgmaskproxy.proxy.judge import Judge
+from pgmaskproxy.proxy.knowledge import Snapshot
+from pgmaskproxy.session.events import Attest
+from pgmaskproxy.sql.attest.attestation import Attestation
+from pgmaskproxy.sql.attest.calls import judge_calls
+from pgmaskproxy.sql.attest.proven import Unread, proven
+from pgmaskproxy.sql.attest.reader import stripped, unfold
+from pgmaskproxy.sql.attest.refusal import Unattestable
+from pgmaskproxy.sql.attest.taint import attest
+
+CACHED: Final = 4096
+CACHED_BYTES: Final = 64 * 1024
+"""Of a tree: larger ones are judged each time, so that the caches stay below a few hundred megabytes."""
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a tree makes of a ruling, or why it proves nothing."""
+
+    ruling: Ruling | None
+    visibility: Visibility | None = None
+    refusal: Refusal | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A tree that was read, and the key that it is found by without its constants, '' where they count."""
+
+    attestation: Attestation
+    key: str
+
+
+@final
+class Prover:
+    """See the module. One per process."""
+
+    def __init__(self, judge: Judge, deep: DeepThread, metrics: Metrics) -> None:
+        self._judge = judge
+        self._deep = deep
+        self._metrics = metrics
+        self._proofs: OrderedDict[tuple[object, ...], Proof] = OrderedDict()
+        self._trees: OrderedDict[tuple[int, bytes], Attestation] = OrderedDict()
+        self._shapes: OrderedDict[tuple[int, str], Attestation] = OrderedDict()
+
+    def cached(self, asked: Attest, principal: Principal) -> Proof | None:
+        """The proof, if exactly this was proven before under what is in force now."""
+        found = self._proofs.get(self._key(asked, principal))
+        if found is not None:
+            self._metrics.decision_cache_hits.inc()
+        return found
+
+    async def prove(self, asked: Attest, principal: Principal) -> Proof:
+        """Read the tree and decide. A relation that the catalog does not have makes it be read again, once."""
+        proof = await self._prove(asked, principal)
+        if proof is None:
+            try:
+                await self._judge.refresh(asked.statement.database)
+            except Unavailable as error:
+                return Proof(None, None, Refusal(error.sqlstate, error.message, hint=error.hint))
+            proof = await self._prove(asked, principal)
+        return proof if proof is not None else Proof(None, None, UNKNOWN_RELATION)
+
+    async def _prove(self, asked: Attest, principal: Principal) -> Proof | None:
+        snapshot = self._judge.knowledge.now
+        known = snapshot.databases[asked.statement.database]
+        major = known.catalog.version // 10_000
+        started = time.perf_counter()
+        before = self._trees.get((major, asked.own))
+        shape = None if before is not None else self._shapes
+        try:
+            proof, found = await self._deep.run(lambda: _prove(snapshot, asked, principal, before, shape))
+        except Unread:
+            return None
+        except Unattestable as error:
+            self._metrics.analysis_rejections.labels(error.sqlstate).inc()
+            return Proof(None, None, _unprovable(error))
+        self._metrics.statement_duration.labels("attest").observe(time.perf_counter() - started)
+        self._metrics.decision_cache_misses.inc()
+        if len(asked.own) <= CACHED_BYTES:
+            _keep(self._trees, (major, asked.own), found.attestation)
+            if found.key:
+                _keep(self._shapes, (major, found.key), found.attestation)
+            _keep(self._proofs, self._key(asked, principal), proof)
+        return proof
+
+    def _key(self, asked: Attest, principal: Principal) -> tuple[object, ...]:
+        epoch = self._judge.knowledge.now.epoch
+        return (asked.own, asked.nested, asked.statement, principal, epoch, asked.ruling.epoch)
+
+
+UNKNOWN_RELATION: Final = Refusal(
+    "0A000",
+    "cannot prove what this statement shows: it reads a relation that is not in the catalog",
+    detail="A relation that was made in a transaction which is still open is known to nobody else.",
+    hint="Commit first, then read it.",
+)
+
+
+def _unprovable(error: Unattestable) -> Refusal:
+    hint = error.hint or "Write the statement in a simpler way, or ask the operator to look at what the server sends."
+    return Refusal(error.sqlstate, f"cannot prove what this statement shows: {error.message}", error.detail, hint)
+
+
+def _prove(
+    snapshot: Snapshot,
+    asked: Attest,
+    principal: Principal,
+    before: Attestation | None,
+    shapes: OrderedDict[tuple[int, str], Attestation] | None,
+) -> tuple[Proof, _Read]:
+    known = snapshot.databases[asked.statement.database]
+    witness, major = known.witness, known.catalog.version // 10_000
+    read = _read(asked.own, major, shapes) if before is None else _Read(before, "")
+    nested = [attest(_text(tree), major) for tree in asked.nested]
+    analysis = proven(asked.ruling.analysis, read.attestation, nested, witness)
+    decision = decide(snapshot.policy, principal, asked.statement, analysis, known.labelling, quotable=known.quotable)
+    attested = hashlib.sha256(asked.own).hexdigest()
+    # The epoch stays the text's: when that is judged again, so is this.
+    ruling = replace(asked.ruling, analysis=analysis, decision=decision, attested=attested)
+    visibility = snapshot.visibility(asked.statement.database, principal)
+    if before is None and read.key and not judge_calls(read.attestation.called, known.catalog).constant_independent:
+        read = _Read(read.attestation, "")
+    return Proof(ruling, visibility), read
+
+
+def _read(tree: bytes, major: int, shapes: OrderedDict[tuple[int, str], Attestation] | None) -> _Read:
+    """Read a tree, unless one that differs only in constants was read before and they could not matter there."""
+    text = _text(tree)
+    key = stripped(unfold(text))
+    known = shapes.get((major, key)) if shapes is not None else None
+    return _Read(known if known is not None else attest(text, major), key)
+
+
+def _text(tree: bytes) -> str:
+    try:
+        return tree.decode()
+    except UnicodeDecodeError as error:
+        raise Unattestable("the server's tree is no text") from error
+
+
+def _keep(cache: OrderedDict[K, V], key: K, value: V) -> None:
+    cache[key] = value
+    cache.move_to_end(key)
+    if len(cache) > CACHED:
+        cache.popitem(last=False)
