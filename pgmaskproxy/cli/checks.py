@@ -22,6 +22,7 @@ from pgmaskproxy.cli.upstream import NEWEST, OLDEST, Server, probe
 from pgmaskproxy.config import Config, Upstream, read_text
 from pgmaskproxy.errors import ConfigError, Unavailable
 from pgmaskproxy.model import ColumnLabels, ColumnRef
+from pgmaskproxy.policy.doubts import doubts
 from pgmaskproxy.policy.principals import Directory, load_principals
 from pgmaskproxy.policy.rules import Policy
 from pgmaskproxy.proxy.deep import DeepThread
@@ -120,18 +121,23 @@ def of_problems(area: Area, error: ConfigError) -> list[Finding]:
 
 
 def people_checks(policy: Policy, directory: Directory) -> Iterator[Finding]:
-    """Holds that nobody can decide, and people who cannot sign in."""
-    for rule in policy.rules:
-        for term in rule.terms:
+    """Holds that nobody can decide, people who cannot sign in, and logins that could make a code book."""
+    logins = [principal for name in sorted(directory.users) if (principal := directory.principal(name)) is not None]
+    for doubt in doubts(policy, logins):
+        yield Finding("policy", "warning", doubt.message, doubt.ref.file, doubt.ref.line, doubt.hint)
+    asking = [(f'rule "{rule.id}"', rule.terms, rule.ref) for rule in policy.rules]
+    asking += [(f'label "{label.id}"', label.terms, label.ref) for label in policy.labels.values()]
+    for who_asks, terms, ref in asking:
+        for term in terms:
             able = {each.id for group in term.groups for each in directory.people.values() if group in each.groups}
             if len(able) < max(1, term.quorum):
                 who = " or ".join(term.groups)
                 yield Finding(
                     "principals",
                     "warning",
-                    f'rule "{rule.id}" waits for {max(1, term.quorum)} of {who}, and {len(able)} people are in it',
-                    rule.ref.file,
-                    rule.ref.line,
+                    f"{who_asks} waits for {max(1, term.quorum)} of {who}, and {len(able)} people are in it",
+                    ref.file,
+                    ref.line,
                     "nobody could ever release what it holds",
                 )
     mute = sorted(person.id for person in directory.people.values() if not person.password_hash)

@@ -16,6 +16,7 @@ from pgmaskproxy.model import (
     ColumnOrigin,
     ColumnRef,
     Columns,
+    ColumnUse,
     Constant,
     Decision,
     Mask,
@@ -27,7 +28,9 @@ from pgmaskproxy.model import (
     Statement,
 )
 from pgmaskproxy.policy.engine import decide
-from pgmaskproxy.policy.rules import Policy
+from pgmaskproxy.policy.facts import Touched, touched
+from pgmaskproxy.policy.rules import Budget, Policy
+from pgmaskproxy.policy.uses import answer
 from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.proxy.knowledge import label
 from pgmaskproxy.sql.catalog import Catalog
@@ -45,6 +48,7 @@ class Explained:
     analysis: Analysis | None
     decision: Decision
     labels: Mapping[ColumnRef, ColumnLabels]
+    facts: Touched | None = None
 
 
 def explain(policy: Policy, principal: Principal, statement: Statement, catalog: Catalog) -> tuple[Explained, ...]:
@@ -71,6 +75,7 @@ def explain(policy: Policy, principal: Principal, statement: Statement, catalog:
                     quotable=known.quotable,
                 ),
                 known.labelling,
+                touched(policy, principal, each.analysis, known.labelling),
             )
             for each in found
         )
@@ -102,6 +107,7 @@ def explained_dict(each: Explained) -> dict[str, Any]:
                 "where": use.where,
                 "target": str(use.target) if use.target else None,
                 "labels": _labels(each, [use.column]),
+                "answer": _answer(each, use),
             }
             for use in analysis.uses
         ],
@@ -127,7 +133,7 @@ def explained_text(each: Explained) -> str:
             if data["outputs"] is not None
             else "by the server's word alone",
             "uses": "\n".join(
-                one_line(f"{use['column']} in {use['where']} ({use['use']})" + _tagged(use["labels"]), 300)
+                one_line(f"{use['column']} in {use['where']} ({use['use']})" + _said(use["labels"], use["answer"]), 300)
                 for use in data["uses"]
             ),
             "not read": one_line(data["opaque"] or "", 300),
@@ -140,6 +146,10 @@ def explained_text(each: Explained) -> str:
         "error": one_line(f"{refusal.sqlstate}: {refusal.message}", 500) if refusal else "",
         "detail": visible(refusal.detail) if refusal else "",
         "hint": visible(refusal.hint) if refusal else "",
+        "costs": "\n".join(
+            f"a look-up of {charge.column}: {Budget(charge.limit, charge.seconds)} ({charge.label})"
+            for charge in decision.charges
+        ),
         "asks": "\n".join(
             f"{max(1, term.quorum)} of {' or '.join(term.groups)} within {term.deadline:g} s "
             f"({term.in_transaction:g} s in a transaction), rule {place(term.rule)}"
@@ -168,10 +178,21 @@ def _decision(decision: Decision) -> dict[str, Any]:
             "message": refusal.message,
             "detail": refusal.detail,
             "hint": refusal.hint,
+            "facts": dict(refusal.facts),
             "position": refusal.position,
         }
         if refusal
         else None,
+        "charges": [
+            {
+                "label": charge.label,
+                "use": charge.use.value,
+                "column": str(charge.column),
+                "budget": charge.limit,
+                "seconds": charge.seconds,
+            }
+            for charge in decision.charges
+        ],
         "terms": [
             {
                 "rule": term.rule.id,
@@ -222,6 +243,17 @@ def _origin(origin: ColumnOrigin) -> str:
 
 def _labels(each: Explained, columns: Sequence[ColumnRef]) -> list[str]:
     return sorted({name for column in columns if column in each.labels for name in each.labels[column].labels})
+
+
+def _answer(each: Explained, use: ColumnUse) -> dict[str, str]:
+    """What each label of the column says to this use."""
+    if each.facts is None or not use.column.schema:
+        return {}
+    return {label: answer(each.facts, label, use).value for label in _labels(each, [use.column])}
+
+
+def _said(labels: Sequence[str], answers: Mapping[str, str]) -> str:
+    return _tagged([f"{label}: {answers[label]}" if label in answers else label for label in labels])
 
 
 def _tagged(labels: Sequence[str]) -> str:

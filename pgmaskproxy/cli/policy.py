@@ -17,6 +17,7 @@ from pgmaskproxy.config import Config, read_text
 from pgmaskproxy.errors import ConfigError
 from pgmaskproxy.mask.maskers import kinds
 from pgmaskproxy.model import Outcome, Principal, PrincipalKind, Statement
+from pgmaskproxy.policy.doubts import doubts, principals_of
 from pgmaskproxy.policy.loader import load_policies
 from pgmaskproxy.policy.principals import Directory, load_principals
 from pgmaskproxy.policy.rules import Policy
@@ -40,7 +41,7 @@ def policy() -> None:
 def lint(context: click.Context, files: tuple[Path, ...], config_path: Path | None, style: str) -> None:
     """Check policy FILES (or directories of them) together; without any, the configuration's.
 
-    Exit code 78 with every problem, file and line.
+    Exit code 78 with every problem, file and line. What is allowed and perhaps not meant is a warning.
     """
     try:
         found = _policy(files, config_path)
@@ -49,13 +50,20 @@ def lint(context: click.Context, files: tuple[Path, ...], config_path: Path | No
             emit(style, {"ok": False, "problems": [problem_dict(each) for each in error.problems]}, "")
             context.exit(Exit.CONFIG)
         raise
+    doubtful = doubts(found, principals_of(found))
     data = {
         "ok": True,
         "version": found.version,
         "rules": len(found.rules),
         "labels": len(found.labels),
         "problems": [],
+        "warnings": [
+            {"message": each.message, "file": each.ref.file, "line": each.ref.line, "hint": each.hint}
+            for each in doubtful
+        ],
     }
+    for each in doubtful if style == "text" else ():
+        note(f"warning: {each.ref.file}:{each.ref.line}: {each.message}\n  {each.hint}")
     emit(style, data, f"{len(found.rules)} rules, {len(found.labels)} labels, version {found.version}")
 
 

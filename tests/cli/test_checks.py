@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from pgmaskproxy.cli.checks import Finding, exit_code, findings_text, server_checks, storage_checks
+from pgmaskproxy.cli.checks import Finding, exit_code, findings_text, people_checks, server_checks, storage_checks
 from pgmaskproxy.cli.exits import Exit
 from pgmaskproxy.cli.privileges import Privileges
 from pgmaskproxy.cli.settings import configured
 from pgmaskproxy.cli.upstream import Server
 from pgmaskproxy.config import Upstream
+from pgmaskproxy.mask.maskers import kinds
+from pgmaskproxy.policy.loader import load_policies
+from pgmaskproxy.policy.principals import load_principals
 from pgmaskproxy.sql.catalog import Catalog
-from tests.cli.files import write
+from tests.cli.files import POLICY, PRINCIPALS, write
 
 SERVER = Server(180001, "18.1", "app", ("pg_catalog",), frozenset({"app"}), Catalog(), Privileges())
 UPSTREAM = Upstream(user="app", databases={"shop": "shop"})
@@ -43,6 +46,19 @@ def test_the_worst_decides() -> None:
     assert exit_code([fine, away]) is Exit.UNAVAILABLE
     assert exit_code([away, broken]) is Exit.NEGATIVE
     assert exit_code([away, broken, bad]) is Exit.CONFIG
+
+
+def test_people() -> None:
+    held = POLICY.replace(
+        "mask: {kind: email}}", "mask: {kind: email}, uses: {ordering: hold}, approvers: {groups: [privacy]}}"
+    )
+    policy = load_policies([("p.yaml", held + "  - {id: w, effects: [WRITE], decide: allow}\n")], kinds())
+    found = list(people_checks(policy, load_principals("people.yaml", PRINCIPALS)))
+    messages = [each.message for each in found]
+    assert 'label "pii.email" waits for 1 of privacy, and 0 people are in it' in messages
+    (book,) = [each for each in found if "code book" in each.message]
+    assert (book.level, book.file, book.line) == ("warning", "p.yaml", 6)
+    assert book.message.startswith("sales-agent may write")
 
 
 def test_text() -> None:

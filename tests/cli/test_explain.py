@@ -76,3 +76,39 @@ def test_43_kilobytes_of_additions_do_not_end_the_process() -> None:
 )
 def test_place(rule: RuleRef, text: str) -> None:
     assert place(rule) == text
+
+
+LOOKED_UP = POLICY.replace(
+    "mask: {kind: email}}",
+    "mask: {kind: email}, uses: {equality: {budget: 3, per: 1h}, ordering: hold}, approvers: {groups: [dba]}}",
+)
+
+
+def test_what_each_label_says_to_each_use_and_what_it_costs() -> None:
+    policy = load_policies([("p.yaml", LOOKED_UP)], kinds())
+    sql = "SELECT id FROM customers WHERE email = $1 ORDER BY email"
+    (found,) = explain(policy, AGENT, Statement(sql, "shop", "app", ("pg_catalog", "shop")), CATALOG)
+    text = click.unstyle(explained_text(found))
+    assert "shop.customers.email in WHERE (equality) [pii.email: allow]" in text
+    assert "shop.customers.email in ORDER BY (ordering) [pii.email: hold]" in text
+    assert "a look-up of shop.customers.email: 3 per 1h (pii.email)" in text
+    data = explained_dict(found)
+    assert [use["answer"] for use in data["uses"]] == [{"pii.email": "allow"}, {"pii.email": "hold"}]
+    assert data["decision"]["charges"] == [
+        {
+            "label": "pii.email",
+            "use": "equality",
+            "column": "shop.customers.email",
+            "budget": 3,
+            "seconds": 3600.0,
+        }
+    ]
+
+
+def test_a_refusal_says_what_would_be_allowed() -> None:
+    policy = load_policies([("p.yaml", LOOKED_UP)], kinds())
+    statement = Statement("SELECT max(email) FROM customers", "shop", "app", ("pg_catalog", "shop"))
+    (found,) = explain(policy, AGENT, statement, CATALOG)
+    facts = explained_dict(found)["decision"]["refusal"]["facts"]
+    assert (facts["use"], facts["allowed"], facts["held"]) == ("expression", "output,equality", "ordering")
+    assert "one column = value (3 per 1h)" in click.unstyle(explained_text(found))

@@ -31,6 +31,16 @@ def test_lint(invoke: Invoke, tmp_path: Path) -> None:
     assert json.loads(invoke("policy", "lint", "policies", "--format", "json").stdout)["ok"] is True
 
 
+def test_lint_warns_of_what_is_perhaps_not_meant(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "loose.yaml").write_text(POLICY + "  - {id: writes, effects: [WRITE], decide: allow}\n")
+    answer = invoke("policy", "lint", "loose.yaml")
+    assert answer.exit_code == 0
+    assert "warning: loose.yaml:6: anybody may write x.x.email and reads it with mask email" in answer.stderr
+    assert answer.stdout.startswith("3 rules, 2 labels, version ")
+    found = json.loads(invoke("policy", "lint", "loose.yaml", "--format", "json").stdout)
+    assert [each["line"] for each in found["warnings"]] == [6, 5]
+
+
 def test_lint_names_every_problem_with_its_place(invoke: Invoke, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text(BAD)
     (tmp_path / "worse.yaml").write_text("kind: [\n")
