@@ -49,6 +49,7 @@ from pgmaskproxy.proxy.listener import Listener
 from pgmaskproxy.proxy.pins import PinFile
 from pgmaskproxy.proxy.prover import Prover
 from pgmaskproxy.proxy.services import Services
+from pgmaskproxy.proxy.trees import why_no_tree
 from pgmaskproxy.proxy.watch import Watch
 from pgmaskproxy.sql.catalog import Catalog
 from pgmaskproxy.sql.reader import read
@@ -107,6 +108,7 @@ class Proxy:
         self._log = get_logger("app")
         self._stack = contextlib.AsyncExitStack()
         self._upstream_seen = False
+        self._noticed = asyncio.Event()
         self._watches: list[Watch] = []
         self.servers: list[tuple[EmbeddedServer, socket.socket]] = []
 
@@ -157,6 +159,7 @@ class Proxy:
             link=self._link,
             cancel=CancelKeys(secrets.token_bytes),
             canaries=canaries,
+            attestation=await self._attestation(),
         )
         self.listener = Listener(self.services)
         self.judge.on_moved = self._moved
@@ -239,6 +242,18 @@ class Proxy:
             self._stack.callback(bound.close)
             self.servers.append((server, bound))
 
+    async def _attestation(self) -> str:
+        """What sessions are told: `preferred` is off where a server, or a pooler before it, gives no tree."""
+        mode = self.config.upstream.attestation
+        if mode != "preferred":
+            return mode
+        for name in sorted(set(self.config.upstream.databases.values())):
+            reason = await why_no_tree(self._conninfo(name))
+            if reason:
+                self._log.warning("attestation_off", database=name, reason=reason)
+                return "off"
+        return mode
+
     async def _read_all(self, policy: Policy) -> dict[str, Database]:
         """Every database's catalog, labelled. Before this nothing could be judged, so nothing is accepted."""
         found = {}
@@ -255,6 +270,7 @@ class Proxy:
 
     def _outdated(self, database: str) -> None:
         self.judge.outdated(database)
+        self._noticed.set()  # a statement that is only executed again asks for no ruling, and would not wait for it
 
     def _conninfo(self, database: str) -> str:
         """For the connections of our own, in libpq's keyword form."""
@@ -305,7 +321,10 @@ class Proxy:
     async def _refresh_for_ever(self) -> None:
         """Notice definitions that others changed (DESIGN: "epoch polled")."""
         while True:
-            await asyncio.sleep(REFRESH_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REFRESH_SECONDS):
+                    await self._noticed.wait()
+            self._noticed.clear()
             for name in sorted(self.knowledge.now.databases):
                 reading = asyncio.ensure_future(self.judge.refresh(name))
                 await asyncio.wait({reading})

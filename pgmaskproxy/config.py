@@ -75,11 +75,11 @@ class Upstream(_Section):
         default=None, description="Its password, best as ${file:/run/secrets/upstream}; none for trust and peer."
     )
     sslmode: Literal["disable"] = Field(default="disable", description="TLS to the server: not yet.")
-    attestation: Literal["preferred", "off"] = Field(
-        default="preferred",
-        description="preferred: the server prints its own tree of every statement to the proxy, which so far only "
-        "matches it to the statement; the trees go to the server's log too, unless the role's log_min_messages is "
-        "fatal. off: it does not, as behind a pooler that refuses start-up parameters.",
+    attestation: Literal["required", "preferred", "off"] = Field(
+        default="required",
+        description="required: the server prints its own tree of every statement to the proxy, which decides by that; "
+        "without one nothing runs. preferred: where no tree comes, by the statement's text alone, which is stricter "
+        "and proves less. off: always by the text, as behind a pooler that refuses start-up parameters.",
     )
     accept_trees_in_server_log: bool = Field(
         default=False,

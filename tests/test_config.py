@@ -185,7 +185,7 @@ upstream:
   prot: 5
   password: ${env:NOPE}
   sslmode: verify-full
-  attestation: required
+  attestation: requird
   accept_role: [root]
   databases: []
 trust: {extensions: [citext], functions: ["f(int)"]}
@@ -212,7 +212,7 @@ lisen: {}
         f'{at}5: unknown setting "upstream.prot"',
         f"{at}6: the environment has no NOPE",
         f"{at}7: \"upstream.sslmode\": input should be 'disable'",
-        f"{at}8: \"upstream.attestation\": input should be 'preferred' or 'off'",
+        f"{at}8: \"upstream.attestation\": input should be 'required', 'preferred' or 'off'",
         f'{at}9: "upstream.accept_role.0": string should match pattern '
         "'^(superuser|createrole|replication|bypassrls|owner|pg_[a-z_]+)$'",
         f'{at}10: "upstream.databases": dictionary should have at least 1 item after validation, not 0',

@@ -12,11 +12,11 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import tuple_row
 
 from pgmaskproxy.cli.privileges import Privileges, read_privileges
-from pgmaskproxy.cli.trees import why_no_tree
 from pgmaskproxy.config import Config
 from pgmaskproxy.errors import Unavailable
 from pgmaskproxy.proxy.catalog import load_catalog
 from pgmaskproxy.proxy.pins import PinFile
+from pgmaskproxy.proxy.trees import why_no_tree
 from pgmaskproxy.sql.catalog import Catalog
 
 T = TypeVar("T")

@@ -384,8 +384,8 @@ class ClientConnection(asyncio.Protocol):
                 command.ticket,
                 upstream.user,
                 upstream.password.get_secret_value() if upstream.password is not None else None,
-                pinned_parameters(startup, principal, self._session_id, upstream.attestation),
-                upstream.attestation,
+                pinned_parameters(startup, principal, self._session_id, self._services.attestation),
+                self._services.attestation,
             )
         )
         return None

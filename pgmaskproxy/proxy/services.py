@@ -38,6 +38,8 @@ class Services:
     """Where a request can be decided."""
     cancel: CancelKeys
     canaries: Canaries = field(default_factory=Canaries)
+    attestation: str = "required"
+    """Whether the server's trees decide: as configured, and off where `preferred` found that it gives none."""
     held: dict[str, int] = field(default_factory=dict)
     """Open requests by principal."""
     clock: Callable[[], float] = time.time

@@ -101,6 +101,7 @@ def test_a_role_that_may_too_much(invoke: Invoke, tmp_path: Path, shop18: Databa
     write(tmp_path, database=shop18)
     with psycopg.connect(shop18.admin, autocommit=True) as admin:
         admin.execute(f"CREATE ROLE powerful LOGIN PASSWORD '{PASSWORD}' CREATEROLE REPLICATION BYPASSRLS".encode())
+        admin.execute("ALTER ROLE powerful SET log_min_messages = fatal")
         admin.execute("GRANT pg_read_all_data, pg_monitor TO powerful")
         admin.execute("ALTER TABLE shop.customers OWNER TO powerful")
         try:
@@ -132,6 +133,7 @@ def test_a_superuser(invoke: Invoke, tmp_path: Path, shop18: Database) -> None:
     write(tmp_path, database=shop18)
     with psycopg.connect(shop18.admin, autocommit=True) as admin:
         admin.execute(f"CREATE ROLE super LOGIN SUPERUSER PASSWORD '{PASSWORD}'".encode())
+        admin.execute("ALTER ROLE super SET log_min_messages = fatal")
         try:
             errors = said(checked(invoke, "--set", "upstream.user=super", code=78), "error")
         finally:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from pgmaskproxy.cli.trees import why_no_tree
+from pgmaskproxy.proxy.trees import why_no_tree
 from pgmaskproxy.wire.backend import ErrorResponse
 from tests.harness.servers import Database
 
