@@ -20,7 +20,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from pgmaskproxy.errors import Unparsable
-from pgmaskproxy.sql.grammar import lexemes
+from pgmaskproxy.sql.familiar import familiar
 from pgmaskproxy.sql.tree import Node, text
 
 _KINDS: Final[Mapping[str, tuple[type[exp.Expression], ...]]] = MappingProxyType(
@@ -50,7 +50,7 @@ def second_reading(kind: str, node: Node, canonical: str) -> tuple[Second, str]:
     if not canonical:
         return Second.GAVE_UP, "no canonical text"
     try:
-        trees = sqlglot.parse(_familiar_arrays(canonical), read="postgres")
+        trees = sqlglot.parse(familiar(canonical), read="postgres")
         if len(trees) != 1 or trees[0] is None or isinstance(trees[0], exp.Command):
             return Second.GAVE_UP, "the second reader has no tree for it"
         tree = trees[0]
@@ -67,28 +67,6 @@ def second_reading(kind: str, node: Node, canonical: str) -> tuple[Second, str]:
         odd = ", ".join(sorted(ours ^ theirs))
         return Second.DISAGREES, f"the second reader names other relations: {odd}"
     return Second.AGREES, ""
-
-
-def _familiar_arrays(canonical: str) -> str:
-    """The text with every `::sometype[]` as `::text[]`: sqlglot takes the brackets after a type it does not know for a
-    subscript, and what a cast's type is called bears on neither kind nor relations."""
-    if "[]" not in canonical:
-        return canonical
-    data = canonical.encode()
-    tokens = lexemes(data)
-    parts: list[bytes] = []
-    copied = 0
-    for index, token in enumerate(tokens):
-        if token.text != "::":
-            continue
-        end = index + 2
-        while end + 1 < len(tokens) and tokens[end].text == ".":
-            end += 2
-        if [other.text for other in tokens[end : end + 2]] == ["[", "]"]:
-            parts += [data[copied : token.end], b"text"]
-            copied = tokens[end - 1].end
-    parts.append(data[copied:])
-    return b"".join(parts).decode()
 
 
 def _our_relations(node: Node) -> frozenset[str]:

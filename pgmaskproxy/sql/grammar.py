@@ -49,6 +49,8 @@ _LITERALS: Final = frozenset(
     int(_tokens.Token.Value(name)) for name in ("SCONST", "USCONST", "BCONST", "XCONST", "ICONST", "FCONST")
 )
 _COMMENTS: Final = frozenset(int(_tokens.Token.Value(name)) for name in ("SQL_COMMENT", "C_COMMENT"))
+OPERATOR: Final = int(_tokens.Token.Value("Op"))
+"""The `Lexeme.kind` of every operator but arithmetic's and comparison's own."""
 _NO_KEYWORD: Final = int(_tokens.KeywordKind.Value("NO_KEYWORD"))
 
 
