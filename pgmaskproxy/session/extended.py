@@ -17,7 +17,7 @@ from pgmaskproxy.session.flow import Flow, Wait
 from pgmaskproxy.session.grant import Grant
 from pgmaskproxy.session.holding import Holding
 from pgmaskproxy.session.link import Link
-from pgmaskproxy.session.naming import Naming
+from pgmaskproxy.session.naming import Naming, paid
 from pgmaskproxy.session.pipeline import BIND, CLOSE, DESCRIBE, PARSE, Exchange
 from pgmaskproxy.session.statements import Portal, Prepared
 from pgmaskproxy.session.texts import sql_of, upstream_text
@@ -206,7 +206,8 @@ class Extended:
         ruling = yield from self._naming.current(portal.prepared, open_portal=True)
         if isinstance(ruling, Refusal):
             return ruling
-        return (yield from self._naming.effective(ruling, portal.target))
+        found = yield from self._naming.effective(ruling, portal.target)
+        return paid(found) if portal.started and isinstance(found, Ruling) else found
 
     def _judged(self, prepared: Prepared) -> Flow[Ruling | Refusal | None]:
         """The ruling by the latest tree: of the query inside, for a statement that has one. None when the server

@@ -92,8 +92,10 @@ class Naming:
             prepared.ruling = _inside(ruling) if prepared.by_sql else ruling
             prepared.attested, prepared.agreed = None, False
         decided = yield from self.attesting.decided(prepared)
-        if isinstance(decided, Ruling) and prepared.agreed and decided.decision.outcome is Outcome.HOLD:
-            return replace(decided, decision=replace(decided.decision, outcome=Outcome.ALLOW, terms=()))
+        if isinstance(decided, Ruling) and prepared.agreed:
+            decided = paid(decided)
+            if decided.decision.outcome is Outcome.HOLD:
+                return replace(decided, decision=replace(decided.decision, outcome=Outcome.ALLOW, terms=()))
         return decided
 
     def expected(self, prepared: Prepared) -> bytes | None:
@@ -127,6 +129,12 @@ class Naming:
         if names.verb is NameVerb.DISCARD:
             return table.discard(statements=names.statements, portals=names.portals)
         return None
+
+
+def paid(ruling: Ruling) -> Ruling:
+    """The ruling of what goes on where it was charged for already: a cursor's rows, a portal's next ones."""
+    decision = ruling.decision
+    return replace(ruling, decision=replace(decision, charges=())) if decision.charges else ruling
 
 
 def _for_execute(ruling: Ruling) -> Ruling:
