@@ -29,6 +29,10 @@ test-interpreted: system $(VENV)/.test ## Every test against the sources. ARGS='
 test-compiled: system $(VENV)/.test ## Every test against the installed, compiled package.
 	PGMASKPROXY_EXPECT=compiled PYTHONPATH= PYTHONSAFEPATH=1 $(VENV)/bin/python -m pytest --import-mode=append $(ARGS)
 
+# CI runs 3,000 comparisons among its tests (tests/fuzz/test_non_interference.py); this goes on for as long as one likes.
+fuzz: system $(VENV)/.test ## Does an agent see a difference between secrets? ARGS='--seconds 3600 --seed 1 --server 15'
+	PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m tests.fuzz $(ARGS)
+
 lint: $(VENV)/.test ## ruff and mypy, strict, over code and tests.
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
