@@ -35,3 +35,11 @@ def test_found(sql: str, expected: str) -> None:
 def test_another_tree_is_not_taken() -> None:
     other = deep(lambda: parse("PREPARE p AS SELECT 2"))[0].node["query"]
     assert deep(lambda: inner_text(b"PREPARE p AS SELECT 1", other)) is None
+
+
+def test_only_so_many_places_are_tried() -> None:
+    """Each try is a parse of the rest of the text: with as many as there are words it would be quadratic."""
+    query = {"SelectStmt": deep(lambda: parse("SELECT 1"))[0].node}
+    few, many = b"PREPARE p AS " + b"select " * 9 + b"1", b"PREPARE p AS " + b"select " * 20 + b"1"
+    assert deep(lambda: inner_text(few, query)) == "select 1"
+    assert deep(lambda: inner_text(many, query)) is None
