@@ -183,3 +183,9 @@ def test_a_query_that_nobody_reads_is_opaque(sql: str, catalog: Catalog) -> None
 )
 def test_a_type_of_ones_own_in_from_runs(source: str, catalog: Catalog) -> None:
     assert Effect.ROUTINE in one(f"SELECT 1 FROM {source}", catalog).effects
+
+
+def test_a_query_inside_that_cannot_be_told_apart_is_unknown(catalog: Catalog) -> None:
+    names = ", ".join(["insert"] * 20)
+    assert Effect.UNKNOWN in one(f"CREATE TABLE made ({names}) AS SELECT id FROM customers", catalog).effects
+    assert Effect.UNKNOWN not in one("CREATE TABLE made (insert) AS SELECT id FROM customers", catalog).effects
