@@ -90,6 +90,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
 ABOUT_MORE = (
     "corpus/",
     "e2e/",
+    "fuzz/",
     "harness/",
     "oracle/",
     "session/",
