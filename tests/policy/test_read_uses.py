@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import textwrap
+from pathlib import Path
+
 import pytest
 
 from pgmaskproxy.errors import ConfigError
@@ -154,3 +157,16 @@ def test_the_version_is_what_the_uses_say() -> None:
 
 def test_every_use_can_be_spoken_of() -> None:
     assert set(USE_KEYS) == {use.value for use in Use}
+
+
+def test_the_example_in_the_reference_is_read() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
+    example = text[text.index("```yaml\npii.email:") :].split("```")[1].removeprefix("yaml\n")
+    found = policy("labels:\n" + textwrap.indent(example, "  ")).labels["pii.email"]
+    assert found.budget == Budget(20, 3600.0)
+    assert found.joins == {frozenset({column("email"), NEWS})}
+    assert [found.answer(use) for use in (Use.EXPRESSION, Use.ORDERING, Use.WRITE)] == [
+        Answer.NULL,
+        Answer.HOLD,
+        Answer.HOLD,
+    ]
