@@ -44,7 +44,8 @@ from pgmaskproxy.proxy.cancel import CancelKeys
 from pgmaskproxy.proxy.catalog import BUSY, load_catalog
 from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.proxy.judge import Judge
-from pgmaskproxy.proxy.knowledge import Database, Knowledge, label
+from pgmaskproxy.proxy.knowledge import Database, Knowledge
+from pgmaskproxy.proxy.labels import Labels
 from pgmaskproxy.proxy.listener import Listener
 from pgmaskproxy.proxy.pins import PinFile
 from pgmaskproxy.proxy.prover import Prover
@@ -63,6 +64,7 @@ WRITER: Final = "proxy"
 """Names this process's audit chain and its requests; one process writes to a state directory."""
 REFRESH_SECONDS: Final = 30.0
 CATALOG_SECONDS: Final = 30.0
+REVIEW_SECONDS: Final = 2.0
 WARM_UP: Final = "SELECT 1"
 """Read once before anybody asks: the parsers load much of themselves at their first statement."""
 DEEP_THREADS: Final = 2
@@ -139,8 +141,11 @@ class Proxy:
             notified=self._outbox.wake,
         )
         await self._broker.recover()
+        self._labels = Labels(store, self._deep, self.audit, self.metrics)
         self.knowledge = Knowledge(policy, directory, await self._read_all(policy))
-        self.judge = Judge(self.knowledge, self._deep, self.metrics, self._read_catalog)
+        self.judge = Judge(
+            self.knowledge, self._deep, self.metrics, self._read_catalog, label_catalog=self._labels.label
+        )
         self._store = store
         canaries = Canaries()
         watched = canaries.replace(await store.canaries())
@@ -180,7 +185,8 @@ class Proxy:
         serving: list[Coroutine[Any, Any, None]] = [server.serve(sockets=[bound]) for server, bound in self.servers]
         watching = [watch.run() for watch in self._watches]
         canaries = self.services.canaries.keep(self._store.canaries, self._watch_for_others)
-        return [*serving, *watching, self._outbox.run(), self._refresh_for_ever(), self._expire_for_ever(), canaries]
+        keeping = (self._refresh_for_ever(), self._expire_for_ever(), self._review_for_ever())
+        return [*serving, *watching, self._outbox.run(), *keeping, canaries]
 
     async def stop(self, why: str, seconds: float = DRAIN_SECONDS) -> None:
         """Drain (statements and transactions may finish), then say that it is over."""
@@ -263,7 +269,7 @@ class Proxy:
                 await watch.begin()
             self._watches.append(watch)
             catalog = await self._read_catalog(name)
-            found[name] = await self._deep.run(partial(label, policy, catalog))
+            found[name] = await self._labels.label(name, policy, catalog)
             await self._deep.run(partial(read, WARM_UP, catalog, ()))
             self._record_catalog(name, found[name], 1)
         return found
@@ -335,6 +341,17 @@ class Proxy:
                         self.judge.outdated(
                             name
                         )  # who knows what is there now: nothing is judged before it can be read
+
+    async def _review_for_ever(self) -> None:
+        """Notice that somebody has reviewed what had moved under the labels (`pgmaskproxy labels accept`)."""
+        while True:
+            await asyncio.sleep(REVIEW_SECONDS)
+            for name in sorted(self.knowledge.now.databases):
+                try:
+                    if await self._labels.accepted(name):
+                        await self.judge.relabelled(name)
+                except ProxyError as error:
+                    self._log.error("labels_unreadable", database=name, reason=error.message)
 
     async def _expire_for_ever(self) -> None:
         """End requests whose deadline has come, whoever holds them."""

@@ -98,6 +98,11 @@ class Metrics:
         self.analysis_rejections: Final = counter(
             "analysis_rejections_total", "Statements refused because they could not be analysed, by SQLSTATE", "reason"
         )
+        self.label_drift: Final = counter(
+            "label_drift_total",
+            "Columns that moved under their labels: renamed, detached, added, attached, appeared, dropped",
+            "kind",
+        )
         self.decision_cache_hits: Final = counter("decision_cache_hits_total", "Judgements answered from the cache")
         self.decision_cache_misses: Final = counter("decision_cache_misses_total", "Judgements made anew")
         self.approvals_pending: Final = gauge("approvals_pending", "Requests that wait for a person")

@@ -18,6 +18,7 @@ KINDS: Final[Mapping[str, str]] = {
     "server.stopped": "the proxy has ended, and why",
     "policy.reloaded": "another policy is in force, or a bad one was not taken",
     "catalog.refreshed": "the database's catalog was read",
+    "label.drifted": "what the labels go by has moved under them: a rename, a link that is gone, a new column",
     "session.opened": "a client has logged in",
     "session.refused": "a client was not let in",
     "session.closed": "a client has gone, and why",
@@ -71,6 +72,14 @@ def catalog_refreshed(database: str, relations: int, labelled: int, epoch: int) 
     return AuditEvent(
         "catalog.refreshed",
         data={"database": database, "relations": relations, "labelled": labelled, "epoch": epoch},
+    )
+
+
+def label_drifted(database: str, kind: str, column: str, before: str, labels: Sequence[str]) -> AuditEvent:
+    """`label.drifted`: `before` is the column's name when it was last reviewed."""
+    return AuditEvent(
+        "label.drifted",
+        data={"database": database, "kind": kind, "column": column, "before": before, "labels": list(labels)},
     )
 
 

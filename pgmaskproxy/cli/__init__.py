@@ -15,7 +15,9 @@ from pgmaskproxy.cli.exits import Exit, Failure, failure_of
 from pgmaskproxy.cli.output import CONTEXT, show_failure
 from pgmaskproxy.errors import ProxyError
 
-COMMANDS: Final = ("serve", "demo", "check", "harden", "policy", "approvals", "audit", "canary", "user", "version")
+COMMANDS: Final = (
+    "serve", "demo", "check", "harden", "policy", "approvals", "audit", "labels", "canary", "user", "version"
+)  # fmt: skip
 """Each is `pgmaskproxy.cli.<name>:<name>`."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import final
@@ -28,6 +28,7 @@ from pgmaskproxy.policy.rules import Policy
 from pgmaskproxy.proxy.catalog import BUSY
 from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.proxy.knowledge import Database, Knowledge, Snapshot, label
+from pgmaskproxy.proxy.labels import LabelCatalog
 from pgmaskproxy.sql.attest.proven import certain
 from pgmaskproxy.sql.catalog import Catalog
 from pgmaskproxy.sql.reader import ReadStatement, read
@@ -53,11 +54,20 @@ class Judgement:
 class Judge:
     """See the module. One per process; `read_catalog` reads a database's catalog by the server's name."""
 
-    def __init__(self, knowledge: Knowledge, deep: DeepThread, metrics: Metrics, read_catalog: ReadCatalog) -> None:
+    def __init__(
+        self,
+        knowledge: Knowledge,
+        deep: DeepThread,
+        metrics: Metrics,
+        read_catalog: ReadCatalog,
+        *,
+        label_catalog: LabelCatalog | None = None,
+    ) -> None:
         self.knowledge = knowledge
         self._deep = deep
         self._metrics = metrics
         self._read_catalog = read_catalog
+        self._label = label_catalog or self._by_names_alone
         self._cache: OrderedDict[tuple[Statement, Principal, int], Judgement] = OrderedDict()
         self._outdated: dict[str, int] = {}
         """By database: how often something may have changed its catalog."""
@@ -151,13 +161,28 @@ class Judge:
             self.on_moved(database)
         return moved
 
+    async def _by_names_alone(self, _database: str, policy: Policy, catalog: Catalog) -> Database:
+        return await self._deep.run(lambda: label(policy, catalog))
+
+    async def relabelled(self, database: str) -> bool:
+        """Label a catalog anew, since somebody has reviewed what had moved; True when that changed anything."""
+        known = self.knowledge.now.databases[database]
+        policy = self.knowledge.now.policy
+        labelled = await self._label(database, policy, known.catalog)
+        if self.knowledge.now.databases.get(database) is not known or self.knowledge.now.policy is not policy:
+            return await self.relabelled(database)
+        moved = self.knowledge.learn(database, labelled)
+        if moved:
+            self.on_moved(database)
+        return moved
+
     async def _read_anew(self, database: str) -> bool:
         catalog = await self._read_catalog(database)
         known = self.knowledge.now.databases.get(database)
         if known is not None and known.catalog == catalog:
             return False
         policy = self.knowledge.now.policy
-        labelled = await self._deep.run(lambda: label(policy, catalog))
+        labelled = await self._label(database, policy, catalog)
         if self.knowledge.now.policy is not policy:
             return await self._read_anew(database)  # the policy was replaced meanwhile: label under the new one
         return self.knowledge.learn(database, labelled)
@@ -166,13 +191,9 @@ class Judge:
         """Every known catalog under another policy, before that is put in force."""
         while True:
             databases = self.knowledge.now.databases
-            labelled = await self._deep.run(partial(_relabelled, policy, databases))
+            labelled = {name: await self._label(name, policy, known.catalog) for name, known in databases.items()}
             if self.knowledge.now.databases is databases:  # else one that was read meanwhile would be lost
                 return labelled
-
-
-def _relabelled(policy: Policy, databases: Mapping[str, Database]) -> dict[str, Database]:
-    return {name: label(policy, known.catalog) for name, known in databases.items()}
 
 
 def _needs_no_catalog(analysis: Analysis) -> bool:

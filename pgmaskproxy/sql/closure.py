@@ -24,13 +24,22 @@ _TOAST: Final = "pg_toast_"
 _CHUNK: Final = "chunk_data"
 
 
-def close_labels(catalog: Catalog, declared: Mapping[ColumnRef, frozenset[str]]) -> Mapping[ColumnRef, ColumnLabels]:
-    """The labels of every column that has any. Reads definitions: see `grammar.STACK_BYTES`."""
+def close_labels(
+    catalog: Catalog,
+    declared: Mapping[ColumnRef, frozenset[str]],
+    kept: Mapping[Key, ColumnLabels] = MappingProxyType({}),
+) -> Mapping[ColumnRef, ColumnLabels]:
+    """The labels of every column that has any; `kept` are labels that stick to columns whatever declares them now.
+
+    Reads definitions: see `grammar.STACK_BYTES`.
+    """
     closing = _Closing(catalog)
     keys = {column: key for key, column in catalog.column_refs().items()}
     for column, labels in declared.items():
         if labels and column in keys:
             closing.give(keys[column], ColumnLabels(labels))
+    for key, sticking in kept.items():
+        closing.give(key, sticking)
     closing.run()
     names = catalog.column_refs()
     return MappingProxyType({names[key]: labels for key, labels in closing.found.items()})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol, TypeAlias
 
 from pgmaskproxy.approval.notification import Notification
 from pgmaskproxy.approval.request import ApprovalRequest, State, Vote
-from pgmaskproxy.model import Charge
+from pgmaskproxy.model import Charge, ColumnRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,38 @@ class OutboxItem:
     """Including this one."""
 
 
+ACCEPTED: Final = "accepted"
+"""The `drift` of a column that somebody has just reviewed, until the proxy looks again."""
+
+Key: TypeAlias = tuple[int, int]
+"""(relation's OID, column's number)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRecord:
+    """One column as it was last seen."""
+
+    key: Key
+    accepted: ColumnRef
+    """The name under which policy's patterns are asked for its labels: the one that somebody has reviewed."""
+    seen: ColumnRef
+    """The name that it has."""
+    labels: frozenset[str] = frozenset()
+    derived: bool = False
+    drift: str = ""
+    """What awaits review: '' for nothing, ACCEPTED, or a kind of `proxy.drift`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """All of one database. `policy` is the policy's version and `links` a digest of what carries labels on."""
+
+    policy: str
+    links: str
+    records: tuple[LabelRecord, ...]
+    revision: int = 0
+
+
 class Store(Protocol):
     """Raises Unavailable (08006) from every method when the state cannot be read or written."""
 
@@ -159,6 +191,18 @@ class Store(Protocol):
 
     async def exhausted(self, principal: str, charges: Sequence[Charge], now: float) -> Exhausted | None:
         """What `charge` would answer now, with nothing spent."""
+
+    async def labels(self, database: str) -> Remembered | None:
+        """What is remembered of a database's labels, None before anything was."""
+
+    async def labels_revision(self, database: str) -> int:
+        """How often they were written, 0 for never: cheap, for polling."""
+
+    async def remember_labels(self, database: str, what: Remembered) -> bool:
+        """Replace them; False when somebody has written since `what.revision`."""
+
+    async def accept_labels(self, database: str, keys: Collection[Key]) -> int:
+        """Mark columns that await review as reviewed; how many did."""
 
     async def claim(self, now: float, lease: float, limit: int) -> tuple[OutboxItem, ...]:
         """Take up to `limit` notifications that are due, oldest first; they come again after `lease` seconds."""

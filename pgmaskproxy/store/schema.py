@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 METADATA: Final = MetaData()
 
@@ -77,6 +90,28 @@ CHARGES: Final = Table(
     Column("expires", Float, nullable=False),
     Index("charges_by_principal", "principal", "label", "use", "at"),
     Index("charges_by_expiry", "expires"),
+)
+
+LABELS: Final = Table(
+    "labels",
+    METADATA,
+    Column("database", Text, primary_key=True),
+    Column("oid", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("accepted", JSON, nullable=False),
+    Column("seen", JSON, nullable=False),
+    Column("labels", JSON, nullable=False),
+    Column("derived", Boolean, nullable=False),
+    Column("drift", String(16), nullable=False),
+)
+
+LABEL_STAMPS: Final = Table(
+    "label_stamps",
+    METADATA,
+    Column("database", Text, primary_key=True),
+    Column("policy", String(64), nullable=False),
+    Column("links", String(64), nullable=False),
+    Column("revision", Integer, nullable=False),
 )
 
 OUTBOX: Final = Table(

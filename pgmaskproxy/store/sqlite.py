@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -26,8 +27,8 @@ from pgmaskproxy.approval.notification import Notification
 from pgmaskproxy.approval.request import OPEN, ApprovalRequest, State
 from pgmaskproxy.errors import ConfigError, Problem, Unavailable
 from pgmaskproxy.model import Charge
-from pgmaskproxy.store import budgets
-from pgmaskproxy.store.protocol import Canary, Change, Exhausted, Filter, OutboxItem, Page, Token
+from pgmaskproxy.store import budgets, labels
+from pgmaskproxy.store.protocol import Canary, Change, Exhausted, Filter, Key, OutboxItem, Page, Remembered, Token
 from pgmaskproxy.store.rows import (
     canary_from,
     canary_row,
@@ -233,6 +234,18 @@ class SqliteStore:
 
         return await self._run(work)
 
+    async def labels(self, database: str) -> Remembered | None:
+        return await self._run(partial(self._read, partial(labels.load, database=database)))
+
+    async def labels_revision(self, database: str) -> int:
+        return await self._run(partial(self._read, partial(labels.revision, database=database)))
+
+    async def remember_labels(self, database: str, what: Remembered) -> bool:
+        return await self._run(partial(self._write, partial(labels.save, database=database, what=what)))
+
+    async def accept_labels(self, database: str, keys: Collection[Key]) -> int:
+        return await self._run(partial(self._write, partial(labels.accept, database=database, keys=keys)))
+
     async def claim(self, now: float, lease: float, limit: int) -> tuple[OutboxItem, ...]:
         def work() -> tuple[OutboxItem, ...]:
             query = (
@@ -277,6 +290,14 @@ class SqliteStore:
         await self._run(self._engine.dispose)
         self._closed = True
         self._thread.shutdown(wait=False)
+
+    def _read(self, work: Callable[[Connection], _T]) -> _T:
+        with self._reader.begin() as connection:
+            return work(connection)
+
+    def _write(self, work: Callable[[Connection], _T]) -> _T:
+        with self._engine.begin() as connection:
+            return work(connection)
 
     async def _ids(self, query: Select[tuple[str]]) -> tuple[str, ...]:
         def work() -> tuple[str, ...]:
