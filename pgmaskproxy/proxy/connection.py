@@ -267,13 +267,13 @@ class ClientConnection(asyncio.Protocol):
             return
         found = self._services.prover.cached(command, principal)
         if found is not None:
-            self.feed(ev.Attested(command.ticket, found.ruling, found.visibility, found.refusal))
+            self.feed(ev.Attested(command.ticket, found.ruling, found.visibility, found.refusal, found.independent))
         else:
             self._start(self._attest_anew(command, principal))
 
     async def _attest_anew(self, command: ev.Attest, principal: Principal) -> None:
         found = await self._services.prover.prove(command, principal)
-        self.feed(ev.Attested(command.ticket, found.ruling, found.visibility, found.refusal))
+        self.feed(ev.Attested(command.ticket, found.ruling, found.visibility, found.refusal, found.independent))
 
     def _who(self, user: str) -> Principal | None:
         return self._services.judge.knowledge.now.directory.principal(user, self._address)

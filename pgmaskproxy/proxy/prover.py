@@ -43,6 +43,8 @@ class Proof:
     ruling: Ruling | None
     visibility: Visibility | None = None
     refusal: Refusal | None = None
+    independent: bool = False
+    """Other constants in the tree would not have changed it."""
 
 
 @final
@@ -142,9 +144,9 @@ def _prove(
     # The epoch stays the text's: when that is judged again, so is this.
     ruling = replace(asked.ruling, analysis=analysis, decision=decision, attested=attested)
     visibility = snapshot.visibility(asked.statement.database, principal)
-    if before is None and read.key and not judge_calls(read.attestation.called, known.catalog).constant_independent:
-        read = _Read(read.attestation, "")
-    return Proof(ruling, visibility), read
+    calls = [read.attestation.called, *(called for _, called in read.attestation.viewed)]
+    independent = all(judge_calls(called, known.catalog).constant_independent for called in calls)
+    return Proof(ruling, visibility, None, independent), read if independent else _Read(read.attestation, "")
 
 
 def _read(tree: bytes, major: int, shapes: OrderedDict[tuple[int, str], Attestation] | None) -> _Read:

@@ -166,9 +166,9 @@ class Asking:
                 link.reason = setting.value or ""
         if analysis.transaction in (TransactionVerb.COMMIT, TransactionVerb.ROLLBACK, TransactionVerb.SAVEPOINT):
             if link.path_moved_in_block:
-                link.search_path = None
+                link.names_moved()
         elif analysis.moves_names and analysis.transaction is None and _may_move_path(ruling):
-            link.search_path = None
+            link.names_moved()
             link.path_moved_in_block = True
 
 

@@ -75,11 +75,7 @@ class Attesting:
         if trees.own is None:
             # Without a tree the text's word has to do: strict, and only where the operator says so.
             return NO_TREE if self._link.attestation == REQUIRED else ruling
-        found = yield from self._ask(ruling, trees)
-        if isinstance(found, Refusal):
-            return found
-        prepared.attested, prepared.judged = found, list(prepared.sources)
-        return found
+        return (yield from self._ask(prepared, trees))
 
     def probe(self, ruling: Ruling, types: tuple[int, ...] = ()) -> Flow[Exchange]:
         """Have the server analyse the query inside a utility statement, in the same transaction and without running
@@ -102,8 +98,8 @@ class Attesting:
             self._link.flush()
             yield Wait(exchange=waiting[-1])
 
-    def _ask(self, ruling: Ruling, trees: Trees) -> Flow[Ruling | Refusal]:
-        link = self._link
+    def _ask(self, prepared: Prepared, trees: Trees) -> Flow[Ruling | Refusal]:
+        link, ruling = self._link, prepared.ruling
         assert trees.own is not None, "a tree is asked about"
         ticket = link.ticket()
         statement = Statement(ruling.sql, link.database, link.role, ruling.search_path, extended=True)
@@ -115,7 +111,9 @@ class Attesting:
             return answer.refusal
         if answer.visibility is not None:
             link.visibility = answer.visibility
-        return replace(answer.ruling, offset=ruling.offset)
+        prepared.attested = replace(answer.ruling, offset=ruling.offset)
+        prepared.judged, prepared.independent = list(prepared.sources), answer.independent and not trees.nested
+        return prepared.attested
 
 
 def prepares(ruling: Ruling) -> bool:

@@ -110,6 +110,8 @@ class Attested:
     ruling: Ruling | None
     visibility: Visibility | None = None
     refusal: Refusal | None = None
+    independent: bool = False
+    """Other constants in the tree would not have changed the answer."""
 
 
 @final

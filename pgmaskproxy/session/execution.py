@@ -14,6 +14,7 @@ from pgmaskproxy.errors import PeerError
 from pgmaskproxy.mask.plan import SEALED, CopyPlan, MaskPlan, bind_copy, bind_plan
 from pgmaskproxy.model import Effect, Mask, Outcome, Refusal, Ruling, Visibility
 from pgmaskproxy.session.asking import Asking
+from pgmaskproxy.session.early import Allowed, may_go_early
 from pgmaskproxy.session.events import RecordOutcome
 from pgmaskproxy.session.flow import Flow, Wait
 from pgmaskproxy.session.grant import Grant
@@ -22,6 +23,7 @@ from pgmaskproxy.session.link import Link
 from pgmaskproxy.session.naming import Naming
 from pgmaskproxy.session.pipeline import CLOSE, DESCRIBE, EXECUTE, PARSE, SKIPPED, Exchange
 from pgmaskproxy.session.statements import Prepared
+from pgmaskproxy.session.trees import Trees, latest, without_constants
 from pgmaskproxy.wire.backend import Field
 from pgmaskproxy.wire.copy import CopyData, CopyDone, CopyFail
 from pgmaskproxy.wire.frontend import Close, Describe, Execute, Flush, Parse, Sync, Terminate
@@ -48,9 +50,11 @@ ANALYSED_ANEW = Refusal(
 class Decided:
     """A statement and the ruling that counts of it: its tree's, where there is one."""
 
-    def __init__(self, prepared: Prepared, ruling: Ruling) -> None:
+    def __init__(self, prepared: Prepared, ruling: Ruling, formats: tuple[int, ...] = ()) -> None:
         self.prepared = prepared
         self.ruling = ruling
+        self.key = (prepared.ruling.sql, prepared.types, formats)
+        """What it is found by when it is sent again."""
 
 
 @final
@@ -100,7 +104,26 @@ class Execution:
         if refusal is not None:
             self.refuse(refusal, ruling, ruling.sql, offset=ruling.offset, serial=serial)
             return None
+        if grant is None and prepared.independent and may_go_early(ruling):
+            self._remember(decided, description, verdict)
         return self._execute(portal, max_rows, decided, serial, verdict)
+
+    def run_early(self, portal: bytes, max_rows: int, decided: Decided, allowed: Allowed) -> Flow[Exchange | None]:
+        """The same for what this session was allowed before, without waiting for what the server says on the way."""
+        serial, ruling = self._link.serial(), decided.ruling
+        verdict = Verdict(allowed.plan, None, allowed.shown, 0)
+        refusal = yield from self._leave(ruling, serial, verdict, allowed.fields, None)
+        if refusal is not None:
+            self.refuse(refusal, ruling, ruling.sql, offset=ruling.offset, serial=serial)
+            return None
+        return self._execute(portal, max_rows, decided, serial, verdict)
+
+    def _remember(self, decided: Decided, description: Exchange, verdict: Verdict) -> None:
+        trees = latest(decided.prepared.sources)
+        if isinstance(trees, Trees) and trees.own is not None and not trees.nested and not verdict.conflicts:
+            tree = without_constants(trees.own)
+            allowed = Allowed(decided.ruling, tree, description.fields, verdict.plan, verdict.shown)
+            self._link.early.keep(decided.key, allowed)
 
     def describe(self, portal: bytes, ruling: Ruling, *, forward: bool = False) -> Exchange:
         """Ask for the portal's own RowDescription: the statement's names may have moved since Parse (THREATS M02)."""

@@ -6,12 +6,14 @@ an Execute, and a substitute where one is refused.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import final
 
 from pgmaskproxy.model import Outcome, Refusal, Ruling
 from pgmaskproxy.session.answers import name_taken, no_such_portal, no_such_statement, too_many_names
 from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.attesting import prepares
+from pgmaskproxy.session.early import Allowed
 from pgmaskproxy.session.execution import ANALYSED_ANEW, Decided, Execution
 from pgmaskproxy.session.flow import Flow, Wait
 from pgmaskproxy.session.grant import Grant
@@ -83,6 +85,9 @@ class Extended:
         if link.names.full and message.portal not in link.names.portals:
             return self._execution.refuse(too_many_names(), prepared.ruling, prepared.ruling.sql)
         # A portal's names mean what they do now, under the search_path of this moment.
+        allowed = self._allowed_before(prepared, message)
+        if allowed is not None:
+            return self._send_bind(message, prepared, allowed)
         judged = yield from self._judged(prepared)
         if judged is None:
             return None
@@ -102,6 +107,14 @@ class Extended:
             grant = yield from self._ask(prepared, judged, message)
             if grant is None:
                 return None
+        self._send_bind(message, prepared, None, grant)
+        return None
+
+    def _send_bind(
+        self, message: Bind, prepared: Prepared, allowed: Allowed | None, grant: Grant | None = None
+    ) -> None:
+        """The client's own Bind goes upstream; its portal is in the table."""
+        link = self._link
         exchange = self._bind_exchange(prepared.ruling, forward=True)
         inner = self._attesting.inner(prepared.ruling)
         if not inner:
@@ -109,11 +122,29 @@ class Extended:
         portal = Portal(message.portal, prepared, message, link.generation, holdable=False)
         portal.target = self._naming.target(prepared.ruling)
         portal.bound = exchange if inner else None
+        portal.allowed = allowed
+        if allowed is not None:
+            exchange.promise = allowed.at_bind()
         if grant is not None:
             self._holding.put_by(grant, portal)
         exchange.undo = link.names.bind(portal)
         link.send(message.encode(), exchange)
-        return None
+
+    def _allowed_before(self, prepared: Prepared, message: Bind) -> Allowed | None:
+        """What this session was allowed for the same text before, if it may go early now."""
+        link, ruling = self._link, prepared.ruling
+        if link.search_path != ruling.search_path or link.redefined or not self._attesting.at_parse(ruling):
+            return None
+        allowed = link.early.find((ruling.sql, prepared.types, message.result_formats), ruling, link.epoch)
+        if allowed is None:
+            return None
+        source = prepared.sources[-1] if len(prepared.sources) == 1 else None
+        if prepared.attested is not None and all(each.settled and not each.nested for each in prepared.sources):
+            return allowed if prepared.attested.attested == allowed.ruling.attested else None
+        if source is None or source.settled or source.kind != PARSE:
+            return None
+        source.promise = allowed.at_parse()
+        return allowed
 
     def describe(self, message: Describe) -> None:
         """Forwarded; a portal's own answer is kept, so that it need not be asked again."""
@@ -142,6 +173,9 @@ class Extended:
             return self._execution.refuse(no_such_portal(message.portal), None, "")
         grant = self._holding.take_up(portal)
         serial = grant.serial if grant is not None else None
+        early = self._early(portal)
+        if early is not None:
+            return (yield from self._execute_early(message, portal, early))
         ruling = yield from self._effective(portal)
         if isinstance(ruling, Refusal):
             return self._execution.refuse(ruling, portal.prepared.ruling, portal.prepared.ruling.sql, serial=serial)
@@ -168,7 +202,7 @@ class Extended:
         if not description.settled:
             link.flush()
             yield Wait(exchange=description)
-        decided = Decided(portal.prepared, ruling)
+        decided = Decided(portal.prepared, ruling, portal.bind.result_formats if portal.bind is not None else ())
         exchange = yield from self._execution.run(message.portal, message.max_rows, decided, description, grant)
         if exchange is None:
             return None
@@ -190,6 +224,33 @@ class Extended:
     def sync(self) -> None:
         """The client's Sync ends the implicit transaction, and any discarding."""
         self._link.sync(forward=True)
+
+    def _early(self, portal: Portal) -> Allowed | None:
+        """What allows this portal to run before the server has answered: only its first Execute, and only while what it
+        was bound on still counts."""
+        allowed, bind, link = portal.allowed, portal.bind, self._link
+        if allowed is None or bind is None or portal.started or link.redefined or link.search_path is None:
+            return None
+        ruling = portal.prepared.ruling
+        key = (ruling.sql, portal.prepared.types, bind.result_formats)
+        if link.early.find(key, replace(ruling, search_path=link.search_path), link.epoch) is not allowed:
+            return None
+        described = portal.description
+        if described is not None and described.settled and described.fields != allowed.fields:
+            return None
+        return allowed
+
+    def _execute_early(self, message: Execute, portal: Portal, allowed: Allowed) -> Flow[None]:
+        described = portal.description
+        if described is None or described.failed:
+            described = portal.description = self._execution.describe(message.portal, allowed.ruling)
+        if not described.settled:
+            described.promise = allowed.at_describe()
+        decided = Decided(
+            portal.prepared, allowed.ruling, portal.bind.result_formats if portal.bind is not None else ()
+        )
+        sent = yield from self._execution.run_early(message.portal, message.max_rows, decided, allowed)
+        portal.started = portal.started or sent is not None
 
     def _effective(self, portal: Portal) -> Flow[Ruling | Refusal]:
         if not portal.started and portal.bind is not None:

@@ -8,6 +8,7 @@ from typing import final
 from pgmaskproxy.errors import CanarySeen
 from pgmaskproxy.mask.canary import Watch, Watcher
 from pgmaskproxy.model import Refusal, Visibility
+from pgmaskproxy.session.early import Early
 from pgmaskproxy.session.events import Command, DefinitionsChanged, SendClient, SendServer
 from pgmaskproxy.session.flow import Flow, Wait
 from pgmaskproxy.session.pipeline import PARSE, SYNC, Exchange, Pipeline
@@ -72,6 +73,7 @@ class Link:
         """How many Syncs were sent."""
         self.search_path: tuple[str, ...] | None = None
         """Effective; None when it must be asked for."""
+        self.early = Early()
         self.path_moved_in_block = False
         self.redefined = False
         """Something that may change the catalog ran in a transaction that is still open."""
@@ -174,7 +176,13 @@ class Link:
     def definitions_changed(self) -> None:
         """The catalog may have changed: it is to be read again, and every earlier ruling made again."""
         self.epoch = UNKNOWN_EPOCH
+        self.early.forget()
         self.commands.append(DefinitionsChanged())
+
+    def names_moved(self) -> None:
+        """What a name means may have changed: the search_path is asked for again, and nothing goes early."""
+        self.search_path = None
+        self.early.forget()
 
     def flush(self) -> None:
         """Without it the server keeps what it has to say until Sync."""

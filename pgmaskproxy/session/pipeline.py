@@ -28,6 +28,20 @@ SKIPPED: Final = "SKIPPED"
 
 
 @final
+class Promise:
+    """What the answer to a frame must be, since what follows it was sent without waiting (DESIGN 3c).
+
+    For PARSE `tree` is the statement's own, without constants; for BIND no tree may come; `fields` are for DESCRIBE.
+    """
+
+    __slots__ = ("fields", "tree")
+
+    def __init__(self, tree: bytes | None, fields: tuple[Field, ...] | None) -> None:
+        self.tree = tree
+        self.fields = fields
+
+
+@final
 class Exchange:
     """One frame sent upstream and what becomes of its answer."""
 
@@ -73,6 +87,7 @@ class Exchange:
         """The statement's own rewritten trees that came with the answer (DESIGN 3a): one, or none."""
         self.nested: list[bytes] = []
         """Those of functions that ran meanwhile."""
+        self.promise: Promise | None = None
         self.expected: bytes | None = None
         """For EXECUTE: the tree that its rows were decided by, where the server may analyse once more."""
 

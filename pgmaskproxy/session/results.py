@@ -16,7 +16,7 @@ from pgmaskproxy.session.events import RecordOutcome
 from pgmaskproxy.session.link import IDLE, OFF, Link
 from pgmaskproxy.session.pipeline import BIND, CLOSE, DESCRIBE, EXECUTE, PARSE, SKIPPED, SYNC, Exchange
 from pgmaskproxy.session.scrub import passes, rebuilt, reduced, shifted
-from pgmaskproxy.session.trees import is_tree, same_but_for_positions
+from pgmaskproxy.session.trees import is_tree, kept, same_but_for_positions
 from pgmaskproxy.wire.backend import (
     BackendMessage,
     BindComplete,
@@ -188,9 +188,9 @@ class Results:
         elif isinstance(message, CommandComplete | EmptyQueryResponse | PortalSuspended):
             self._executed(message)
         elif isinstance(message, ParseComplete):
-            self._forward(link.pipeline.complete(PARSE), message.encode())
+            self._forward(self._as_promised(link.pipeline.complete(PARSE)), message.encode())
         elif isinstance(message, BindComplete):
-            self._forward(link.pipeline.complete(BIND), message.encode())
+            self._forward(self._as_promised(link.pipeline.complete(BIND)), message.encode())
         elif isinstance(message, CloseComplete):
             self._forward(link.pipeline.complete(CLOSE), message.encode())
         elif isinstance(message, ParameterDescription):
@@ -222,6 +222,13 @@ class Results:
         else:
             raise PeerError("the server sent a message that has no place here")
 
+    @staticmethod
+    def _as_promised(exchange: Exchange) -> Exchange:
+        """What follows was sent already, on the strength of what this answer was before."""
+        if not kept(exchange):
+            raise SealedError("the server understood a statement otherwise than before, and it was on its way already")
+        return exchange
+
     def _forward(self, exchange: Exchange, data: bytes) -> None:
         if exchange.forward:
             self._link.to_client(data)
@@ -231,7 +238,7 @@ class Results:
         if isinstance(message, RowDescription):
             exchange.fields = message.fields
             exchange.returns_rows = True
-        self._forward(exchange, message.encode())
+        self._forward(self._as_promised(exchange), message.encode())
 
     def _executed(self, message: CommandComplete | EmptyQueryResponse | PortalSuspended) -> None:
         exchange = self._link.pipeline.complete(EXECUTE)
@@ -258,7 +265,7 @@ class Results:
             link.names.end_transaction(exchange.generation)
             if link.path_moved_in_block:
                 link.path_moved_in_block = False
-                link.search_path = None
+                link.names_moved()
             if link.redefined:
                 # Only now others can see it: read the catalog once more.
                 link.redefined = False
@@ -274,7 +281,7 @@ class Results:
             raise PeerError(f"{message.name.decode()} is no longer {pinned.decode()}")
         if message.name == b"search_path":
             # PostgreSQL 18 says so itself when it moved, whoever moved it.
-            self._link.search_path = None
+            self._link.names_moved()
         if message.name in REPORTED:
             self._link.to_client(message.encode())
 

@@ -7,11 +7,13 @@ a hidden BEGIN and COMMIT make it so (manual, "Multiple Statements in a Simple Q
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import final
 
 from pgmaskproxy.model import Outcome, Refusal, Ruling
 from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.attesting import prepares
+from pgmaskproxy.session.early import Allowed
 from pgmaskproxy.session.execution import ANALYSED_ANEW, CHANGED, Decided, Execution
 from pgmaskproxy.session.flow import Flow, Wait
 from pgmaskproxy.session.grant import Grant
@@ -95,33 +97,29 @@ class Simple:
         """One statement; False when it failed or was refused, and the rest must not run."""
         link = self._link
         while True:
-            ready = yield from self._ready(judged, granted=grant is not None)
-            if ready is None:
+            text = yield from self._text(judged)
+            if text is None:
                 return False
-            prepared, ruling = ready
+            decided = Decided(Prepared(b"", text, by_sql=False), text)
+            allowed = link.early.find(decided.key, text, link.epoch) if grant is None else None
+            if allowed is not None:
+                sent = yield from self._early(decided, allowed)
+                break
+            ruling = yield from self._parsed(decided.prepared, granted=grant is not None)
+            if ruling is None:
+                return False
             if ruling.decision.outcome is not Outcome.HOLD or grant is not None:
+                decided.ruling = ruling
+                sent = yield from self._bound(decided, grant)
                 break
             # It could not be asked before: what it does, or what its name stands for, is known only now.
             grant = yield from self._hold(ruling, attest=not wrapped and not self._naming.goes_by_name(ruling))
             if grant is None:
                 return False
-        bind = Exchange(BIND, forward=False)
-        bind.scrub, bind.offset = ruling.decision.scrub, ruling.offset
-        link.send(Bind(b"", b"", (), (), ()).encode(), bind)
-        description = self._execution.describe(b"", ruling)
-        link.flush()
-        yield Wait(exchange=description)
-        bound = yield from self._after_bind(prepared, ruling, bind)
-        if isinstance(bound, Refusal):
-            self._execution.refuse(bound, ruling, ruling.sql, offset=ruling.offset)
-            return False
-        sent = yield from self._execution.run(b"", 0, Decided(prepared, bound), description, grant)
         if sent is None:
             return False
-        copy = ruling.analysis.copy
-        if description.returns_rows and copy is None:
-            link.to_client(RowDescription(description.fields).encode())
         sent.hold_back = last
+        copy = decided.ruling.analysis.copy
         if copy is not None and not copy.to_stdout:
             yield from self._execution.copy_in(sent)
         if last and not wrapped:
@@ -131,25 +129,24 @@ class Simple:
         yield Wait(exchange=sent)
         return not sent.failed
 
-    def _ready(self, judged: Ruling, *, granted: bool) -> Flow[tuple[Prepared, Ruling] | None]:
-        """Parsed, and decided by its tree; None when the server or policy refused it, and that is answered."""
-        link = self._link
+    def _text(self, judged: Ruling) -> Flow[Ruling | None]:
+        """The text's ruling, if the statement may be sent on the strength of it; None when its refusal is answered."""
         text = yield from self._ruling(judged)
-        if isinstance(text, Refusal):
-            if text.unproven:
-                parse = Parse(b"", judged.sql.encode(), ())
-                yield from self._execution.refuse_unproven(text, judged, parse, offset=judged.offset)
-            else:
-                self._execution.refuse(text, judged, judged.sql, offset=judged.offset)
-            return None
-        prepared = Prepared(b"", text, by_sql=False)
+        if not isinstance(text, Refusal):
+            return text
+        if text.unproven:
+            parse = Parse(b"", judged.sql.encode(), ())
+            yield from self._execution.refuse_unproven(text, judged, parse, offset=judged.offset)
+        else:
+            self._execution.refuse(text, judged, judged.sql, offset=judged.offset)
+        return None
+
+    def _parsed(self, prepared: Prepared, *, granted: bool) -> Flow[Ruling | None]:
+        """Parsed, and decided by its tree; None when the server or policy refused it, and that is answered."""
+        link, text = self._link, prepared.ruling
         if text.decision.outcome is Outcome.HOLD and not granted and not self._attesting.may_prove(text):
-            return prepared, text  # nothing is sent before a person has agreed
-        parsed = Exchange(PARSE, forward=False)
-        parsed.scrub, parsed.offset = text.decision.scrub, text.offset
-        link.names.deallocate(b"")
-        link.names.close(b"")
-        link.send(Parse(b"", upstream_text(text, text.sql.encode()), ()).encode(), parsed)
+            return text  # nothing is sent before a person has agreed
+        parsed = self._parse(text)
         if self._attesting.inner(text):
             parsed = yield from self._attesting.probe(text)
         prepared.sources = [parsed]
@@ -162,7 +159,45 @@ class Simple:
             self._execution.refuse(refusal, text, text.sql, offset=text.offset)
             return None
         assert isinstance(ruling, Ruling)
-        return prepared, ruling
+        return ruling
+
+    def _parse(self, text: Ruling) -> Exchange:
+        link = self._link
+        exchange = Exchange(PARSE, forward=False)
+        exchange.scrub, exchange.offset = text.decision.scrub, text.offset
+        link.names.deallocate(b"")
+        link.names.close(b"")
+        return link.send(Parse(b"", upstream_text(text, text.sql.encode()), ()).encode(), exchange)
+
+    def _bind(self, ruling: Ruling) -> Exchange:
+        exchange = Exchange(BIND, forward=False)
+        exchange.scrub, exchange.offset = ruling.decision.scrub, ruling.offset
+        return self._link.send(Bind(b"", b"", (), (), ()).encode(), exchange)
+
+    def _bound(self, decided: Decided, grant: Grant | None) -> Flow[Exchange | None]:
+        """From a decided statement to an Execute that was sent; None when it failed or was refused."""
+        link, ruling = self._link, decided.ruling
+        bind = self._bind(ruling)
+        description = self._execution.describe(b"", ruling)
+        link.flush()
+        yield Wait(exchange=description)
+        bound = yield from self._after_bind(decided.prepared, ruling, bind)
+        if isinstance(bound, Refusal):
+            self._execution.refuse(bound, ruling, ruling.sql, offset=ruling.offset)
+            return None
+        decided.ruling = bound
+        sent = yield from self._execution.run(b"", 0, decided, description, grant)
+        if sent is not None and description.returns_rows and ruling.analysis.copy is None:
+            link.to_client(RowDescription(description.fields).encode())
+        return sent
+
+    def _early(self, decided: Decided, allowed: Allowed) -> Flow[Exchange | None]:
+        """Everything at once: what comes back must be what came back before (DESIGN 3c)."""
+        decided.ruling = replace(allowed.ruling, offset=decided.ruling.offset)
+        parse, bind = self._parse(decided.ruling), self._bind(decided.ruling)
+        description = self._execution.describe(b"", decided.ruling, forward=True)
+        parse.promise, bind.promise, description.promise = allowed.at_parse(), allowed.at_bind(), allowed.at_describe()
+        return (yield from self._execution.run_early(b"", 0, decided, allowed))
 
     def _after_bind(self, prepared: Prepared, ruling: Ruling, bind: Exchange) -> Flow[Ruling | Refusal]:
         """The ruling that counts once it is bound: planning may have analysed it anew, or run functions."""

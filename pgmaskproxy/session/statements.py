@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar, final
 
 from pgmaskproxy.model import Ruling
+from pgmaskproxy.session.early import Allowed
 from pgmaskproxy.session.grant import Grant
 from pgmaskproxy.session.pipeline import Exchange
 from pgmaskproxy.wire.frontend import Bind
@@ -41,6 +42,8 @@ class Prepared:
         """`ruling` as the latest tree proves it."""
         self.judged: list[Exchange] = []
         """The sources that `attested` rests on."""
+        self.independent = False
+        """Other constants in the tree would not change `attested`."""
         self.types: tuple[int, ...] = ()
         """The parameter types that its Parse gave."""
         self.agreed = False
@@ -54,7 +57,7 @@ class Prepared:
         """The same as it is now: what happens to either later does not reach the other."""
         made = Prepared(self.name, self.ruling, by_sql=self.by_sql)
         made.sources, made.attested, made.judged = list(self.sources), self.attested, list(self.judged)
-        made.agreed, made.types = self.agreed, self.types
+        made.agreed, made.types, made.independent = self.agreed, self.types, self.independent
         return made
 
 
@@ -76,6 +79,8 @@ class Portal:
         """The Describe of this very portal that was sent last; settled or not."""
         self.bound: Exchange | None = None
         """Its Bind, where the query inside was attested before: another analysis on the way would be of another."""
+        self.allowed: Allowed | None = None
+        """It was bound on the strength of what this session was allowed before."""
         self.started = False
         """It was executed before: a suspended portal goes on, and its names keep the meaning they had."""
         self.grant: Grant | None = None

@@ -18,6 +18,11 @@ from pgmaskproxy.session.pipeline import Exchange
 _POSITIONS: Final = re.compile(rb"(?<!\\) :(?:location|stmt_location|stmt_len|list_start|list_end) -?\d+(?=[ }])")
 """Places in the statement's text; inside a name the space before the colon has its backslash."""
 
+_CONSTANTS: Final = re.compile(
+    rb"(?<!\\) :(?:(?:location|stmt_location|stmt_len|list_start|list_end) -?\d+"
+    rb"|constvalue (?:\d+ \[ [-0-9 ]*\]|<>))(?=[ }])"
+)
+
 SEVERAL: Final = Refusal(
     "0A000",
     "cannot prove what this statement shows: the server sent several trees of it",
@@ -72,6 +77,25 @@ def latest(exchanges: Sequence[Exchange]) -> Trees | Refusal:
 def same_but_for_positions(one: bytes, other: bytes) -> bool:
     """Whether two trees differ in nothing but places in their texts, and in how their lines are folded."""
     return one == other or _plain(one) == _plain(other)
+
+
+def without_constants(tree: bytes) -> bytes:
+    """A tree without constants and places: what must be the same again where no function can choose data by them.
+
+    How many constants there are stays, and which are NULL.
+    """
+    return _CONSTANTS.sub(b"", tree.removesuffix(b"\n").replace(b"\n", b" "))
+
+
+def kept(exchange: Exchange) -> bool:
+    """Whether an answer is what was promised before it came."""
+    promise = exchange.promise
+    if promise is None:
+        return True
+    if promise.fields is not None:
+        return exchange.returns_rows and exchange.fields == promise.fields
+    own = [without_constants(tree) for tree in exchange.own]
+    return not exchange.nested and own == ([promise.tree] if promise.tree is not None else [])
 
 
 def _plain(tree: bytes) -> bytes:

@@ -253,10 +253,11 @@ class Play:
 
     def _attested(self, asked: ev.Attest, words: Sequence[str]) -> ev.Attested:
         """The ruling with the tree's own text as its hash; names and inner query stay the text's."""
-        (ruling,) = rulings(asked.statement, words)
+        independent = "independent" in words
+        (ruling,) = rulings(asked.statement, [word for word in words if word != "independent"])
         analysis = replace(ruling.analysis, names=asked.ruling.analysis.names, inner=asked.ruling.analysis.inner)
         ruling = replace(ruling, analysis=analysis, attested=asked.own.decode(), epoch=asked.ruling.epoch)
-        return ev.Attested(asked.ticket, ruling, visibility())
+        return ev.Attested(asked.ticket, ruling, visibility(), None, independent)
 
 
 def _refusal(words: Sequence[str]) -> Refusal:

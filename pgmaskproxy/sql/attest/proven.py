@@ -67,7 +67,7 @@ def proven(text: Analysis, own: Attestation, nested: Sequence[Attestation], witn
         writes=_relations({oid for oid, _ in own.writes}, catalog),
         outputs=text.outputs if text.kind == EXPLAIN else _outputs(witness.names.outputs(own), result),
         uses=witness.names.uses(own, views=False),
-        functions=frozenset[str]().union(*(verdict.functions for verdict in calls)),
+        functions=_shipped(text.functions).union(*(verdict.functions for verdict in calls)),
         effects=_effects(text, own, calls),
         opaque=result or _bodies(nested, witness),
         called_effects=frozenset(),
@@ -103,6 +103,11 @@ def _effects(text: Analysis, own: Attestation, calls: Sequence[CallVerdict]) -> 
     if own.writes:
         effects.add(Effect.WRITE)
     return frozenset(effects)
+
+
+def _shipped(names: frozenset[str]) -> frozenset[str]:
+    """What the text calls of PostgreSQL's own: a rule may name one that is harmless, and the verdict does not."""
+    return frozenset(name for name in names if name.startswith("pg_catalog."))
 
 
 def _relations(oids: Collection[int], catalog: Catalog) -> frozenset[RelationRef]:

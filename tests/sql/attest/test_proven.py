@@ -82,6 +82,11 @@ def test_what_a_function_returns_is_not_known_and_a_bare_column_is() -> None:
     assert counted.effects >= {Effect.WRITE}
 
 
+def test_a_harmless_function_keeps_the_name_that_a_rule_may_deny() -> None:
+    text = replace(TEXT, functions=frozenset({"pg_catalog.random", "shop.f"}))
+    assert proven(text, OWN, (), WITNESS).functions == {"pg_catalog.random"}
+
+
 def test_what_a_view_calls_counts_unless_it_ships_with_the_server() -> None:
     calls = Called(functions=frozenset({F}))
     assert Effect.ROUTINE in proven(TEXT, replace(OWN, viewed=((VIEW, calls),)), (), WITNESS).effects

@@ -1,0 +1,95 @@
+"""What was decided in this session before and may be sent at once, without waiting for the server (DESIGN 3c).
+
+A read that was attested in this session, or exact bytes that were allowed in it, with nothing in between that moves
+what names mean: then Parse, Bind, Describe and Execute go out together. What the server answers on the way must be
+what was answered then, or the session ends with its rows still sealed.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final, TypeAlias, final
+
+from pgmaskproxy.mask.plan import MaskPlan
+from pgmaskproxy.model import Effect, Mask, Outcome, Ruling
+from pgmaskproxy.session.pipeline import Promise
+from pgmaskproxy.wire.backend import Field
+
+KEPT: Final = 256
+"""Statements of one session that may go early; a tree takes a few kilobytes."""
+
+READ: Final = frozenset({Effect.READ})
+
+Key: TypeAlias = tuple[str, tuple[int, ...], tuple[int, ...]]
+"""The statement's text, its parameter types and its result formats, as the client gave them."""
+
+
+@final
+class Allowed:
+    """A read that ran: its ruling, its tree without constants, its shape, and how its rows are shown."""
+
+    __slots__ = ("fields", "plan", "ruling", "shown", "tree")
+
+    def __init__(
+        self, ruling: Ruling, tree: bytes, fields: tuple[Field, ...], plan: MaskPlan, shown: tuple[Mask | None, ...]
+    ) -> None:
+        self.ruling = ruling
+        self.tree = tree
+        self.fields = fields
+        self.plan = plan
+        self.shown = shown
+
+    def at_parse(self) -> Promise:
+        """What Parse must bring: this tree, and no function's."""
+        return Promise(self.tree, None)
+
+    def at_bind(self) -> Promise:
+        """What Bind must bring: no tree at all."""
+        return Promise(None, None)
+
+    def at_describe(self) -> Promise:
+        """What the portal must be described as."""
+        return Promise(None, self.fields)
+
+
+@final
+class Early:
+    """The statements that may go early. Everything in here is dropped as soon as names may mean something else."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Key, Allowed] = OrderedDict()
+
+    def find(self, key: Key, text: Ruling, epoch: int) -> Allowed | None:
+        """What was allowed for exactly this, if it still counts. `text` is the text's ruling of now."""
+        found = self._kept.get(key)
+        if found is None or found.ruling.epoch != epoch or text.epoch != epoch:
+            return None
+        if text.search_path != found.ruling.search_path:
+            return None
+        self._kept.move_to_end(key)
+        return found
+
+    def keep(self, key: Key, allowed: Allowed) -> None:
+        """It was decided and is about to run."""
+        self._kept[key] = allowed
+        self._kept.move_to_end(key)
+        if len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+
+    def forget(self) -> None:
+        """Names may mean something else from now on."""
+        self._kept.clear()
+
+
+def may_go_early(ruling: Ruling) -> bool:
+    """A plain read that a tree allowed: nothing to ask, to count, to set or to name."""
+    analysis, decision = ruling.analysis, ruling.decision
+    return (
+        bool(ruling.attested)
+        and decision.outcome is Outcome.ALLOW
+        and analysis.effects == READ
+        and not (decision.charges or decision.terms or analysis.opaque or analysis.settings or analysis.moves_names)
+        and analysis.names is None
+        and analysis.copy is None
+        and analysis.inner is None
+    )
