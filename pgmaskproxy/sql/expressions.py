@@ -13,6 +13,7 @@ from typing import Final
 
 from pgmaskproxy.model import ColumnOrigin, Columns, Effect, Opaque, Setting, Use
 from pgmaskproxy.sql.catalog import Catalog
+from pgmaskproxy.sql.comparing import cast_type, comparable, comparand
 from pgmaskproxy.sql.facts import Facts
 from pgmaskproxy.sql.functions import TYPES, Verdict, operator_effect, resolve_function, type_effect
 from pgmaskproxy.sql.origins import CLEAN, Output, Result, computed
@@ -288,6 +289,8 @@ class Expressions(ABC):
                 return next((oid for key, oid in _LITERAL_TYPES.items() if key in fields), None)
             case "ParamRef":
                 return 0
+            case "TypeCast":
+                return cast_type(self.catalog, mapping(fields.get("typeName")))
             case "List":
                 types = {self.type_of(item, scope) for item in items(fields.get("items"))}
                 return types.pop() if len(types) == 1 else None
@@ -393,13 +396,13 @@ class Expressions(ABC):
         types = (self.type_of(left, scope), self.type_of(right, scope))
         if len(origins) == 2 and join:
             pure = all(origin.pure for origin in origins)  # else a guess may be among what is joined
-            if pure and self.operator(names, *types):
+            if pure and comparable(*types) and self.operator(names, *types):
                 self.pair(origins[0], origins[1], where, _at(fields))
                 return True
         elif len(origins) == 1 and lookup:
             other = right if columns[0] is not None and isinstance(columns[0].origin, Columns) else left
             constant = comparand(other)
-            if constant is not None and self.operator(names, *types):
+            if constant is not None and comparable(*types) and self.operator(names, *types):
                 if kind_of(other) == "TypeCast":
                     self.cast(mapping(unwrap(other)[1].get("typeName")))
                 for column in sorted(origins[0].columns):
@@ -436,14 +439,6 @@ def literal(node: Node) -> str | bool | None:
     if "boolval" in fields:
         return bool(mapping(fields["boolval"]).get("boolval"))
     return None
-
-
-def comparand(node: Node) -> str | None:
-    """`A_Const` or `ParamRef` when the node is one, cast to a type or not; None for anything else."""
-    kind, fields = unwrap(node)
-    if kind == "TypeCast":
-        kind, fields = unwrap(fields.get("arg"))
-    return kind if kind in {"A_Const", "ParamRef"} else None
 
 
 def _of_row(use: Use) -> Use:

@@ -8,12 +8,13 @@ from typing import Final
 
 from pgmaskproxy.model import ColumnOrigin, Columns, Effect, Opaque, RelationRef, Use
 from pgmaskproxy.sql.catalog import Relation
+from pgmaskproxy.sql.comparing import comparable
 from pgmaskproxy.sql.expressions import Expressions
 from pgmaskproxy.sql.functions import OUT_COLUMNS, SAMPLE_METHODS, TYPES, Verdict, resolve_function
 from pgmaskproxy.sql.names import output_name
 from pgmaskproxy.sql.origins import CLEAN, Output, Result, either, row_of
 from pgmaskproxy.sql.scope import Item, Scope
-from pgmaskproxy.sql.tree import Node, items, kind_of, mapping, strings, text, unwrap
+from pgmaskproxy.sql.tree import Node, items, mapping, strings, text, unwrap
 
 REVEALING: Final = frozenset(
     {
@@ -35,6 +36,14 @@ REVEALING_PREFIXES: Final = (
     "_pg_user_mappings",
     "user_mapping",
 )
+
+
+FIRST_OF_OTHERS: Final = 10_000
+"""The first OID that is not written down in PostgreSQL's source: row types among them."""
+
+_TSVECTOR: Final = 3614
+_LEXEMES: Final = ("lexeme", "positions", "weights")
+"""What unnest() makes of one."""
 
 
 class Sources(Expressions):
@@ -61,6 +70,7 @@ class Sources(Expressions):
             case "RangeFunction":
                 return (_item(*self._functions(fields, scope, name, names)),)
             case "RangeTableFunc" | "JsonTable":
+                name = name or ("xmltable" if kind == "RangeTableFunc" else "json_table")
                 return (_item(name, self._table_function(fields, scope).renamed(names)),)
             case "RangeTableSample":
                 return self._sample(fields, scope)
@@ -159,9 +169,14 @@ class Sources(Expressions):
             return Result((), origin)
         columns_named = OUT_COLUMNS.get(name, ())
         if columns_named is None:
-            arguments = items(fields.get("args"))
-            plain = name == "unnest" and len(arguments) == 1 and self._plain_array(arguments[0], scope)
-            return Result((Output(alias or name, origin, guessed=True),)) if plain else Result((), origin)
+            arguments = items(fields.get("args")) if name == "unnest" else []
+            columns_named = tuple(
+                column for argument in arguments for column in self._unnested(argument, scope) or ("",)
+            )
+            if not columns_named or "" in columns_named:
+                return Result((), origin)
+            if columns_named == (name,):
+                columns_named = ()
         if not columns_named:
             return Result((Output(alias or name, origin, guessed=True),))
         return Result(tuple(Output(column, origin, guessed=True) for column in columns_named))
@@ -174,23 +189,34 @@ class Sources(Expressions):
         own = names[-1:] != () and names[-1] in self.catalog.types_by_name
         return names[-1:] != () and names[-1] in TYPES and not own
 
-    def _plain_array(self, node: Node, scope: Scope) -> bool:
-        """Whether an array is certainly not one of rows, so that unnest() of it has one column."""
+    def _unnested(self, node: Node, scope: Scope) -> tuple[str, ...] | None:
+        """The columns that unnest() makes of one argument; None when that is not certain, since it may be of rows."""
         kind, fields = unwrap(node)
+        plain = ("unnest",)
         match kind:
             case "A_ArrayExpr":
-                return all(
-                    kind_of(element) in {"A_Const", "ParamRef"} or self.type_of(element, scope) is not None
-                    for element in items(fields.get("elements"))
-                )
+                elements = items(fields.get("elements"))
+                return plain if elements and all(self._scalar(element, scope) for element in elements) else None
             case "TypeCast":
-                names = strings(mapping(fields.get("typeName")).get("names"))
-                return names[-1:] != () and names[-1] in TYPES
+                named = mapping(fields.get("typeName"))
+                names = strings(named.get("names"))
+                if names[-1:] == () or names[-1] not in TYPES or names[-1] in self.catalog.types_by_name:
+                    return None
+                if named.get("arrayBounds"):
+                    return plain
+                return _LEXEMES if names[-1] == "tsvector" else None
             case "ColumnRef":
                 type_oid = self.type_of(node, scope)
-                return type_oid is not None and type_oid < 10_000
+                if type_oid is None or type_oid >= FIRST_OF_OTHERS:
+                    return None
+                return _LEXEMES if type_oid == _TSVECTOR else plain
             case _:
-                return False
+                return None
+
+    def _scalar(self, node: Node, scope: Scope) -> bool:
+        """Whether a value is certainly of a type that ships with PostgreSQL, and so no row."""
+        type_oid = self.type_of(node, scope)
+        return type_oid is not None and type_oid < FIRST_OF_OTHERS
 
     def _table_function(self, fields: Node, scope: Scope) -> Result:
         """XMLTABLE and JSON_TABLE: every column is computed from what is passed in."""
@@ -253,7 +279,13 @@ class Sources(Expressions):
         one, other = sides
         self.operator(("=",), one.type_oid, other.type_oid)
         location = fields.get("rtindex", 0)
-        self.pair(one.origin, other.origin, "JOIN USING", location if isinstance(location, int) else 0)
+        at = location if isinstance(location, int) else 0
+        pure = all(isinstance(side.origin, Columns) and side.origin.pure for side in sides)
+        if pure and comparable(one.type_oid, other.type_oid):
+            self.pair(one.origin, other.origin, "JOIN USING", at)
+        else:
+            for side in sides:
+                self.facts.use_all(side.origin, Use.PREDICATE, "JOIN USING", at)
         type_oid = one.type_oid if one.type_oid == other.type_oid else None
         return Output(name, either(one.origin, other.origin), type_oid)
 

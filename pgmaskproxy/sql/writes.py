@@ -78,8 +78,6 @@ class Writes(Queries):
             written.setdefault(name, CLEAN)
         if "onConflictClause" in fields:
             self._on_conflict(mapping(fields["onConflictClause"]), scope, target, written)
-        for every in relation.columns if relation is not None else ():
-            written.setdefault(every.name, CLEAN)  # its default: not the old value, there is none
         return self._returning(fields, scope.only(target), target, written)
 
     def _on_conflict(self, fields: Node, scope: Scope, target: Item, written: Written) -> None:

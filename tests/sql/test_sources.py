@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pgmaskproxy.model import Analysis, Effect
-from pgmaskproxy.sql.catalog import Catalog
+from pgmaskproxy.sql.catalog import Catalog, Column, Relation
 from pgmaskproxy.sql.reader import read
 from pgmaskproxy.sql.sources import REVEALING
 from tests.sql.conftest import SEARCH_PATH, deep
@@ -62,7 +64,17 @@ def test_sampling_by_a_method_of_the_users_is_a_routine(catalog: Catalog) -> Non
         ("current_date", 1),
         ("json_populate_record(NULL::pair, '{}')", None),
         ("unnest(ARRAY[ROW(1, 2)])", None),
-        ("unnest(ARRAY[1], ARRAY[2])", None),
+        ("unnest(ARRAY[1], ARRAY[2])", 2),
+        ("unnest(ARRAY[1], ARRAY[ROW(1, 2)])", None),
+        ("unnest(ARRAY[1], 'a b'::tsvector)", 4),
+        ("unnest('a b'::tsvector)", 3),
+        ("unnest('a b'::text)", None),
+        ("unnest('{}'::pair[])", None),
+        ("unnest(ARRAY[]::text[])", 1),
+        ("unnest(ARRAY[])", None),
+        ("orders, unnest(ARRAY[memo])", 5),
+        ("xmltable('/a' PASSING '<a/>' COLUMNS b int, c int)", 2),
+        ("(VALUES (1, 2) ORDER BY 1) t", 2),
         ("f_tab()", None),
     ],
 )
@@ -74,3 +86,23 @@ def test_columns_of_functions(source: str, columns: int | None, catalog: Catalog
 def test_a_functions_column_is_made_of_its_arguments(catalog: Catalog) -> None:
     analysis = one("SELECT f FROM gen, regexp_split_to_table(ssn, '-') f", catalog)
     assert [output(origin) for origin in analysis.outputs or ()] == ["f(gen.ssn)"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT json_table.* FROM customers, json_table(notes, '$' COLUMNS (b int))",
+        "SELECT DISTINCT c.* FROM (SELECT id FROM customers) c",
+    ],
+)
+def test_a_star_over_what_has_no_alias(sql: str, catalog: Catalog) -> None:
+    found = one(sql, catalog)
+    assert found.opaque == ""
+    assert len(found.outputs or ()) == 1
+
+
+def test_a_column_of_a_row_type_is_unnested_into_nobody_knows_what(catalog: Catalog) -> None:
+    rows = Relation(99, "public", "rows", "r", (Column(1, "pair", 16_478), Column(2, "t", 25)))
+    known = replace(catalog, relations=(*catalog.relations, rows))
+    assert one("SELECT u.* FROM rows, unnest(ARRAY[pair]) u", known).outputs is None
+    assert len(one("SELECT u.* FROM rows, unnest(ARRAY[t]) u", known).outputs or ()) == 1
