@@ -53,7 +53,7 @@ class Writes(Queries):
         self, targets: Value, scope: Scope, table: Table, where: str, written: Written, *, defaults: bool = False
     ) -> None:
         """A list of assignments; what has been written to a column before is kept beside it. With `defaults` some may
-        be the table's own: nothing of the client's gets in there."""
+        be the table's own: nothing of the client's gets in there, and the column counts as not written."""
         entries = self.shape.nodes(targets, "TARGETENTRY")
         scope.multiple = {}
         for entry in entries:
@@ -69,8 +69,9 @@ class Writes(Queries):
             target = (table.oid, column)
             for source in sorted(flow.columns):
                 self.findings.use(source, Use.WRITE, where, target)
-            if not (defaults and _is_default(entry.fields["expr"])):
-                self.findings.use(target, Use.WRITTEN, where)
+            if defaults and _is_default(entry.fields["expr"]):
+                continue
+            self.findings.use(target, Use.WRITTEN, where)
             written[column] = either(written[column], flow) if column in written else flow
 
     def _on_conflict(self, conflict: Node, scope: Scope, table: Table, written: Written) -> None:
