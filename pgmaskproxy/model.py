@@ -237,6 +237,8 @@ class Analysis:
     copy: CopyShape | None = None
     settings: tuple[Setting, ...] = ()
     transaction: TransactionVerb | None = None
+    channel: str | None = None
+    """Of LISTEN and NOTIFY, as the server will call it."""
     without_where: bool = False
     parameters: int = 0
     opaque: str = ""

@@ -158,6 +158,13 @@ def _split(name: str) -> tuple[str, str]:
 def _matches(rule: Rule, need: Need, facts: Touched) -> bool:
     if need.effect not in rule.effects or (rule.without_where and need.effect is not Effect.WRITE):
         return False
+    channel = facts.analysis.channel
+    if rule.channels is not None and not (
+        channel is not None and any(pattern.matches((channel,)) for pattern in rule.channels)
+    ):
+        return False
+    if channel is not None and rule.channels is None and rule.decide is Outcome.ALLOW:
+        return False
     if rule.decide is Outcome.ALLOW:
         return _allows(rule, need)
     if rule.relations is not None and not _may_be(rule.relations, need.relation):

@@ -117,6 +117,7 @@ def _rule(rule: Rule) -> _Json:
         "relations": _patterns(rule.relations),
         "functions": _patterns(rule.functions),
         "labels": _names(rule.labels),
+        **({"channels": _patterns(rule.channels)} if rule.channels is not None else {}),
         "without_where": rule.without_where,
         "message": rule.message,
         "terms": [_term(term) for term in rule.terms],

@@ -18,6 +18,7 @@ RULE_KEYS: Final = (
     "relations",
     "functions",
     "labels",
+    "channels",
     "database",
     "without_where",
     "decide",
@@ -79,6 +80,7 @@ def _rule(node: yaml.Node, problems: Problems) -> RawRule | None:
         databases=own.read("database", fields.each(fields.pattern(1, "a database's name"))),
         relations=own.read("relations", fields.each(fields.pattern(2, "schema.table"))),
         functions=functions,
+        channels=_channels(own, effects),
         without_where=own.get("without_where") is not None,
         message=message or "",
         terms=terms,
@@ -95,6 +97,13 @@ def _check_without_where(own: Fields, effects: frozenset[Effect]) -> None:
         own.problems.add(node, '"without_where" can only be true', "leave it out")
     if effects and Effect.WRITE not in effects:
         own.problems.add(node, '"without_where" needs WRITE among the effects')
+
+
+def _channels(own: Fields, effects: frozenset[Effect]) -> tuple[Pattern, ...] | None:
+    node = own.get("channels")
+    if node is not None and effects and effects != {Effect.ADMIN}:
+        own.problems.add(node, '"channels" is for LISTEN and NOTIFY, whose effect is ADMIN alone', "effects: [ADMIN]")
+    return own.read("channels", fields.each(fields.pattern(1, "a channel's name")))
 
 
 def _check_allow(own: Fields, decide: Outcome | None, effects: frozenset[Effect]) -> None:

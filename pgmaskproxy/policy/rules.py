@@ -201,6 +201,8 @@ class Rule:
     functions: tuple[Pattern, ...] | None = None
     labels: frozenset[str] | None = None
     """Ids of labels, patterns already resolved."""
+    channels: tuple[Pattern, ...] | None = None
+    """Of LISTEN and NOTIFY: with it a rule is about nothing else, and without it it allows neither."""
     without_where: bool = False
     """Only UPDATE and DELETE without WHERE."""
     message: str = ""

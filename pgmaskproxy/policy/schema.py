@@ -228,6 +228,7 @@ def _rule() -> Schema:
             "relations": _pattern("On what: schema.table; anything when left out.", 2),
             "functions": _pattern("With which functions: schema.function.", 2),
             "labels": _list(_text(""), "Touching which labels; * stands for anything."),
+            "channels": _list(_text(""), "With effects: [ADMIN], only LISTEN and NOTIFY on these channels."),
             "database": _list(_text(""), "In which databases."),
             "without_where": {"const": True, "description": "Only UPDATE and DELETE without WHERE."},
             "decide": _enum([outcome.value for outcome in Outcome], "deny beats hold beats allow."),

@@ -58,6 +58,8 @@ class Link:
         self.pipeline = Pipeline()
         self.names = Names(limits.names)
         self.reserved = b"_pgmaskproxy_" + entropy.reserved
+        self.process_id = entropy.process_id
+        """What the client takes for its server process."""
         self.user = ""
         self.database = ""
         self.attestation = OFF
@@ -81,6 +83,9 @@ class Link:
         self.epoch = UNKNOWN_EPOCH
         """The latest that was heard of: a ruling of another is judged again. Unknown once this session itself
         changed definitions, until the judge, who reads the catalog again first, has said it."""
+        self.channels: set[bytes] = set()
+        """That policy has let it listen to. The server forgets one sooner, at UNLISTEN or a rollback."""
+        self.upstream_process_id = 0
         self.reason = ""
         """`pgmaskproxy.reason`: why the client asks, for the approver."""
         self.min_messages = "notice"

@@ -66,6 +66,8 @@ PINNED: Final = {b"client_encoding": b"UTF8", b"server_encoding": b"UTF8", b"sta
 """What the reading of every statement rests on; another value ends the session. The server's encoding, too: it cuts
 a long identifier by bytes of that, and two names that differ there would be one here."""
 
+LISTEN: Final = "ListenStmt"
+
 FATAL: Final = (b"FATAL", b"PANIC")
 
 
@@ -218,7 +220,7 @@ class Results:
         elif isinstance(message, CopyDone):
             self._forward(link.pipeline.expect(EXECUTE), message.encode())
         elif isinstance(message, NotificationResponse):
-            pass  # its payload can be a value; LISTEN is refused, so none is expected (THREATS M30)
+            self._notified(message)
         else:
             raise PeerError("the server sent a message that has no place here")
 
@@ -228,6 +230,13 @@ class Results:
         if not kept(exchange):
             raise SealedError("the server understood a statement otherwise than before, and it was on its way already")
         return exchange
+
+    def _notified(self, message: NotificationResponse) -> None:
+        """Its payload can be a value (THREATS M30): it passes on the channels that policy lists, and nowhere else."""
+        if message.channel in self._link.channels:
+            own = message.process_id == self._link.upstream_process_id
+            sender = self._link.process_id if own else message.process_id
+            self._link.to_client(NotificationResponse(sender, message.channel, message.payload).encode())
 
     def _forward(self, exchange: Exchange, data: bytes) -> None:
         if exchange.forward:
@@ -245,6 +254,9 @@ class Results:
         exchange.suspended = isinstance(message, PortalSuspended)
         if isinstance(message, CommandComplete):
             exchange.tag = message.tag
+            analysis = exchange.ruling.analysis if exchange.ruling is not None else None
+            if analysis is not None and analysis.kind == LISTEN and analysis.channel is not None:
+                self._link.channels.add(analysis.channel.encode())
         self._record(exchange)
         if exchange.hold_back:
             self._held_back = message.encode()

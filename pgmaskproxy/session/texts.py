@@ -62,8 +62,8 @@ def supported(ruling: Ruling) -> Ruling:
 
 def _unsupported(ruling: Ruling) -> Refusal | None:
     analysis = ruling.analysis
-    if analysis.kind == "ListenStmt":
-        return Refusal("0A000", "LISTEN is not supported: notifications can carry values and are not relayed")
+    if analysis.kind == "ListenStmt" and analysis.channel is None:
+        return Refusal("0A000", "this form of LISTEN is not supported: its channel cannot be told")
     copy = analysis.copy
     if analysis.kind == "CopyStmt" and (copy is None or (copy.to_stdout and not copy.text_format)):
         return Refusal(

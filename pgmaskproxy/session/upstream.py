@@ -122,6 +122,7 @@ class Upstream:
                 process_id, secret_key = message.process_id, message.secret_key
             elif isinstance(message, ReadyForQuery):
                 link.status = message.status
+                link.upstream_process_id = process_id
                 link.commands.append(SessionReady(process_id, secret_key, version))
                 return None
             elif isinstance(message, ErrorResponse):

@@ -73,6 +73,7 @@ class Reading:
     names: NameUse | None = None
     copy: CopyShape | None = None
     transaction: TransactionVerb | None = None
+    channel: str | None = None
 
 
 class Classifier(Copying):
@@ -115,6 +116,8 @@ class Classifier(Copying):
             "ExecuteStmt": self._execute,
             "ExplainStmt": self._explain,
             "FetchStmt": self._fetch,
+            "ListenStmt": lambda fields: Reading(channel=text(fields.get("conditionname"))),
+            "NotifyStmt": lambda fields: Reading(channel=text(fields.get("conditionname"))),
             "PrepareStmt": self._prepare,
             "TransactionStmt": self._transaction,
             "VariableSetStmt": self._set,

@@ -79,6 +79,7 @@ def analyse(raw: RawStatement, catalog: Catalog, search_path: tuple[str, ...]) -
         copy=reading.copy,
         settings=tuple(facts.settings),
         transaction=reading.transaction,
+        channel=reading.channel,
         without_where=facts.without_where,
         parameters=0 if raw.kind == "PrepareStmt" else _parameters(raw),
         opaque=facts.opaque,

@@ -239,6 +239,36 @@ def test_two_phase_commit_is_not_built_in() -> None:
     assert ask(prepare, with_rules("{id: a, effects: [TRANSACTION], decide: allow}")).outcome is Outcome.ALLOW
 
 
+FEED = '{id: feed, effects: [ADMIN], channels: ["orders_*", other], decide: allow}'
+
+
+@pytest.mark.parametrize("kind", ["ListenStmt", "NotifyStmt"])
+@pytest.mark.parametrize(
+    ("rule", "channel", "outcome"),
+    [
+        (FEED, "orders_new", Outcome.ALLOW),
+        (FEED, "other", Outcome.ALLOW),
+        (FEED, "Orders_new", Outcome.DENY),
+        (FEED, "others", Outcome.DENY),
+        ("{id: a, effects: [ADMIN], decide: allow}", "orders_new", Outcome.DENY),
+        (f"{{id: a, effects: [ADMIN], {HOLD}}}", "orders_new", Outcome.HOLD),
+        (f'{{id: a, effects: [ADMIN], channels: ["x"], {HOLD}}}', "orders_new", Outcome.DENY),
+    ],
+)
+def test_channels(kind: str, rule: str, channel: str, outcome: Outcome) -> None:
+    assert ask(Analysis(kind, frozenset({Effect.ADMIN}), channel=channel), with_rules(rule)).outcome is outcome
+
+
+def test_a_deny_rule_keeps_a_channel_out_of_an_allow_rule() -> None:
+    rules = with_rules(FEED, '{id: no, effects: [ADMIN], channels: ["*_secret"], decide: deny}')
+    for channel, outcome in (("orders_new", Outcome.ALLOW), ("orders_secret", Outcome.DENY)):
+        assert ask(Analysis("ListenStmt", frozenset({Effect.ADMIN}), channel=channel), rules).outcome is outcome
+
+
+def test_a_rule_about_channels_is_about_nothing_else() -> None:
+    assert ask(Analysis("CheckPointStmt", frozenset({Effect.ADMIN})), with_rules(FEED)).outcome is Outcome.DENY
+
+
 @pytest.mark.parametrize("kind", ["ListenStmt", "NotifyStmt", "LoadStmt", "SelectStmt"])
 def test_session_effects_that_are_not_built_in(kind: str) -> None:
     assert ask(Analysis(kind, frozenset({Effect.SESSION}))).outcome is Outcome.DENY

@@ -71,6 +71,8 @@ def test_a_key_that_is_not_enforced_yet_is_an_error(key: str) -> None:
         ("effects: [READ], decide: allow, functions: [shop.f]", "needs ROUTINE among the effects"),
         ("effects: [UNKNOWN], decide: allow", "UNKNOWN cannot be allowed"),
         ("effects: [WRITE], decide: deny, without_where: false", "can only be true"),
+        ("effects: [ADMIN, READ], decide: deny, channels: [x]", "whose effect is ADMIN alone"),
+        ('effects: [ADMIN], decide: deny, channels: ["a.b"]', "a channel's name"),
         ("effects: [WRITE], decide: deny, without_where: yes", "must be true or false"),
         ("effects: [READ], decide: deny, without_where: true", "needs WRITE among the effects"),
         ("effects: [READ], decide: allow, message: x", '"message" is for decide: deny'),

@@ -122,6 +122,7 @@ def _ruling(words: Sequence[str], sql: str, offset: int, statement: Statement) -
         settings=settings,
         opaque="f()" if "opaque" in options else "",
         transaction=transaction,
+        channel=argument or None if first == "listen" else None,
         parameters=int(options.get("parameters", 0)),
         uses=(ColumnUse(SSN_COLUMN, Use.EXPRESSION, "the select list"),) if "expression" in options else (),
         moves_names=transaction is not None or first in _MOVING or "moves" in options,

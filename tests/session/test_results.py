@@ -160,11 +160,32 @@ def test_an_answer_that_nobody_asked_for_ends_the_session(message: str) -> None:
     )
 
 
-def test_notifications_are_dropped() -> None:
+def test_notifications_that_nobody_may_listen_to_are_dropped() -> None:
     """THREATS M30: the payload can be a value."""
     play(
         """
         <= NotificationResponse "channel" "123-45-6789"
+        """
+    )
+
+
+def test_notifications_come_on_the_channels_that_a_statement_was_let_listen_to() -> None:
+    play(
+        """
+        >> Query "LISTEN orders"
+        ?? Judge several "LISTEN orders"
+        !! listen=orders
+        => Parse "" "LISTEN orders" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        ?? RecordExecution #1 "LISTEN orders" shows nothing
+        !! recorded
+        => Execute "" / Close P "" / Close S "" / Sync
+        <= NotificationResponse "orders" "123-45-6789"
+        <= CommandComplete "LISTEN" / CloseComplete / CloseComplete / ReadyForQuery I
+        -- RecordOutcome #1 "LISTEN" rows=0 cells=0 size=0
+        << CommandComplete "LISTEN" / ReadyForQuery I
+        <= NotificationResponse "orders" "17" / NotificationResponse "other" "123-45-6789"
+        << NotificationResponse "orders" "17"
         """
     )
 

@@ -225,6 +225,8 @@ def shown(message: Message) -> str:
             words = [str(message.process_id), quoted(message.secret_key)]
         case b.ParameterStatus():
             words = [quoted(message.name), quoted(message.value)]
+        case b.NotificationResponse():
+            words = [quoted(message.channel), quoted(message.payload)]
         case b.ReadyForQuery():
             words = [message.status.decode()]
         case b.RowDescription():

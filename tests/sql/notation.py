@@ -54,6 +54,7 @@ def written(analysis: Analysis) -> dict[str, object]:
         ),
         "inner": analysis.inner or "",
         "transaction": analysis.transaction.name if analysis.transaction else "",
+        "channel": analysis.channel or "",
         "without_where": analysis.without_where,
         "moves_names": analysis.moves_names,
         "parameters": analysis.parameters,
