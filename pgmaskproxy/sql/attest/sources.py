@@ -218,7 +218,10 @@ class Sources(Expressions):
             clause = one.node.fields[name]
             if isinstance(clause, Node):
                 self._clause(clause, scope)
+        uses = dict(self.findings.uses)
         for _ in range(MAX_ROUNDS):
+            # What the last round sees is all: before, a column that is not known yet looks like no column.
+            self.findings.uses = dict(uses)
             found = self.query(query, scope)
             if not one.asked:
                 break

@@ -57,8 +57,14 @@ class Writes(Queries):
         entries = self.shape.nodes(targets, "TARGETENTRY")
         scope.multiple = {}
         for entry in entries:
-            if flag(entry.fields["resjunk"]):
-                self.gather(entry.fields["expr"], scope, Use.EXPRESSION, where)
+            expression = entry.fields["expr"]
+            if not flag(entry.fields["resjunk"]):
+                continue
+            if isinstance(expression, Node) and expression.label == "VAR":
+                # The row itself or what identifies it: what the rewriter fetches for a trigger, and nobody sees.
+                self.column(expression, scope)
+            else:
+                self.gather(expression, scope, Use.EXPRESSION, where)
         for entry in entries:
             if flag(entry.fields["resjunk"]):
                 continue
