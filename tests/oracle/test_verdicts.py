@@ -93,3 +93,15 @@ def test_giving_up_concedes_everything() -> None:
     assert verdict(shown(Constant(), opaque="why"), tree) == Verdict(concedes="why", touches=True)
     unknown = shown(Constant(), effects=frozenset({Effect.UNKNOWN}))
     assert verdict(unknown, tree) == Verdict(concedes="unknown effects", touches=True)
+
+
+def test_the_conditions_of_a_view_that_is_written_are_not_the_statements() -> None:
+    tree = Attestation("UPDATE", uses=(TreeUse((1, 1), Use.PREDICATE, "WHERE"),))
+    found = compare(shown(), tree, LABELS, LABELLING, through_view=True)
+    assert (found.contradictions, bool(found.differs)) == ((), True)
+
+
+def test_a_whole_row_is_one_value_to_both() -> None:
+    row = Output(bare=frozenset({(1, 0), (1, 1)}), whole_row=True)
+    assert verdict(shown(Columns(frozenset({SSN}))), Attestation("SELECT", (row,))).contradictions == ()
+    assert verdict(shown(Constant()), Attestation("SELECT", (row,))).contradictions != ()

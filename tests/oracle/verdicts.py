@@ -38,8 +38,19 @@ class Verdict:
     """Whether any labelled column is shown or used, by the tree's word."""
 
 
-def compare(text: Analysis, tree: Attestation, labels: Labels, labelling: Mapping[ColumnRef, ColumnLabels]) -> Verdict:
-    """The verdict on one statement. `labels` and `labelling` are the same closure, by OID and by name."""
+def compare(
+    text: Analysis,
+    tree: Attestation,
+    labels: Labels,
+    labelling: Mapping[ColumnRef, ColumnLabels],
+    *,
+    through_view: bool = False,
+) -> Verdict:
+    """The verdict on one statement. `labels` and `labelling` are the same closure, by OID and by name.
+
+    `through_view`: it writes a view. The rewriter puts the view's own conditions among the statement's, where the tree
+    no longer tells whose they are; the text speaks of the statement's only.
+    """
     shown = [labels.output(output) for output in tree.outputs]
     uses = labels.uses(tree, views=False)
     touches = bool(uses) or any(output.shown is not Shown.CLEAN for output in shown)
@@ -57,8 +68,7 @@ def compare(text: Analysis, tree: Attestation, labels: Labels, labelling: Mappin
         if isinstance(ours, Opaque):
             concedes = ours.reason
             continue
-        # A whole row is masked as one value by every witness: nothing that is made for its columns fits.
-        wrong = "" if tree.outputs[number - 1].whole_row else _output(ours, theirs, labelling)
+        wrong = _output(ours, theirs, labelling, whole_row=tree.outputs[number - 1].whole_row)
         if wrong:
             found.append(f"output {number}: {wrong}")
     kinds: dict[str, set[Use]] = {}
@@ -73,11 +83,13 @@ def compare(text: Analysis, tree: Attestation, labels: Labels, labelling: Mappin
                 continue
             what = f"{use.use.name} of {label} ({use.where}), which the text has as {_names(said)}"
             refused = said - OPTIONAL - {Use.WRITTEN}
-            (differs if refused and use.use is not Use.WRITTEN else found).append(what)
+            (differs if through_view or (refused and use.use is not Use.WRITTEN) else found).append(what)
     return Verdict(tuple(dict.fromkeys(found)), concedes, tuple(dict.fromkeys(differs)), touches)
 
 
-def _output(ours: ColumnOrigin, theirs: LabelledOutput, labelling: Mapping[ColumnRef, ColumnLabels]) -> str:
+def _output(
+    ours: ColumnOrigin, theirs: LabelledOutput, labelling: Mapping[ColumnRef, ColumnLabels], *, whole_row: bool
+) -> str:
     """How the text's word on one output falls short of the tree's, '' when it does not."""
     if isinstance(ours, Opaque) or theirs.shown is Shown.CLEAN:
         return ""
@@ -87,7 +99,8 @@ def _output(ours: ColumnOrigin, theirs: LabelledOutput, labelling: Mapping[Colum
     labels = frozenset().union(*(one.labels for one in each))
     if not labels >= theirs.labels:
         return f"{theirs.shown.value}, {_names(theirs.labels)}; in the text {_names(labels)}"
-    if not isinstance(ours, Columns) or any(one.derived for one in each):
+    # A whole row is masked as one value by every witness: nothing that is made for its columns fits.
+    if whole_row or not isinstance(ours, Columns) or any(one.derived for one in each):
         return ""
     if theirs.shown is Shown.DERIVED and ours.pure:
         return f"derived from {_names(theirs.labels)}; bare in the text"
