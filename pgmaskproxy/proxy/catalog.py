@@ -43,6 +43,15 @@ SELECT c.oid::pg_catalog.int8, n.nspname::pg_catalog.text, c.relname::pg_catalog
  ORDER BY c.oid
 """
 
+_DEFAULTS: Final = """
+SELECT DISTINCT a.adrelid::pg_catalog.int8, d.refobjid::pg_catalog.int8
+  FROM pg_catalog.pg_attrdef a
+  JOIN pg_catalog.pg_depend d ON d.objid OPERATOR(pg_catalog.=) a.oid
+   AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attrdef'::pg_catalog.regclass::pg_catalog.oid
+   AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid
+ ORDER BY 1, 2
+"""
+
 _COLUMNS: Final = """
 SELECT a.attrelid::pg_catalog.int8, a.attnum::pg_catalog.int4, a.attname::pg_catalog.text,
        a.atttypid::pg_catalog.int8, a.attgenerated::pg_catalog.text,
@@ -247,6 +256,9 @@ async def read_catalog(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> 
     for relation, numbers, referenced, others, cascades in await rows(_FOREIGN_KEYS):
         keys.setdefault(relation, []).append(ForeignKey(tuple(numbers), referenced, tuple(others), cascades))
     running = {oid for (oid,) in await rows(_RUNNING)}
+    defaults: dict[int, list[int]] = {}
+    for relation, function in await rows(_DEFAULTS):
+        defaults.setdefault(relation, []).append(function)
     trees = int(head[0]) // 10_000 in MAJORS
     stamp = " ".join(f"{count}:{total or 0}" for count, total in await rows(STAMP))
     relations = tuple(
@@ -264,6 +276,7 @@ async def read_catalog(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> 
             has_rules=rules,
             definition_tree=tree or "" if trees else "",
             runs_functions=oid in running,
+            default_functions=tuple(defaults.get(oid, ())),
         )
         for oid, schema, name, kind, owner, definition, triggers, rules, tree in await rows(_RELATIONS)
     )

@@ -72,6 +72,8 @@ class Relation:
     """The same as `definition` in the server's own words, pg_rewrite.ev_action: what closure goes by."""
     runs_functions: bool = False
     """Functions of somebody's own run in its defaults, constraints, indexes, partition key or row security."""
+    default_functions: tuple[int, ...] = ()
+    """OIDs of functions of somebody's own in its columns' defaults: who may insert a row runs them."""
 
     @property
     def ref(self) -> RelationRef:
@@ -280,4 +282,5 @@ def _relation(data: dict[str, Any]) -> Relation:
         for key in rest.pop("foreign_keys", ())
     )
     parents = tuple(rest.pop("parents", ()))
+    rest["default_functions"] = tuple(rest.get("default_functions", ()))
     return Relation(columns=columns, foreign_keys=keys, parents=parents, **rest)

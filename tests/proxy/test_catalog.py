@@ -135,4 +135,5 @@ def test_what_runs_when_a_row_is_written(shop_database: Database) -> None:
     assert {relation.name for relation in mine if relation.has_triggers} == {"triggered"}
     cascading = {relation.name for relation in mine if any(key.cascades for key in relation.foreign_keys)}
     assert cascading == {"cascading", "nulling"}
+    assert [relation.name for relation in mine if relation.default_functions] == ["defaulted"]
     assert Catalog.from_json(catalog.to_json()) == catalog

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final, final
 
 from pgmaskproxy.model import Analysis, ColumnOrigin, Columns, Constant, Effect, Opaque, RelationRef
-from pgmaskproxy.sql.attest.attestation import Attestation
+from pgmaskproxy.sql.attest.attestation import Attestation, Called
 from pgmaskproxy.sql.attest.calls import CallVerdict, judge_calls
 from pgmaskproxy.sql.attest.labelling import Names
 from pgmaskproxy.sql.attest.refusal import Unattestable
@@ -57,7 +57,7 @@ def proven(text: Analysis, own: Attestation, nested: Sequence[Attestation], witn
     if expected is not None and own.command not in {expected, "NOTHING"}:
         raise Unattestable(f"the server's tree is of {own.command}, the text of {expected}")
     catalog = witness.catalog
-    calls = [judge_calls(own.called, catalog)]
+    calls = [judge_calls(_asked_for(own, text, catalog), catalog)]
     calls += [judge_calls(called, catalog) for view, called in own.viewed if not _systems(view, catalog)]
     result = _result(calls)
     reads = own.reads if text.kind == EXPLAIN else own.named | own.locks
@@ -103,6 +103,20 @@ def _effects(text: Analysis, own: Attestation, calls: Sequence[CallVerdict]) -> 
     if own.writes:
         effects.add(Effect.WRITE)
     return frozenset(effects)
+
+
+def _asked_for(own: Attestation, text: Analysis, catalog: Catalog) -> Called:
+    """What the statement calls, without what only the defaults of the columns that it writes call: who may insert a row
+    runs them, whoever made them (manual, 5.2). What the text names too is its own doing."""
+    named = {name.rpartition(".")[2] for name in text.functions}
+    defaults = {
+        oid
+        for written, _ in own.writes
+        if written in catalog.by_oid
+        for oid in catalog.by_oid[written].default_functions
+        if oid in catalog.functions_by_oid and catalog.functions_by_oid[oid].name not in named
+    }
+    return replace(own.called, functions=own.called.functions - defaults) if defaults else own.called
 
 
 def _shipped(names: frozenset[str]) -> frozenset[str]:

@@ -82,6 +82,21 @@ def test_what_a_function_returns_is_not_known_and_a_bare_column_is() -> None:
     assert counted.effects >= {Effect.WRITE}
 
 
+def test_a_function_in_a_columns_default_is_its_authors_doing_unless_the_text_calls_it_too() -> None:
+    orders = replace(CATALOG.by_oid[ORDERS], default_functions=(F,))
+    catalog = replace(CATALOG, relations=(CATALOG.by_oid[CUSTOMERS], orders))
+    witness = Witness(catalog, WITNESS.names, WITNESS.labelled)
+    text = replace(TEXT, kind="InsertStmt", effects=frozenset({Effect.WRITE}), functions=frozenset())
+    inserted = Attestation(
+        "INSERT", writes=frozenset({(ORDERS, "INSERT")}), called=Called(functions=frozenset({F, NEXTVAL}))
+    )
+    assert proven(text, inserted, (), witness).effects == {Effect.WRITE}
+    named = replace(text, functions=frozenset({"other.f"}))
+    assert Effect.ROUTINE in proven(named, inserted, (), witness).effects
+    elsewhere = replace(inserted, writes=frozenset({(CUSTOMERS, "INSERT")}))
+    assert Effect.ROUTINE in proven(text, elsewhere, (), witness).effects
+
+
 def test_a_harmless_function_keeps_the_name_that_a_rule_may_deny() -> None:
     text = replace(TEXT, functions=frozenset({"pg_catalog.random", "shop.f"}))
     assert proven(text, OWN, (), WITNESS).functions == {"pg_catalog.random"}
