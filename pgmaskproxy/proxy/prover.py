@@ -111,7 +111,7 @@ class Prover:
 
     def _key(self, asked: Attest, principal: Principal) -> tuple[object, ...]:
         epoch = self._judge.knowledge.now.epoch
-        return (asked.own, asked.nested, asked.statement, principal, epoch, asked.ruling.epoch)
+        return (asked.own, asked.nested, asked.redefined, asked.statement, principal, epoch, asked.ruling.epoch)
 
 
 UNKNOWN_RELATION: Final = Refusal(
@@ -136,6 +136,9 @@ def _prove(
 ) -> tuple[Proof, _Read]:
     known = snapshot.databases[asked.statement.database]
     witness, major = known.witness, known.catalog.version // 10_000
+    if asked.redefined:
+        # What a function was pinned as is what others see: in this transaction it may be another by now.
+        witness = replace(witness, catalog=replace(known.catalog, trusted=frozenset()))
     read = _read(asked.own, major, shapes) if before is None else _Read(before, "")
     nested = [attest(_text(tree), major) for tree in asked.nested]
     analysis = proven(asked.ruling.analysis, read.attestation, nested, witness)
@@ -145,7 +148,7 @@ def _prove(
     ruling = replace(asked.ruling, analysis=analysis, decision=decision, attested=attested)
     visibility = snapshot.visibility(asked.statement.database, principal)
     calls = [read.attestation.called, *(called for _, called in read.attestation.viewed)]
-    independent = all(judge_calls(called, known.catalog).constant_independent for called in calls)
+    independent = all(judge_calls(called, witness.catalog).constant_independent for called in calls)
     return Proof(ruling, visibility, None, independent), read if independent else _Read(read.attestation, "")
 
 

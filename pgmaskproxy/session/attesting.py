@@ -103,7 +103,7 @@ class Attesting:
         assert trees.own is not None, "a tree is asked about"
         ticket = link.ticket()
         statement = Statement(ruling.sql, link.database, link.role, ruling.search_path, extended=True)
-        link.commands.append(Attest(ticket, statement, ruling, trees.own, trees.nested))
+        link.commands.append(Attest(ticket, statement, ruling, trees.own, trees.nested, link.redefined))
         answer = yield Wait(ticket=ticket)
         assert isinstance(answer, Attested)
         if answer.ruling is None:

@@ -316,6 +316,8 @@ class Attest:
     ruling: Ruling
     own: bytes
     nested: tuple[bytes, ...] = ()
+    redefined: bool = False
+    """This session has changed definitions in a transaction that is still open: nobody else has seen them."""
 
 
 @final

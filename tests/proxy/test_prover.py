@@ -17,7 +17,7 @@ from pgmaskproxy.proxy.judge import Judge
 from pgmaskproxy.proxy.prover import Prover
 from pgmaskproxy.session.events import Attest
 from pgmaskproxy.sql.attest.taint import attest
-from pgmaskproxy.sql.catalog import Catalog
+from pgmaskproxy.sql.catalog import Catalog, Function
 from tests.proxy import known
 from tests.sql.attest.building import entry, node, query, target, var
 
@@ -163,6 +163,24 @@ async def test_trees_of_functions_are_judged_with_it(prover: Prover) -> None:
     assert found.ruling is not None
     assert found.ruling.decision.outcome is Outcome.DENY
     assert (await prover.prove(asked(tree(2), b"()x"), AGENT)).ruling is None
+
+
+async def test_what_was_redefined_in_an_open_transaction_is_trusted_no_more(prover: Prover) -> None:
+    function = Function(20_100, "shop", "f", "", volatility="i")
+    trusting = replace(known.catalog(), functions=(function,), trusted=frozenset({20_100}))
+    prover._judge.knowledge.learn("shop", known.database(trusting))
+    call = node("FUNCEXPR", funcid="20100", funcresulttype="25")
+    own = asked(f"({query(target(call))})\n".replace("20000", "20001").encode())
+    trusted = await prover.prove(own, AGENT)
+    assert trusted.ruling is not None
+    assert trusted.ruling.decision.outcome is Outcome.ALLOW
+    assert trusted.independent
+    doubtful = replace(own, redefined=True)
+    assert prover.cached(doubtful, AGENT) is None
+    found = await prover.prove(doubtful, AGENT)
+    assert found.ruling is not None
+    assert found.ruling.decision.outcome is Outcome.DENY
+    assert not found.independent
 
 
 async def test_large_trees_are_not_kept(prover: Prover) -> None:
