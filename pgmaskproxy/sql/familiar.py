@@ -14,7 +14,8 @@ from typing import Final, TypeAlias
 from pgmaskproxy.sql.grammar import OPERATOR, Lexeme, lexemes
 
 _STRANGE: Final = re.compile(
-    r"\[|[~!@#^&|`?]|[<>=*/%+-]{2}|\boperator\b|\busing\b|\boverriding\b|\bcurrent\b|^insert\b.*\.", re.IGNORECASE
+    r"\[|[~!@#^&|`?]|[<>=*/%+-]{2}|\boperator\b|\busing\b|\boverriding\b|\breturning with\b|\bcurrent\b|^insert\b.*\.",
+    re.IGNORECASE,
 )
 """What a text has in it that has anything of all that."""
 
@@ -57,6 +58,8 @@ def _edits(tokens: tuple[Lexeme, ...], words: list[str]) -> Iterator[Edit]:
             yield from _using(tokens, words, index)
         elif word == "overriding" and words[index + 2 : index + 3] == ["value"]:
             yield index, index + 3, ""
+        elif words[index - 1 : index + 2] == ["returning", "with", "("]:
+            yield index, _close(words, index + 1) + 1, ""
         elif words[index : index + 2] == ["current", "of"]:
             yield index, index + 3, "true"
         else:

@@ -34,6 +34,15 @@ def test_a_script(server: EmbeddedServer) -> None:
     assert found.both > found.clean > 0
 
 
+def test_a_script_of_what_is_new(pg18: EmbeddedServer) -> None:
+    found = tally(pg18, [HERE / "sample18.sql"])
+    assert found.contradictions == []
+    assert found.disagreements == []
+    assert not found.refused
+    assert not found.needless
+    assert found.both >= 14
+
+
 def test_it_sees_a_text_that_says_less(pg18: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     def lie(sql: str, catalog: Catalog, search_path: tuple[str, ...]) -> tuple[ReadStatement, ...]:
         found = read(sql, catalog, search_path)

@@ -24,6 +24,7 @@ STRANGE = [
     "INSERT INTO public.customers (f3.if1, f3.if2) SELECT 3, '{baz,quux}' FROM orders RETURNING id",
     "DELETE FROM customers WHERE CURRENT OF c RETURNING *",
     "WITH d AS (UPDATE customers SET id = 1 WHERE CURRENT OF c) SELECT 1 FROM orders",
+    "UPDATE customers SET id = 1 FROM orders RETURNING WITH (OLD AS before, NEW AS after) before.id, after.id",
     "SELECT NULL::oid[], NULL::public.mood[][], '{}'::text[] FROM customers",
 ]
 
