@@ -168,6 +168,7 @@ class Proxy:
         )
         self.listener = Listener(self.services)
         self.judge.on_moved = self._moved
+        self.judge.on_doubt = self.listener.doubt
         self.metrics.policy_in_force(policy.version)
         self._serve_http(store)
         self.ports = Ports(*(each.getsockname()[1] for each in (bound, *(sock for _, sock in self.servers))))

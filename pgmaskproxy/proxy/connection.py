@@ -166,6 +166,10 @@ class ClientConnection(asyncio.Protocol):
         """End it now: it was told, and does not go."""
         self._abort()
 
+    def doubt(self) -> None:
+        """The catalog may have changed."""
+        self.feed(ev.DefinitionsDoubted())
+
     def moved(self, epoch: int) -> None:
         """Policy or a catalog changed: older rulings are not used again, and who has no login any more is out."""
         self.feed(ev.EpochMoved(epoch))

@@ -76,10 +76,12 @@ class Judge:
         self._refreshing: dict[str, asyncio.Task[bool]] = {}
         self.on_moved: Callable[[str], None] = lambda _database: None
         """Called when a catalog changed, with the database's name."""
+        self.on_doubt: Callable[[str], None] = lambda _database: None
+        """Called when it may have changed: who was told something before asks again."""
 
     def cached(self, statement: Statement, principal: Principal) -> Judgement | None:
         """The judgement, if nothing has to be waited for."""
-        if self._behind(statement.database):
+        if self.behind(statement.database):
             return None
         key = (statement, principal, self.knowledge.now.epoch)
         found = self._cache.get(key)
@@ -98,7 +100,7 @@ class Judge:
         try:
             if refresh:
                 await self._read_from_now(statement.database)
-            await self._catch_up(statement.database)
+            await self.catch_up(statement.database)
         except Unavailable as error:
             unread = Refusal(error.sqlstate, error.message, hint=error.hint)
             if error.sqlstate != BUSY:
@@ -121,12 +123,15 @@ class Judge:
     def outdated(self, database: str) -> None:
         """Something may have changed this database's catalog: read it again before the next judgement."""
         self._outdated[database] = self._outdated.get(database, 0) + 1
+        self.on_doubt(database)
 
-    def _behind(self, database: str) -> bool:
+    def behind(self, database: str) -> bool:
+        """Whether something may have changed since the catalog was read."""
         return self._read.get(database, 0) < self._outdated.get(database, 0)
 
-    async def _catch_up(self, database: str) -> None:
-        """Wait for a reading that began late enough: one that is under way may have begun before the change."""
+    async def catch_up(self, database: str) -> None:
+        """Wait for a reading that began late enough: one that is under way may have begun before the change. Raises
+        Unavailable."""
         wanted = self._outdated.get(database, 0)
         while self._read.get(database, 0) < wanted:
             await self.refresh(database)

@@ -46,6 +46,12 @@ class Listener:
             if database is None or connection.database == database:
                 connection.moved(epoch)
 
+    def doubt(self, database: str) -> None:
+        """A database's catalog may have changed: its sessions ask before they use what was decided."""
+        for connection in list(self._connections):
+            if connection.database == database:
+                connection.doubt()
+
     def watch(self) -> None:
         """Other canaries are looked for: in every session, from now on."""
         for connection in list(self._connections):

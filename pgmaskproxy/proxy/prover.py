@@ -70,20 +70,27 @@ class Prover:
 
     def cached(self, asked: Attest, principal: Principal) -> Proof | None:
         """The proof, if exactly this was proven before under what is in force now."""
+        if asked.anew or self._judge.behind(asked.statement.database):
+            return None
         found = self._proofs.get(self._key(asked, principal))
         if found is not None:
             self._metrics.decision_cache_hits.inc()
         return found
 
     async def prove(self, asked: Attest, principal: Principal) -> Proof:
-        """Read the tree and decide. A relation that the catalog does not have makes it be read again, once."""
-        proof = await self._prove(asked, principal)
-        if proof is None:
-            try:
-                await self._judge.refresh(asked.statement.database)
-            except Unavailable as error:
-                return Proof(None, None, Refusal(error.sqlstate, error.message, hint=error.hint))
+        """Read the tree and decide. A relation that the catalog does not have makes it be read again, once; so does a
+        statement that the server has analysed anew, which is its own sign that definitions have changed."""
+        database = asked.statement.database
+        try:
+            if asked.anew:
+                self._judge.outdated(database)
+            await self._judge.catch_up(database)
             proof = await self._prove(asked, principal)
+            if proof is None:
+                await self._judge.refresh(database)
+                proof = await self._prove(asked, principal)
+        except Unavailable as error:
+            return Proof(None, None, Refusal(error.sqlstate, error.message, hint=error.hint))
         return proof if proof is not None else Proof(None, None, UNKNOWN_RELATION)
 
     async def _prove(self, asked: Attest, principal: Principal) -> Proof | None:

@@ -102,8 +102,9 @@ class Attesting:
         link, ruling = self._link, prepared.ruling
         assert trees.own is not None, "a tree is asked about"
         ticket = link.ticket()
+        anew = bool(prepared.judged) and prepared.judged[0].own != prepared.sources[0].own
         statement = Statement(ruling.sql, link.database, link.role, ruling.search_path, extended=True)
-        link.commands.append(Attest(ticket, statement, ruling, trees.own, trees.nested, link.redefined))
+        link.commands.append(Attest(ticket, statement, ruling, trees.own, trees.nested, anew, link.redefined))
         answer = yield Wait(ticket=ticket)
         assert isinstance(answer, Attested)
         if answer.ruling is None:

@@ -190,6 +190,12 @@ class WatchFor:
 
 @final
 @dataclass(slots=True)
+class DefinitionsDoubted:
+    """The catalog may have changed, and is being read again: nothing that was decided before is used unasked."""
+
+
+@final
+@dataclass(slots=True)
 class Shutdown:
     """The session must end; the client is told why with FATAL."""
 
@@ -219,6 +225,7 @@ Event: TypeAlias = (
     | CancelRequested
     | CancelSent
     | EpochMoved
+    | DefinitionsDoubted
     | WatchFor
     | Shutdown
 )
@@ -316,6 +323,8 @@ class Attest:
     ruling: Ruling
     own: bytes
     nested: tuple[bytes, ...] = ()
+    anew: bool = False
+    """The server has analysed it again, and understood something else than before."""
     redefined: bool = False
     """This session has changed definitions in a transaction that is still open: nobody else has seen them."""
 

@@ -180,9 +180,13 @@ class Link:
 
     def definitions_changed(self) -> None:
         """The catalog may have changed: it is to be read again, and every earlier ruling made again."""
+        self.definitions_doubted()
+        self.commands.append(DefinitionsChanged())
+
+    def definitions_doubted(self) -> None:
+        """What was decided before has to be asked for again."""
         self.epoch = UNKNOWN_EPOCH
         self.early.forget()
-        self.commands.append(DefinitionsChanged())
 
     def names_moved(self) -> None:
         """What a name means may have changed: the search_path is asked for again, and nothing goes early."""

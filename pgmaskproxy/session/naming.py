@@ -15,9 +15,10 @@ from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.attesting import Attesting, prepares
 from pgmaskproxy.session.flow import Flow
 from pgmaskproxy.session.link import OFF, Link
-from pgmaskproxy.session.pipeline import Exchange
+from pgmaskproxy.session.pipeline import DESCRIBE, Exchange
 from pgmaskproxy.session.statements import Portal, Prepared, Undo
 from pgmaskproxy.session.trees import Trees, latest
+from pgmaskproxy.wire.frontend import STATEMENT, Describe
 
 _SEVERITY: Final = {Outcome.ALLOW: 0, Outcome.HOLD: 1, Outcome.DENY: 2}
 
@@ -70,11 +71,23 @@ class Naming:
             return Refusal(
                 "0A000", f'"{names.name}" was made anew after this portal was bound', hint="Bind the statement again."
             )
+        if isinstance(target, Prepared):
+            self._analyse(target)
         prepared = target.prepared if isinstance(target, Portal) else target
         current = yield from self.current(prepared, open_portal=isinstance(target, Portal))
         if isinstance(current, Refusal):
             return current
         return _joined(ruling, current)
+
+    def _analyse(self, target: Prepared) -> None:
+        """Have the server say what a prepared statement means now, before EXECUTE runs it: a description analyses it
+        anew where definitions have changed, and takes the locks that keep them as they are until it has run."""
+        if self._link.attestation == OFF:
+            return
+        exchange = Exchange(DESCRIBE, forward=False)
+        exchange.scrub = target.ruling.decision.scrub
+        self._link.send(Describe(STATEMENT, target.name).encode(), exchange)
+        target.analysed_by(exchange)
 
     def _waits_for_execute(self, decision: Decision) -> bool:
         """PREPARE analyses and runs nothing: who must agree is asked, and what is not proven yet is, at EXECUTE."""

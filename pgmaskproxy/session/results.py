@@ -349,7 +349,8 @@ class Results:
         """A tree belongs to what the server is answering now. One that comes when rows were decided already must be
         the one they were decided by: the server has just analysed the statement once more."""
         tree = fields.get(b"D", b"")
-        decided = head.kind == EXECUTE and not (head.plan.sealed and head.copy_plan is None)
+        sealed = head.plan.sealed and head.copy_plan is None
+        decided = head.kind == EXECUTE and (not sealed or head.expected is not None)
         if not decided:
             (head.nested if b"W" in fields else head.own).append(tree)
         elif self._link.attestation != OFF and b"W" not in fields and self._is_another(tree, head):

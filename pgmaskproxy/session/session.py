@@ -19,6 +19,7 @@ from pgmaskproxy.session.events import (
     ClientData,
     Close,
     Command,
+    DefinitionsDoubted,
     EpochMoved,
     Event,
     RecordCanary,
@@ -140,6 +141,8 @@ class Session:
             self._link.cancelling -= 1
         elif isinstance(event, EpochMoved):
             self._link.epoch = max(self._link.epoch, event.epoch)
+        elif isinstance(event, DefinitionsDoubted):
+            self._link.definitions_doubted()
         elif isinstance(event, WatchFor):
             self._link.watch_for(event.watch)
         elif isinstance(event, ClientClosed):

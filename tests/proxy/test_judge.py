@@ -73,6 +73,14 @@ def counted(judge: Judge, what: str) -> float:
 # --- what is decided ---
 
 
+def test_who_was_told_something_hears_that_it_is_in_doubt(judge: Judge) -> None:
+    heard: list[str] = []
+    judge.on_doubt = heard.append
+    judge.outdated("shop")
+    assert heard == ["shop"]
+    assert judge.behind("shop")
+
+
 async def test_a_statement_is_read_and_decided(judge: Judge) -> None:
     found = await judge.judge(STATEMENT, AGENT)
     (ruling,) = found.rulings

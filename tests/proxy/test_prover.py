@@ -158,6 +158,33 @@ async def test_a_catalog_that_cannot_be_read_is_the_answer(prover: Prover, serve
     assert found.refusal.message == "the upstream server cannot be reached"
 
 
+async def test_nothing_is_taken_from_before_while_the_catalog_is_in_doubt(prover: Prover, server: Server) -> None:
+    await prover.prove(asked(tree()), AGENT)
+    prover._judge.outdated("shop")
+    assert prover.cached(asked(tree()), AGENT) is None
+    server.error = Unavailable("the catalog cannot be read", sqlstate="55P03")
+    found = await prover.prove(asked(tree()), AGENT)
+    assert found.refusal is not None
+    assert found.refusal.sqlstate == "55P03"
+    server.error = None
+    assert (await prover.prove(asked(tree()), AGENT)).ruling is not None
+    assert server.asked == 2
+    assert prover.cached(asked(tree()), AGENT) is not None
+
+
+async def test_a_statement_that_was_analysed_anew_is_the_servers_sign_that_definitions_changed(
+    prover: Prover, server: Server
+) -> None:
+    await prover.prove(asked(tree()), AGENT)
+    server.catalog = known.catalog(known.CUSTOMERS, known.table(20_002, "customers", ["id", "ssn", "name"], "other"))
+    anew = replace(asked(tree(2, 20_002)), anew=True)
+    assert prover.cached(anew, AGENT) is None
+    found = await prover.prove(anew, AGENT)
+    assert server.asked == 1
+    assert found.ruling is not None
+    assert [mask and mask.label for mask in found.ruling.decision.masks or ()] == ["pii.ssn"]
+
+
 async def test_trees_of_functions_are_judged_with_it(prover: Prover) -> None:
     found = await prover.prove(asked(tree(2), tree(3)), AGENT)
     assert found.ruling is not None

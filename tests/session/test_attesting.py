@@ -245,7 +245,7 @@ def test_another_tree_at_bind_is_judged_before_execute() -> None:
         => Bind "" "s" / Describe P "" / Flush
         <= Tree "T2" / BindComplete / RowDescription ssn=1.3
         << BindComplete / RowDescription ssn=1.3
-        ?? Attest "SELECT ssn FROM customers" "T2"
+        ?? Attest "SELECT ssn FROM customers" "T2" anew
         !! attested read deny
         -- RecordRefusal #2 42501 "SELECT ssn FROM customers"
         => Parse "~refused" "refused by pgmaskproxy" / Sync
@@ -263,7 +263,7 @@ def test_the_latest_analysis_stands_for_the_next_bind_too() -> None:
         <= Tree "T2" / BindComplete / ReadyForQuery I
         << BindComplete / ReadyForQuery I
         >> Bind "" "s" / Sync
-        ?? Attest "SELECT ssn FROM customers" "T2"
+        ?? Attest "SELECT ssn FROM customers" "T2" anew
         !! attested read deny
         -- RecordRefusal #2 42501 "SELECT ssn FROM customers"
         => Parse "~refused" "refused by pgmaskproxy" / Sync
@@ -280,7 +280,7 @@ def test_a_description_of_the_statement_may_analyse_it_anew() -> None:
         <= Tree "T2" / ParameterDescription / RowDescription ssn=1.3 / ReadyForQuery I
         << ParameterDescription / RowDescription ssn=1.3 / ReadyForQuery I
         >> Bind "" "s" / Describe P "" / Execute "" / Sync
-        ?? Attest "SELECT ssn FROM customers" "T2"
+        ?? Attest "SELECT ssn FROM customers" "T2" anew
         """,
         before=BOUND_ONCE,
     )
@@ -346,6 +346,21 @@ def test_what_a_tree_said_under_an_older_epoch_is_asked_again() -> None:
         ?? Attest "SELECT ssn FROM customers" "T1"
         !! attested read masks=null
         => Bind "" "s" / Describe P "" / Flush
+        """,
+        before=BOUND_ONCE,
+    )
+
+
+def test_what_was_decided_is_asked_again_once_definitions_are_in_doubt() -> None:
+    """Also while the catalog cannot be read: then the answer is that, and not what held before."""
+    play(
+        """
+        !! doubt
+        >> Bind "" "s" / Sync
+        ?? Judge "SELECT ssn FROM customers"
+        !! unreadable 55P03 "a lock is in the way"
+        -- RecordRefusal #2 55P03 "SELECT ssn FROM customers"
+        => Parse "~refused" "refused by pgmaskproxy" / Sync
         """,
         before=BOUND_ONCE,
     )

@@ -140,10 +140,54 @@ def test_prepare_runs_nothing_and_its_tree_decides_at_execute() -> None:
         >> Query "EXECUTE p"
         ?? Judge several "EXECUTE p"
         !! execute=p
+        => Describe S "p" / Flush
+        <= ParameterDescription / RowDescription ssn=1.3
         ?? Attest "PREPARE p AS SELECT ssn FROM customers" "T1"
         !! attested read deny
         -- RecordRefusal #2 42501 "EXECUTE p"
         => Parse "~refused" "refused by pgmaskproxy" / Close P "" / Close S "" / Sync
+        """,
+        before=PREPARED,
+    )
+
+
+def test_what_execute_would_run_is_analysed_before_it_does() -> None:
+    """A statement that returns no rows has written before its tree could be compared."""
+    play(
+        """
+        >> Query "EXECUTE p"
+        ?? Judge several "EXECUTE p"
+        !! execute=p
+        => Describe S "p" / Flush
+        <= Tree "T2" / ParameterDescription / RowDescription ssn=1.3
+        ?? Attest "PREPARE p AS SELECT ssn FROM customers" "T2"
+        !! attested read deny
+        -- RecordRefusal #2 42501 "EXECUTE p"
+        => Parse "~refused" "refused by pgmaskproxy" / Close P "" / Close S "" / Sync
+        """,
+        before=PREPARED,
+    )
+
+
+def test_a_write_by_execute_that_is_analysed_anew_all_the_same_ends_the_session() -> None:
+    play(
+        """
+        >> Query "EXECUTE p"
+        ?? Judge several "EXECUTE p"
+        !! execute=p
+        => Describe S "p" / Flush
+        <= ParameterDescription / NoData
+        ?? Attest "PREPARE p AS SELECT ssn FROM customers" "T1"
+        !! attested write
+        => Parse "" "EXECUTE p" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / NoData
+        ?? RecordExecution #2 "EXECUTE p" shows nothing
+        !! recorded
+        => Execute "" / Close P "" / Close S "" / Sync
+        <= Tree "T2"
+        << ErrorResponse FATAL XX000 ...
+        => Terminate
+        -- Close "the server analysed a statement anew, and understood something else than was decided" alarm
         """,
         before=PREPARED,
     )
@@ -155,6 +199,8 @@ def test_execute_may_bring_the_tree_once_more_and_no_other() -> None:
         >> Query "EXECUTE p"
         ?? Judge several "EXECUTE p"
         !! execute=p
+        => Describe S "p" / Flush
+        <= ParameterDescription / RowDescription ssn=1.3
         ?? Attest "PREPARE p AS SELECT ssn FROM customers" "T1"
         !! attested read masks=ssn
         => Parse "" "EXECUTE p" / Bind "" "" / Describe P "" / Flush
@@ -192,6 +238,8 @@ def test_what_only_the_text_could_not_prove_is_still_prepared() -> None:
         >> Query "EXECUTE p"
         ?? Judge several "EXECUTE p"
         !! execute=p
+        => Describe S "p" / Flush
+        <= ParameterDescription / RowDescription odd=0
         -- RecordRefusal #2 0A000 "EXECUTE p"
         => Parse "~refused" "refused by pgmaskproxy" / Close P "" / Close S "" / Sync
         """,

@@ -180,6 +180,7 @@ WAITS = f'=> Parse "" "{SQL}" / Flush'
         <= CommandComplete "CREATE TABLE" / CloseComplete / CloseComplete / ReadyForQuery I
         """,
         "!! epoch 2",
+        "!! doubt",
     ],
 )
 def test_what_moves_names_ends_it(between: str) -> None:

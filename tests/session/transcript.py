@@ -201,6 +201,8 @@ class Play:
         match words:
             case ["cancel"]:
                 return ev.CancelRequested()
+            case ["doubt"]:
+                return ev.DefinitionsDoubted()
             case ["epoch", number]:
                 return ev.EpochMoved(int(number))
             case ["shutdown", *rest]:
@@ -290,6 +292,7 @@ def _command(command: ev.Command) -> str:
             return f"?? Judge{several} {sql}{where}{' refresh' if command.refresh else ''}"
         case ev.Attest():
             nested = f" nested={len(command.nested)}" if command.nested else ""
+            nested += " anew" if command.anew else ""
             return f"?? Attest {quoted(command.statement.sql.encode())} {quoted(command.own)}{nested}"
         case ev.RecordExecution():
             sql, request = quoted(command.ruling.sql.encode()), f" request={command.request}" if command.request else ""
