@@ -88,8 +88,3 @@ def shifted(fields: dict[bytes, bytes], offset: int) -> dict[bytes, bytes]:
 def passes(fields: dict[bytes, bytes], min_messages: str) -> bool:
     """Whether a notice is one the client asked for by its own client_min_messages; INFO always is."""
     return _SEVERITIES.get(fields.get(b"V", b"NOTICE"), 2) >= LEVELS.get(min_messages, 2)
-
-
-def is_tree(fields: dict[bytes, bytes]) -> bool:
-    """Whether this LOG notice is the server's own print of a tree (DESIGN 3a): RAISE LOG has other F and R."""
-    return fields.get(b"F") == b"print.c" and fields.get(b"R") == b"elog_node_display"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pgmaskproxy.session.scrub import OBJECT_FILES, is_tree, passes, rebuilt, reduced, shifted
+from pgmaskproxy.session.scrub import OBJECT_FILES, passes, rebuilt, reduced, shifted
 
 EVERYTHING = {bytes([code]): b"123-45-6789" for code in b"SMDHPpqWLR"} | {
     b"F": b"execMain.c",
@@ -95,16 +95,3 @@ def test_a_position_is_shifted_by_characters_and_nothing_else_is_touched() -> No
 )
 def test_notices_by_client_min_messages(severity: bytes, wanted: str, shown: bool) -> None:
     assert passes({b"V": severity}, wanted) is shown
-
-
-@pytest.mark.parametrize(
-    ("file", "routine", "tree"),
-    [
-        (b"print.c", b"elog_node_display", True),
-        (b"pl_exec.c", b"exec_stmt_raise", False),
-        (b"print.c", b"exec_stmt_raise", False),
-        (b"pl_exec.c", b"elog_node_display", False),
-    ],
-)
-def test_a_tree_is_known_by_who_printed_it(file: bytes, routine: bytes, tree: bool) -> None:
-    assert is_tree({b"M": b"rewritten parse tree:", b"F": file, b"R": routine}) is tree
