@@ -8,7 +8,7 @@ SOURCES := $(shell find pgmaskproxy policies -type f ! -name '*.py[co]' 2>/dev/n
 
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo tour test test-compiled test-interpreted lint format bench oracle docs system clean
+.PHONY: help demo tour test test-compiled test-interpreted lint format bench oracle guards docs system clean
 
 help: ## What can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -47,6 +47,10 @@ bench: $(VENV)/.test ## How fast rows flow, and what a statement costs before it
 
 oracle: $(VENV)/.test ## PostgreSQL's regression SQL as text against the server's trees. REGRESS=path/to/src/test/regress/sql
 	PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m tests.oracle.run $(REGRESS) $(ARGS)
+
+# CI checks the list and runs a handful (tests/guards).
+guards: $(VENV)/.test ## Is every guard of tests/guards.toml tested? ARGS="--only 'early-*' --jobs 1" for some of them.
+	PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m tests.guards $(ARGS)
 
 docs: $(VENV)/.test ## Write the reference pages that are made from the code.
 	PYTHONPATH=$(CURDIR) $(VENV)/bin/python docs/generate.py

@@ -91,6 +91,7 @@ ABOUT_MORE = (
     "corpus/",
     "e2e/",
     "fuzz/",
+    "guards/",
     "harness/",
     "oracle/",
     "session/",

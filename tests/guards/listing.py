@@ -1,0 +1,95 @@
+"""The list of guards, `tests/guards.toml`: what each protects, how it is switched off, and which tests notice."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+LIST: Final = ROOT / "tests" / "guards.toml"
+PACKAGE: Final = "pgmaskproxy"
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """One entry of the list."""
+
+    id: str
+    file: str
+    """Of the package, from its directory on: `session/trees.py`."""
+    guards: str
+    """What it protects, in a line."""
+    find: str
+    """The guard's own text, once in the file."""
+    replace: str
+    """The same place without it."""
+    tests: tuple[str, ...]
+    """Node ids of pytest; at least one of them fails without the guard."""
+
+    @property
+    def path(self) -> str:
+        """The file from the root of the checkout on."""
+        return f"{PACKAGE}/{self.file}"
+
+    def off(self, source: str) -> str:
+        """The file's text with the guard switched off. Raises ValueError unless its place is there, once."""
+        found = source.count(self.find)
+        if found != 1:
+            raise ValueError(f"{self.path} has the text of this guard {found} times")
+        return source.replace(self.find, self.replace)
+
+
+def load(path: Path = LIST) -> tuple[Guard, ...]:
+    """The entries in the list's order. Raises KeyError and TypeError for what is none."""
+    entries = tomllib.loads(path.read_text(encoding="utf-8"))["guard"]
+    return tuple(Guard(**{**entry, "tests": tuple(entry["tests"])}) for entry in entries)
+
+
+def problems(guards: Iterable[Guard], root: Path = ROOT) -> list[str]:
+    """What is wrong with the list itself, without running anything."""
+    found: list[str] = []
+    listed = tuple(guards)
+    found += [f"{name}: twice in the list" for name, count in Counter(each.id for each in listed).items() if count > 1]
+    for guard in listed:
+        found += [f"{guard.id}: {wrong}" for wrong in _wrong(guard, root)]
+    return found
+
+
+def _wrong(guard: Guard, root: Path) -> list[str]:
+    found = [] if guard.guards.strip() else ["it does not say what it guards"]
+    path = root / guard.path
+    if not path.is_file():
+        return [*found, f"there is no {guard.path}"]
+    try:
+        off = guard.off(path.read_text(encoding="utf-8"))
+        if off == path.read_text(encoding="utf-8"):
+            found.append("switching it off changes nothing")
+        if path.suffix == ".py":
+            ast.parse(off)
+    except (ValueError, SyntaxError) as error:
+        found.append(str(error))
+    if not guard.tests:
+        found.append("no test is named")
+    return found + [f"there is no test {test}" for test in guard.tests if not _is_test(test, root)]
+
+
+def _is_test(test: str, root: Path) -> bool:
+    """Whether a node id names a file, or a function in it; which parameters it has is pytest's to say."""
+    name, _, function = test.partition("::")
+    path = root / name
+    if not function:
+        return path.exists()
+    if not path.is_file():
+        return False
+    tree: ast.AST = ast.parse(path.read_text(encoding="utf-8"))
+    for part in function.partition("[")[0].split("::"):
+        inside = [each for each in ast.iter_child_nodes(tree) if getattr(each, "name", None) == part]
+        if not inside:
+            return False
+        tree = inside[0]
+    return True
