@@ -20,7 +20,7 @@ from pgmaskproxy.wire.frontend import Close, Parse
 OWN_TREE: Final = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
 """Kinds that the server rewrites at Parse. Of a utility statement its inner query is parsed instead."""
 
-INNER_TREE: Final = frozenset({"ExplainStmt", "DeclareCursorStmt", "CreateTableAsStmt"})
+INNER_TREE: Final = frozenset({"ExplainStmt", "DeclareCursorStmt", "CreateTableAsStmt", "PrepareStmt"})
 """Kinds that hold a query: where its own text was not found, there is nothing to parse."""
 
 SELECT_INTO: Final = Refusal(
@@ -45,6 +45,13 @@ class Attesting:
     def inner(self, ruling: Ruling) -> bool:
         """Whether what counts is the tree of a query inside it, which `probe` asks for."""
         return self._link.attestation != OFF and _inner(ruling) is not None and not prepares(ruling)
+
+    def text(self, prepared: Prepared) -> str | None:
+        """What to parse in order to learn what EXECUTE of it would run; None where no tree counts."""
+        ruling = prepared.ruling
+        if self._link.attestation == OFF or not _has_tree(ruling):
+            return None
+        return ruling.analysis.inner if prepared.by_sql else ruling.sql
 
     def may_prove(self, ruling: Ruling) -> bool:
         """Whether a tree can still clear what the text alone must refuse."""

@@ -13,12 +13,12 @@ from pgmaskproxy.model import NULL_MASK, Analysis, Decision, Effect, NameVerb, O
 from pgmaskproxy.session.answers import too_many_names
 from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.attesting import Attesting, prepares
-from pgmaskproxy.session.flow import Flow
+from pgmaskproxy.session.flow import Flow, Wait
 from pgmaskproxy.session.link import OFF, Link
-from pgmaskproxy.session.pipeline import DESCRIBE, Exchange
+from pgmaskproxy.session.pipeline import CLOSE, DESCRIBE, PARSE, Exchange
 from pgmaskproxy.session.statements import Portal, Prepared, Undo
 from pgmaskproxy.session.trees import Trees, latest
-from pgmaskproxy.wire.frontend import STATEMENT, Describe
+from pgmaskproxy.wire.frontend import STATEMENT, Close, Describe, Parse
 
 _SEVERITY: Final = {Outcome.ALLOW: 0, Outcome.HOLD: 1, Outcome.DENY: 2}
 
@@ -72,22 +72,31 @@ class Naming:
                 "0A000", f'"{names.name}" was made anew after this portal was bound', hint="Bind the statement again."
             )
         if isinstance(target, Prepared):
-            self._analyse(target)
+            yield from self._analyse(target)
         prepared = target.prepared if isinstance(target, Portal) else target
         current = yield from self.current(prepared, open_portal=isinstance(target, Portal))
         if isinstance(current, Refusal):
             return current
         return _joined(ruling, current)
 
-    def _analyse(self, target: Prepared) -> None:
-        """Have the server say what a prepared statement means now, before EXECUTE runs it: a description analyses it
-        anew where definitions have changed, and takes the locks that keep them as they are until it has run."""
-        if self._link.attestation == OFF:
+    def _analyse(self, target: Prepared) -> Flow[None]:
+        """Have the server say what a prepared statement means now, before EXECUTE runs it: definitions may have changed
+        since, and the tree that comes when it runs would come too late for a write. Parsing its text again takes the
+        locks that keep them as they are until then."""
+        link, text = self._link, self.attesting.text(target)
+        if text is None:
             return
-        exchange = Exchange(DESCRIBE, forward=False)
-        exchange.scrub = target.ruling.decision.scrub
-        self._link.send(Describe(STATEMENT, target.name).encode(), exchange)
-        target.analysed_by(exchange)
+        types, parse = Exchange(DESCRIBE, forward=False), Exchange(PARSE, forward=False)
+        types.scrub = parse.scrub = target.ruling.decision.scrub
+        link.send(Describe(STATEMENT, target.name).encode(), types)
+        link.flush()
+        yield Wait(exchange=types)
+        name, closed = link.reserved + b"_named", Exchange(CLOSE, forward=False)
+        link.send(Parse(name, text.encode(), types.parameter_types).encode(), parse)
+        link.send(Close(STATEMENT, name).encode(), closed)
+        link.flush()
+        yield Wait(exchange=closed)
+        target.analysed_by(parse)
 
     def _waits_for_execute(self, decision: Decision) -> bool:
         """PREPARE analyses and runs nothing: who must agree is asked, and what is not proven yet is, at EXECUTE."""
@@ -113,10 +122,12 @@ class Naming:
 
     def expected(self, prepared: Prepared) -> bytes | None:
         """The tree that executing this may bring once more: of what EXECUTE names, and of a COPY's query."""
-        named = self.target(prepared.ruling)
-        if isinstance(named, Portal):
+        ruling = prepared.ruling
+        source = self.target(ruling) if self.goes_by_name(ruling) else prepared
+        attested = self.attesting.at_parse(ruling) or self.attesting.inner(ruling)
+        if not isinstance(source, Prepared) or not (attested or source is not prepared):
             return None
-        trees = latest((named or prepared).sources)
+        trees = latest(source.sources)
         return trees.own if isinstance(trees, Trees) else None
 
     def apply(self, ruling: Ruling, prepared: Prepared, exchange: Exchange) -> Undo | None:

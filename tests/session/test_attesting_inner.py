@@ -27,7 +27,7 @@ PREPARED = (
     + """
     >> Query "PREPARE p AS SELECT ssn FROM customers"
     !! prepare=p inner=SELECT_ssn_FROM_customers masks=ssn
-    <= ParseComplete / BindComplete / NoData
+    <= Tree "?" / ParseComplete / BindComplete / NoData
     !! recorded
     <= Tree "T1" / CommandComplete "PREPARE" / CloseComplete / CloseComplete / ReadyForQuery I
 """
@@ -142,6 +142,8 @@ def test_prepare_runs_nothing_and_its_tree_decides_at_execute() -> None:
         !! execute=p
         => Describe S "p" / Flush
         <= ParameterDescription / RowDescription ssn=1.3
+        => Parse "~named" "SELECT ssn FROM customers" / Close S "~named" / Flush
+        <= Tree "T1" / ParseComplete / CloseComplete
         ?? Attest "PREPARE p AS SELECT ssn FROM customers" "T1"
         !! attested read deny
         -- RecordRefusal #2 42501 "EXECUTE p"
@@ -159,7 +161,9 @@ def test_what_execute_would_run_is_analysed_before_it_does() -> None:
         ?? Judge several "EXECUTE p"
         !! execute=p
         => Describe S "p" / Flush
-        <= Tree "T2" / ParameterDescription / RowDescription ssn=1.3
+        <= ParameterDescription 23 / NoData
+        => Parse "~named" "SELECT ssn FROM customers" 23 / Close S "~named" / Flush
+        <= Tree "T2" / ParseComplete / CloseComplete
         ?? Attest "PREPARE p AS SELECT ssn FROM customers" "T2"
         !! attested read deny
         -- RecordRefusal #2 42501 "EXECUTE p"
@@ -177,6 +181,8 @@ def test_a_write_by_execute_that_is_analysed_anew_all_the_same_ends_the_session(
         !! execute=p
         => Describe S "p" / Flush
         <= ParameterDescription / NoData
+        => Parse "~named" "SELECT ssn FROM customers" / Close S "~named" / Flush
+        <= Tree "T1" / ParseComplete / CloseComplete
         ?? Attest "PREPARE p AS SELECT ssn FROM customers" "T1"
         !! attested write
         => Parse "" "EXECUTE p" / Bind "" "" / Describe P "" / Flush
@@ -201,6 +207,8 @@ def test_execute_may_bring_the_tree_once_more_and_no_other() -> None:
         !! execute=p
         => Describe S "p" / Flush
         <= ParameterDescription / RowDescription ssn=1.3
+        => Parse "~named" "SELECT ssn FROM customers" / Close S "~named" / Flush
+        <= Tree "T1" / ParseComplete / CloseComplete
         ?? Attest "PREPARE p AS SELECT ssn FROM customers" "T1"
         !! attested read masks=ssn
         => Parse "" "EXECUTE p" / Bind "" "" / Describe P "" / Flush
@@ -240,6 +248,8 @@ def test_what_only_the_text_could_not_prove_is_still_prepared() -> None:
         !! execute=p
         => Describe S "p" / Flush
         <= ParameterDescription / RowDescription odd=0
+        => Parse "~named" "SELECT odd FROM t" / Close S "~named" / Flush
+        <= ParseComplete / CloseComplete
         -- RecordRefusal #2 0A000 "EXECUTE p"
         => Parse "~refused" "refused by pgmaskproxy" / Close P "" / Close S "" / Sync
         """,
