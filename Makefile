@@ -8,7 +8,7 @@ SOURCES := $(shell find pgmaskproxy policies -type f ! -name '*.py[co]' 2>/dev/n
 
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo tour test test-compiled test-interpreted lint format bench oracle guards docs system clean
+.PHONY: help demo tour test test-all test-compiled test-interpreted lint format bench oracle guards docs system clean
 
 help: ## What can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -19,15 +19,27 @@ demo: $(VENV)/.demo ## A real PostgreSQL 18 behind the proxy, ready for psql. AR
 tour: $(VENV)/.demo ## The tour, which decides for itself as the second person: what CI runs.
 	@$(VENV)/bin/pgmaskproxy demo --tour --yes
 
-test: test-interpreted test-compiled ## Every test, against the sources and against the compiled install.
+# Every test once, and twice where it matters what is compiled: half an hour is enough for both together.
+# `make test-all` runs everything both ways.
+COMPILED := tests/wire tests/mask tests/session tests/e2e tests/fuzz tests/test_build_info.py
+
+test: system $(VENV)/.test ## Every test, against the sources or against the compiled install; what passes rows, both.
+	$(INTERPRETED) --ignore=tests/e2e $(ARGS)
+	$(INSTALLED) $(COMPILED) $(ARGS)
+
+test-all: test-interpreted test-compiled ## Every test, against the sources and against the compiled install.
 
 # The sources first on the path: nothing compiled, coverage and tracebacks as they are written.
-test-interpreted: system $(VENV)/.test ## Every test against the sources. ARGS='-k name' picks some.
-	PGMASKPROXY_EXPECT=interpreted PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m pytest $(ARGS)
+INTERPRETED = PGMASKPROXY_EXPECT=interpreted PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m pytest
 
 # What is installed, before the sources: with the compiled data plane, and the package data as users get them.
+INSTALLED = PGMASKPROXY_EXPECT=compiled PYTHONPATH= PYTHONSAFEPATH=1 $(VENV)/bin/python -m pytest --import-mode=append
+
+test-interpreted: system $(VENV)/.test ## Every test against the sources. ARGS='-k name' picks some.
+	$(INTERPRETED) $(ARGS)
+
 test-compiled: system $(VENV)/.test ## Every test against the installed, compiled package.
-	PGMASKPROXY_EXPECT=compiled PYTHONPATH= PYTHONSAFEPATH=1 $(VENV)/bin/python -m pytest --import-mode=append $(ARGS)
+	$(INSTALLED) $(ARGS)
 
 # CI runs 3,000 comparisons among its tests (tests/fuzz/test_non_interference.py); this goes on for as long as one likes.
 fuzz: system $(VENV)/.test ## Does an agent see a difference between secrets? ARGS='--seconds 3600 --seed 1 --server 15'
