@@ -11,6 +11,7 @@ import pytest
 from pgmaskproxy.demo import shop
 from pgmaskproxy.demo.server import EmbeddedServer
 from tests.corpus import shopping
+from tests.corpus.play import setups
 from tests.corpus.world import STRICTEST, World, create, proxied
 from tests.harness.servers import DEBIAN_15
 
@@ -25,7 +26,7 @@ def twins(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
         settings["shared_preload_libraries"] = "pg_stat_statements"  # which the corpus has
     bindir = DEBIAN_15 if request.param == "pg15" else None
     with EmbeddedServer(bindir, authentication="trust", settings=settings) as server:
-        create(server)
+        create(server, setups())
         yield server
 
 

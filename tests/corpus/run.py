@@ -83,7 +83,7 @@ class Runner:
         if not _as_expected(here.outcomes, script.expected, self._world.major):
             found.append(f"ended {here.outcomes} instead of {list(script.expected)}")
         if here.received != there.received:
-            found.append(f"the twins differ: {_difference(here.received, there.received)}")
+            found.append(f"the twins differ: {difference(here.received, there.received)}")
         return [f"{script.name} ({self._protocol}): {what}" for what in found]
 
     def run(self, script: Script, database: str) -> Run:
@@ -160,7 +160,8 @@ def _cancel(client: Client, _request: str) -> None:
     client.cancel()
 
 
-def _difference(here: bytes, there: bytes) -> str:
+def difference(here: bytes, there: bytes) -> str:
+    """Where two differ, with what is around it."""
     start = next((i for i, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), min(len(here), len(there)))
     around = slice(max(start - 60, 0), start + 200)
     return f"{here[around]!r} and {there[around]!r}"

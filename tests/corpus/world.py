@@ -81,7 +81,8 @@ SECRETS: Final[Mapping[str, Mapping[str, str]]] = {
         "vip": "'vip@corp.example','900-00-0001','4000-0000-0000-0001','1960-01-01','vip note in file 799999'",
         "person": "lpad((500+i)::text,3,'0')||'-55-5555'",
         "gen": "'777-77-7777'",
-        "phone": "'+'||(4915550000000+i*7919)",
+        "phone": "'+49'||(15550000+i*7919)||lpad((i%100)::text,2,'0')",
+        "contact": "'user'||i||'.mail@corp.example'",
     },
     TWIN: {
         "ssn": "lpad((901-i*3)::text,3,'0')||'-'||lpad((99-i%80)::text,2,'0')||'-'||lpad((9000-i*11)::text,4,'0')",
@@ -92,7 +93,8 @@ SECRETS: Final[Mapping[str, Mapping[str, str]]] = {
         "vip": "'xip.em@hst.example','312-99-8888','5999-9999-9999-9991','1988-08-08','vip memo no. 311111'",
         "person": "lpad((899-i)::text,3,'0')||'-44-4321'",
         "gen": "'222-33-4444'",
-        "phone": "'+'||(3312340000000+i*6007)",
+        "phone": "'+47'||(92340000+i*6007)||lpad((i%100)::text,2,'0')",
+        "contact": "'ulla'||(900-i)||'.post@corp.example'",
     },
 }
 FILL: Final = """
@@ -101,7 +103,7 @@ INSERT INTO orders SELECT i, (i%200)+1, i*1.5, 'memo '||i FROM generate_series(1
 INSERT INTO customers_vip VALUES (9001,'vip',{vip},1);
 INSERT INTO people SELECT i, {person}, CASE WHEN i%2=0 THEN 'eu' ELSE 'us' END FROM generate_series(1,20) i;
 INSERT INTO gen(id,ssn) VALUES (1,{gen});
-INSERT INTO members SELECT i, 'member'||i, {email}, {phone}, {ssn} FROM generate_series(1,40) i;
+INSERT INTO members SELECT i, 'member'||i, {contact}, {phone}, {ssn} FROM generate_series(1,40) i;
 INSERT INTO shadow.customers SELECT i, 'shade'||i, 'none', '000-00-0000', 'none', date '2000-01-01', 'none'
   FROM generate_series(1,40) i;
 INSERT INTO public.places SELECT i, 'place '||i FROM generate_series(1,10) i;
@@ -116,11 +118,12 @@ WHERE: Final = (
     ("people.ssn", "SELECT ssn FROM people"),
     ("gen.ssn", "SELECT ssn FROM gen"),
     ("members.phone", "SELECT phone FROM members"),
+    ("members.email", "SELECT email FROM members"),
 )
 
 
-def create(server: EmbeddedServer) -> None:
-    """The roles and the twins. Once per server."""
+def create(server: EmbeddedServer, setup: Sequence[str] = ()) -> None:
+    """The roles and the twins, with what `setup` makes in both. Once per server."""
     with psycopg.connect(server.conninfo(), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE ROLE agent LOGIN PASSWORD {}").format(sql.Literal(PASSWORD)))
         connection.execute("CREATE ROLE owner_role NOLOGIN")
@@ -133,6 +136,8 @@ def create(server: EmbeddedServer) -> None:
             for name in (name for name in EXTENSIONS if name in available):
                 inside.execute(sql.SQL("CREATE EXTENSION {}").format(sql.Identifier(name)))
             inside.execute((HERE / "schema.sql").read_bytes())
+            for text in setup:
+                inside.execute(text.encode())
         for name in (LEAK, TWIN):
             connection.execute(
                 sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(TEMPLATE))
