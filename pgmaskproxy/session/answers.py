@@ -102,6 +102,15 @@ def name_too_long(name: bytes) -> Refusal:
     )
 
 
+def too_much_prepared() -> Refusal:
+    """53400: the statements that are prepared are too large together."""
+    return Refusal(
+        "53400",
+        "the prepared statements and cursors of this session are too large together",
+        hint="Close those that are not needed any more, or send values as parameters instead of literals.",
+    )
+
+
 def too_many_names() -> Refusal:
     """53400: a session's table of names is full."""
     return Refusal(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import final
 
 from pgmaskproxy.model import Outcome, Refusal, Ruling
-from pgmaskproxy.session.answers import name_taken, no_such_portal, no_such_statement, too_many_names
+from pgmaskproxy.session.answers import name_taken, no_such_portal, no_such_statement, too_many_names, too_much_prepared
 from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.attesting import prepares
 from pgmaskproxy.session.early import Allowed
@@ -54,6 +54,8 @@ class Extended:
             return self._execution.refuse(name_taken(message.statement), None, sql)
         if link.names.full and message.statement not in link.names.statements:
             return self._execution.refuse(too_many_names(), None, sql)
+        if link.names.tree_bytes > link.limits.tree_bytes:
+            return self._execution.refuse(too_much_prepared(), None, sql)
         rulings = yield from self._asking.judge(sql, extended=True)
         if isinstance(rulings, Refusal):
             return self._execution.refuse(rulings, None, sql)

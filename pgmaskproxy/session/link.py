@@ -33,6 +33,8 @@ class Limits:
     row_bytes: int = 64 * 1024 * 1024
     held_bytes: int = 1024 * 1024
     names: int = 1000
+    tree_bytes: int = 64 * 1024 * 1024
+    """Of the server's trees that are kept for statements which may be executed again."""
 
 
 @final

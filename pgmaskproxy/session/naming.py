@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final, final
 
 from pgmaskproxy.model import NULL_MASK, Analysis, Decision, Effect, NameVerb, Outcome, Refusal, Ruling
-from pgmaskproxy.session.answers import too_many_names
+from pgmaskproxy.session.answers import too_many_names, too_much_prepared
 from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.attesting import Attesting, prepares
 from pgmaskproxy.session.flow import Flow, Wait
@@ -54,8 +54,11 @@ class Naming:
         names = ruling.analysis.names
         if names is None:
             return ruling
-        if names.verb in (NameVerb.PREPARE, NameVerb.DECLARE) and self._link.names.full:
-            return too_many_names()
+        if names.verb in (NameVerb.PREPARE, NameVerb.DECLARE):
+            if self._link.names.full:
+                return too_many_names()
+            if self._link.names.tree_bytes > self._link.limits.tree_bytes:
+                return too_much_prepared()
         if prepares(ruling) and self._waits_for_execute(ruling.decision):
             # The terms, or the refusal, stay in the decision: for EXECUTE.
             return replace(ruling, decision=replace(ruling.decision, outcome=Outcome.ALLOW))

@@ -103,6 +103,13 @@ class Names:
         """Whether another name would be one too many (53400)."""
         return len(self.statements) + len(self.portals) >= self._limit
 
+    @property
+    def tree_bytes(self) -> int:
+        """How much is kept of the server's trees."""
+        kept = (*self.statements.values(), *(portal.prepared for portal in self.portals.values()))
+        exchanges = {id(each): each for prepared in kept for each in prepared.sources}
+        return sum(len(tree) for each in exchanges.values() for tree in (*each.own, *each.nested))
+
     def prepare(self, prepared: Prepared) -> Undo:
         """A Parse or PREPARE was sent. If the name exists, the server refuses (42P05) and the old entry comes back."""
         return _put(self.statements, prepared.name, prepared)

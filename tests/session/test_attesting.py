@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pgmaskproxy.session.link import Limits
 from tests.session.transcript import ATTESTING, READY, play
 
 READY_TOO = READY.replace("<= ParseComplete", '<= Tree "T0" / ParseComplete')
@@ -377,4 +378,16 @@ def test_select_into_runs_only_when_a_person_agrees() -> None:
         => Parse "~refused" "refused by pgmaskproxy" / Close P "" / Close S "" / Sync
         """,
         before=BEFORE,
+    )
+
+
+def test_what_is_kept_of_trees_is_bounded() -> None:
+    play(
+        """
+        >> Parse "t" "SELECT name FROM customers" / Sync
+        -- RecordRefusal #1 53400 "SELECT name FROM customers"
+        => Parse "~refused" "refused by pgmaskproxy" / Sync
+        """,
+        before=PREPARED,
+        limits=Limits(tree_bytes=1),
     )
