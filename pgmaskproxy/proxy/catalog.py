@@ -7,7 +7,7 @@ find first (THREATS X4, X5). Works on servers 15 to 18.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import psycopg
@@ -16,7 +16,7 @@ from psycopg.rows import tuple_row
 from pgmaskproxy.errors import Unavailable
 from pgmaskproxy.proxy.support import read_support
 from pgmaskproxy.sql.attest.versions import MAJORS
-from pgmaskproxy.sql.catalog import Catalog, Column, ForeignKey, Function, Operator, Relation, TypeName
+from pgmaskproxy.sql.catalog import Catalog, Column, ForeignKey, Function, Index, Operator, Relation, TypeName
 
 _RELATIONS: Final = """
 SELECT c.oid::pg_catalog.int8, n.nspname::pg_catalog.text, c.relname::pg_catalog.text, c.relkind::pg_catalog.text,
@@ -81,6 +81,30 @@ SELECT k.conrelid::pg_catalog.int8, k.conkey::pg_catalog.int4[], k.confrelid::pg
        OR k.confupdtype OPERATOR(pg_catalog.=) ANY (ARRAY['c', 'n', 'd']::pg_catalog."char"[])
   FROM pg_catalog.pg_constraint k
  WHERE k.contype OPERATOR(pg_catalog.=) 'f'::pg_catalog."char" ORDER BY k.oid
+"""
+
+_INDEXES: Final = """
+SELECT i.indrelid::pg_catalog.int8, i.indkey::pg_catalog.text, i.indnkeyatts::pg_catalog.int4,
+       i.indpred IS NOT NULL, i.indisunique OR i.indisexclusion,
+       COALESCE(pg_catalog.pg_index_has_property(i.indexrelid, 'index_scan'), true),
+       ARRAY(SELECT d.refobjsubid FROM pg_catalog.pg_depend d
+              WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid
+                AND d.objid OPERATOR(pg_catalog.=) i.indexrelid
+                AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid
+                AND d.refobjid OPERATOR(pg_catalog.=) i.indrelid
+                AND d.refobjsubid OPERATOR(pg_catalog.>) 0
+              ORDER BY d.refobjsubid)
+  FROM pg_catalog.pg_index i
+ WHERE i.indrelid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid ORDER BY i.indexrelid
+"""
+"""A key of 0 is an expression; which columns are in those, and in a predicate, is in pg_depend alone."""
+
+_CHECKS: Final = """
+SELECT k.conrelid::pg_catalog.int8, k.conkey::pg_catalog.int4[]
+  FROM pg_catalog.pg_constraint k
+ WHERE k.contype OPERATOR(pg_catalog.=) 'c'::pg_catalog."char"
+   AND k.conrelid OPERATOR(pg_catalog.<>) 0::pg_catalog.oid AND k.conkey IS NOT NULL
+ ORDER BY k.oid
 """
 
 _RUNNING: Final = """
@@ -255,6 +279,17 @@ async def read_catalog(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> 
     keys: dict[int, list[ForeignKey]] = {}
     for relation, numbers, referenced, others, cascades in await rows(_FOREIGN_KEYS):
         keys.setdefault(relation, []).append(ForeignKey(tuple(numbers), referenced, tuple(others), cascades))
+    indexes: dict[int, list[Index]] = {}
+    for relation, order, count, partial, unique, scanned, depending in await rows(_INDEXES):
+        everything = [column.number for column in columns.get(relation, ())]
+        keys_and_more = _ordered_by(order.split(), count, depending or everything, partial=partial)
+        indexes.setdefault(relation, []).append(Index(*keys_and_more, unique, scanned))
+    checks: dict[int, list[tuple[int, ...]]] = {}
+    for relation, numbers in await rows(_CHECKS):
+        whole = 0 in numbers
+        of = tuple(column.number for column in columns.get(relation, ()) if whole or column.number in numbers)
+        if len(of) > 1:
+            checks.setdefault(relation, []).append(of)
     running = {oid for (oid,) in await rows(_RUNNING)}
     defaults: dict[int, list[int]] = {}
     for relation, function in await rows(_DEFAULTS):
@@ -277,6 +312,8 @@ async def read_catalog(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> 
             definition_tree=tree or "" if trees else "",
             runs_functions=oid in running,
             default_functions=tuple(defaults.get(oid, ())),
+            indexes=tuple(indexes.get(oid, ())),
+            checks=tuple(checks.get(oid, ())),
         )
         for oid, schema, name, kind, owner, definition, triggers, rules, tree in await rows(_RELATIONS)
     )
@@ -294,3 +331,14 @@ async def read_catalog(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> 
         stamp=stamp,
         support=await read_support(rows, int(head[0]) // 10_000, operators),
     )
+
+
+def _ordered_by(
+    order: Sequence[str], keys: int, depending: Sequence[int], *, partial: bool
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """An index's keys and columns. `order` is pg_index.indkey, `depending` what expressions and the predicate read,
+    perhaps beside others."""
+    named = [int(number) for number in order[:keys]]
+    found = [column for number in named for column in ([number] if number else depending)]
+    ordered = tuple(dict.fromkeys(number for number in found if number > 0))
+    return ordered, tuple(sorted({*ordered, *(depending if partial else ())}))

@@ -49,6 +49,20 @@ class ForeignKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Index:
+    """An index, by the numbers of its relation's columns. The columns of an expression count one and all."""
+
+    keys: tuple[int, ...]
+    """What it is ordered by, leading or not; what it INCLUDEs is left out."""
+    columns: tuple[int, ...] = ()
+    """The keys, and what its predicate reads."""
+    unique: bool = False
+    """It keeps rows out: UNIQUE, or of an exclusion constraint."""
+    scanned: bool = False
+    """Rows may come in its order: its access method gives one after the other, not only a bitmap."""
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     """A relation. `kind` is pg_class.relkind: r p v m f S t c."""
 
@@ -74,6 +88,10 @@ class Relation:
     """Functions of somebody's own run in its defaults, constraints, indexes, partition key or row security."""
     default_functions: tuple[int, ...] = ()
     """OIDs of functions of somebody's own in its columns' defaults: who may insert a row runs them."""
+    indexes: tuple[Index, ...] = ()
+    """Outside the system's schemas."""
+    checks: tuple[tuple[int, ...], ...] = ()
+    """The columns of each CHECK constraint that has several."""
 
     @property
     def ref(self) -> RelationRef:
@@ -167,6 +185,24 @@ class Catalog:
         return MappingProxyType({(relation.schema, relation.name): relation for relation in self.relations})
 
     @cached_property
+    def children(self) -> Mapping[int, tuple[Relation, ...]]:
+        """Partitions and inheritance children of a relation, one step down."""
+        found: dict[int, list[Relation]] = {}
+        for relation in self.relations:
+            for parent in relation.parents:
+                found.setdefault(parent, []).append(relation)
+        return MappingProxyType({oid: tuple(children) for oid, children in found.items()})
+
+    @cached_property
+    def referencing(self) -> Mapping[int, tuple[tuple[Relation, ForeignKey], ...]]:
+        """The foreign keys that reference a relation, each with the relation whose it is."""
+        found: dict[int, list[tuple[Relation, ForeignKey]]] = {}
+        for relation in self.relations:
+            for key in relation.foreign_keys:
+                found.setdefault(key.referenced, []).append((relation, key))
+        return MappingProxyType({oid: tuple(keys) for oid, keys in found.items()})
+
+    @cached_property
     def functions_by_name(self) -> Mapping[str, tuple[Function, ...]]:
         return _grouped(self.functions)
 
@@ -258,7 +294,7 @@ def _grouped(values: Iterable[Any]) -> Mapping[str, tuple[Any, ...]]:
 
 def _plain(value: object) -> object:
     """A dataclass as JSON, fields at their default left out."""
-    if isinstance(value, (Relation, Column, ForeignKey, Function, TypeName, Operator)):
+    if isinstance(value, (Relation, Column, ForeignKey, Index, Function, TypeName, Operator)):
         return {
             item.name: _plain(getattr(value, item.name))
             for item in fields(value)
@@ -281,6 +317,11 @@ def _relation(data: dict[str, Any]) -> Relation:
         ForeignKey(**{**key, "columns": tuple(key["columns"]), "referenced_columns": tuple(key["referenced_columns"])})
         for key in rest.pop("foreign_keys", ())
     )
+    indexes = tuple(
+        Index(**{**index, "keys": tuple(index["keys"]), "columns": tuple(index.get("columns", ()))})
+        for index in rest.pop("indexes", ())
+    )
+    checks = tuple(tuple(check) for check in rest.pop("checks", ()))
     parents = tuple(rest.pop("parents", ()))
     rest["default_functions"] = tuple(rest.get("default_functions", ()))
-    return Relation(columns=columns, foreign_keys=keys, parents=parents, **rest)
+    return Relation(columns=columns, foreign_keys=keys, parents=parents, indexes=indexes, checks=checks, **rest)

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from pgmaskproxy.errors import Unparsable
 from pgmaskproxy.model import Analysis, ColumnOrigin, Effect, Opaque
 from pgmaskproxy.sql.agree import Second, second_reading
 from pgmaskproxy.sql.catalog import Catalog, Relation
+from pgmaskproxy.sql.changes import changes_of
 from pgmaskproxy.sql.classify import Classifier, Reading
 from pgmaskproxy.sql.facts import Facts
 from pgmaskproxy.sql.functions import type_effect
 from pgmaskproxy.sql.grammar import RawStatement, parse, redact
+from pgmaskproxy.sql.implied import implied_uses
 from pgmaskproxy.sql.statements import KEEPS_NAMES, LINEAGE, MOVES_NAMES, RUNS_ANOTHER
 from pgmaskproxy.sql.tree import descend, items, strings, unwrap
 
@@ -64,13 +67,16 @@ def analyse(raw: RawStatement, catalog: Catalog, search_path: tuple[str, ...]) -
     if facts.reads:
         facts.effects.add(Effect.READ)
     effects = facts.all_effects
+    inside = parse(reading.inner)[0] if reading.inner is not None else raw
+    read_view = partial(view_reading, catalog)
+    changes = changes_of(inside, facts, catalog, search_path, read_view)
     return Analysis(
         kind=raw.kind,
         effects=effects,
         reads=frozenset(facts.reads),
         writes=frozenset(facts.writes),
         outputs=outputs,
-        uses=facts.uses,
+        uses=facts.uses + implied_uses(catalog, changes),
         functions=frozenset(facts.functions),
         canonical=raw.canonical,
         redacted=redact(raw.text),

@@ -45,7 +45,7 @@ def using(database: servers.Database, directory: Path) -> Iterator[Proxy]:
 
 JOINED = [
     "SELECT c.id, e.id FROM customers c JOIN employees e ON c.email = e.email",
-    "SELECT c.id, c.email, e.email FROM customers c JOIN employees e ON e.email = c.email WHERE c.email IS NOT NULL",
+    "SELECT c.id, c.email, e.email, c.email IS NULL FROM customers c JOIN employees e ON e.email = c.email",
     "SELECT c.id FROM customers c WHERE EXISTS (SELECT FROM employees e WHERE e.email = c.email)",
     "SELECT count(e.email) FROM customers c LEFT JOIN employees e USING (email)",
 ]

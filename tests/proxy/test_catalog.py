@@ -10,7 +10,7 @@ import pytest
 
 from pgmaskproxy.errors import Unavailable
 from pgmaskproxy.proxy.catalog import load_catalog
-from pgmaskproxy.sql.catalog import Catalog
+from pgmaskproxy.sql.catalog import Catalog, Index
 from tests.harness.servers import Database
 
 
@@ -136,4 +136,31 @@ def test_what_runs_when_a_row_is_written(shop_database: Database) -> None:
     cascading = {relation.name for relation in mine if any(key.cascades for key in relation.foreign_keys)}
     assert cascading == {"cascading", "nulling"}
     assert [relation.name for relation in mine if relation.default_functions] == ["defaulted"]
+    assert Catalog.from_json(catalog.to_json()) == catalog
+
+
+def test_what_keeps_rows_out_and_in_which_order_rows_may_come(shop_database: Database) -> None:
+    run(
+        shop_database,
+        "CREATE SCHEMA w",
+        "CREATE TABLE w.t (a int CHECK (a > 0), b int, c text, d int, CHECK (a < b), CHECK (t IS NOT NULL))",
+        "CREATE INDEX ON w.t (b, a) INCLUDE (d)",
+        "CREATE UNIQUE INDEX ON w.t (d) WHERE c IS NOT NULL",
+        "CREATE INDEX ON w.t (lower(c), a)",
+        "CREATE INDEX ON w.t USING gin (to_tsvector('simple', c))",
+        "CREATE INDEX ON w.t USING brin (a)",
+        "ALTER TABLE w.t ADD EXCLUDE USING gist (int4range(a, b) WITH &&)",
+    )
+    catalog = load(shop_database.admin)
+    found = catalog.by_name["w", "t"]
+    assert found.indexes == (
+        Index((2, 1), (1, 2), scanned=True),
+        Index((4,), (3, 4), unique=True, scanned=True),
+        Index((1, 3), (1, 3), scanned=True),
+        Index((3,), (3,)),
+        Index((1,), (1,)),
+        Index((1, 2), (1, 2), unique=True, scanned=True),
+    )
+    assert found.checks == ((1, 2), (1, 2, 3, 4))
+    assert not catalog.by_name["pg_catalog", "pg_class"].indexes
     assert Catalog.from_json(catalog.to_json()) == catalog

@@ -112,6 +112,9 @@ class Attestation:
     """What runs in the conditions of row security policies: their authors are trusted, their uses not reported."""
     cursors: frozenset[str] = frozenset()
     """Of WHERE CURRENT OF."""
+    null_tests: frozenset[Column] = frozenset()
+    """Columns under IS [NOT] NULL that decides over rows whose order may show. In a view's definition it is its
+    author's doing."""
     parameters: int = 0
     """The highest $n."""
 
@@ -174,6 +177,7 @@ class Findings:
         "cursors",
         "locks",
         "named",
+        "null_tests",
         "parameters",
         "reads",
         "sequences",
@@ -194,6 +198,7 @@ class Findings:
         self.locks: set[int] = set()
         self.sequences: set[int] = set()
         self.cursors: set[str] = set()
+        self.null_tests: set[Column] = set()
         self.parameters = 0
         self.calls = Calls()
         self.viewed: dict[int, Calls] = {}
@@ -243,6 +248,11 @@ class Findings:
         """The same use of everything that a value carries."""
         for column in sorted(flow.columns):
             self.use(column, use, where, total=total)
+
+    def null_test(self, flow: Flow) -> None:
+        """Columns under IS [NOT] NULL where the order of the rows that it leaves may show."""
+        if not self.trusted and not self.view:
+            self.null_tests |= {column for column in flow.columns if column[1] > 0}
 
     def place(self, term: object) -> int:
         """A number for one place of the tree: the same whenever it is walked again."""

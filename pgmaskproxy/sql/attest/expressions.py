@@ -11,6 +11,7 @@ from typing import Final, final
 
 from pgmaskproxy.model import Use
 from pgmaskproxy.sql.attest.attestation import Findings
+from pgmaskproxy.sql.attest.counts import Counts
 from pgmaskproxy.sql.attest.flows import Column, Flow, computed
 from pgmaskproxy.sql.attest.reader import Node, Value, text_of
 from pgmaskproxy.sql.attest.refusal import Unattestable
@@ -64,6 +65,7 @@ class Expressions(ABC):
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
         self.findings = Findings()
+        self.counts = Counts()
 
     @abstractmethod
     def query(self, node: Node, parent: Scope | None) -> tuple[Flow, ...]:
@@ -72,6 +74,10 @@ class Expressions(ABC):
     @abstractmethod
     def column(self, var: Node, scope: Scope) -> Flow:
         """What a VAR is made of."""
+
+    @abstractmethod
+    def shown(self, scope: Scope, where: str) -> bool:
+        """Whether what is walked is the result's own, in a query of that scope: it decides over no row."""
 
     # -- values --------------------------------------------------------------------------------------------
 
@@ -311,6 +317,8 @@ class Expressions(ABC):
         if flow is None:
             return False
         self.findings.use_all(flow, Use.NULL_TEST, where)
+        if not self.shown(scope, where) and not self.counts.only(scope.query):
+            self.findings.null_test(flow)
         return True
 
     def _equality(self, term: Node, scope: Scope, where: str, *, lookup: bool, join: bool) -> bool:

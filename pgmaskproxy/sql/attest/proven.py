@@ -10,12 +10,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, final
 
-from pgmaskproxy.model import Analysis, ColumnOrigin, Columns, Constant, Effect, Opaque, RelationRef
+from pgmaskproxy.model import Analysis, ColumnOrigin, Columns, Constant, Effect, Opaque, RelationRef, Use
 from pgmaskproxy.sql.attest.attestation import Attestation, Called
 from pgmaskproxy.sql.attest.calls import CallVerdict, judge_calls
 from pgmaskproxy.sql.attest.labelling import Names
 from pgmaskproxy.sql.attest.refusal import Unattestable
 from pgmaskproxy.sql.catalog import SYSTEM_SCHEMAS, Catalog
+from pgmaskproxy.sql.implied import OVER_AN_INDEX, Changes, implied_uses
 
 _COMMANDS: Final = {
     "SelectStmt": "SELECT",
@@ -66,7 +67,7 @@ def proven(text: Analysis, own: Attestation, nested: Sequence[Attestation], witn
         reads=_relations(reads, catalog),
         writes=_relations({oid for oid, _ in own.writes}, catalog),
         outputs=text.outputs if text.kind == EXPLAIN else _outputs(witness.names.outputs(own), result),
-        uses=witness.names.uses(own, views=False),
+        uses=witness.names.uses(own, views=False) + implied_uses(catalog, _changes(own)),
         functions=_shipped(text.functions).union(*(verdict.functions for verdict in calls)),
         effects=_effects(text, own, calls),
         opaque=result or _bodies(nested, witness),
@@ -83,7 +84,7 @@ def certain(text: Analysis) -> Analysis:
         reads=frozenset(relation for relation in text.reads if relation.schema),
         writes=frozenset(relation for relation in text.writes if relation.schema),
         outputs=tuple(map(_certain, text.outputs)) if text.outputs is not None else None,
-        uses=tuple(use for use in text.uses if use.column.schema),
+        uses=tuple(use for use in text.uses if use.column.schema and use.where != OVER_AN_INDEX),
         functions=frozenset(),
         opaque="",
     )
@@ -92,6 +93,20 @@ def certain(text: Analysis) -> Analysis:
 def _certain(origin: ColumnOrigin) -> ColumnOrigin:
     unknown = isinstance(origin, Opaque) or any(not column.schema for column in origin.columns)
     return Constant() if unknown else origin
+
+
+def _changes(own: Attestation) -> Changes:
+    """What constraints answer: a MERGE that updates and inserts is taken to update all that it writes."""
+    updating = {oid for oid, command in own.writes if command == "UPDATE"}
+    return Changes(
+        frozenset(oid for oid, command in own.writes if command == "DELETE"),
+        frozenset(
+            use.column
+            for use in own.uses
+            if use.use is Use.WRITTEN and use.where != "INSERT" and use.column[0] in updating
+        ),
+        own.null_tests,
+    )
 
 
 def _effects(text: Analysis, own: Attestation, calls: Sequence[CallVerdict]) -> frozenset[Effect]:

@@ -33,6 +33,13 @@ class Queries(Sources):
     """The part of the analysis that walks queries. `modify` belongs to `writes`."""
 
     _nesting = 0
+    _result: Scope | None = None
+    """The scope of the outermost query while its target list is walked."""
+
+    def shown(self, scope: Scope, where: str) -> bool:
+        # 18 keeps what is grouped by apart; HAVING may bring it into WHERE.
+        grouped = self._nesting == 1 and where == "GROUP BY" and scope.query.fields["havingQual"] is None
+        return scope is self._result or grouped
 
     def modify(self, query: Node, scope: Scope, command: int) -> tuple[Flow, ...]:
         """INSERT, UPDATE, DELETE or MERGE and what it RETURNs."""
@@ -93,7 +100,9 @@ class Queries(Sources):
         targets = self.shape.nodes(fields["targetList"], "TARGETENTRY")
         operations = fields["setOperations"]
         merged = self._set_operations(operations, scope) if operations is not None else None
+        self._result = scope if self._nesting == 1 else self._result
         flows = [self._target(target, scope, merged) for target in targets]
+        self._result = None if self._nesting == 1 else self._result
         sortable = {
             reference: flow
             for target, flow in zip(targets, flows, strict=True)

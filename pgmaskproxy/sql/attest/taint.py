@@ -77,5 +77,6 @@ def _attestation(command: str, outputs: tuple[Output, ...], findings: Findings) 
         viewed=tuple((view, calls.called()) for view, calls in sorted(findings.viewed.items())),
         row_security=findings.trusted_calls.called(),
         cursors=frozenset(findings.cursors),
+        null_tests=frozenset(findings.null_tests),
         parameters=findings.parameters,
     )

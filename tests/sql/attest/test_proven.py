@@ -11,7 +11,7 @@ from pgmaskproxy.sql.attest.attestation import Attestation, Called, Output, Tree
 from pgmaskproxy.sql.attest.labelling import Names
 from pgmaskproxy.sql.attest.proven import Unread, Witness, certain, proven
 from pgmaskproxy.sql.attest.refusal import Unattestable
-from pgmaskproxy.sql.catalog import Catalog, Column, Function, Relation
+from pgmaskproxy.sql.catalog import Catalog, Column, ForeignKey, Function, Index, Relation
 
 CUSTOMERS, ORDERS, VIEW, SYSTEM, F = 20_001, 20_002, 20_003, 12_000, 20_100
 NEXTVAL = 1574
@@ -149,3 +149,28 @@ def test_what_the_text_says_for_certain() -> None:
     assert sure.effects == {Effect.READ}
     assert not any((sure.functions, sure.opaque, sure.uses, sure.reads))
     assert certain(replace(TEXT, outputs=None)).outputs is None
+
+
+def test_what_constraints_and_indexes_tell_is_a_use() -> None:
+    ssn = ColumnRef("shop", "customers", "ssn")
+    indexed = replace(CATALOG.relations[0], indexes=(Index((2,), (2,), scanned=True),))
+    keyed = replace(CATALOG.relations[1], foreign_keys=(ForeignKey((1,), CUSTOMERS, (2,)),))
+    catalog = replace(CATALOG, relations=(indexed, keyed, *CATALOG.relations[2:]))
+    witness = Witness(catalog, WITNESS.names, WITNESS.labelled)
+    tested = replace(OWN, uses=(), null_tests=frozenset({(CUSTOMERS, 2)}))
+    ordered = ColumnUse(ssn, Use.ORDERING, "IS [NOT] NULL over an index")
+    assert proven(TEXT, tested, (), witness).uses == (ordered,)
+    key = ColumnUse(ColumnRef("shop", "orders", "id"), Use.PREDICATE, "a foreign key of shop.orders")
+    for kind, command, where, told in (
+        ("DeleteStmt", "DELETE", "", True),
+        ("UpdateStmt", "UPDATE", "UPDATE", True),
+        ("InsertStmt", "INSERT", "INSERT", False),
+    ):
+        uses = (TreeUse((CUSTOMERS, 2), Use.WRITTEN, where),) if where else ()
+        own = replace(OWN, command=command, uses=uses, writes=frozenset({(CUSTOMERS, command)}))
+        assert (key in proven(replace(TEXT, kind=kind), own, (), witness).uses) is told
+
+
+def test_the_text_does_not_know_for_certain_in_which_order_rows_come() -> None:
+    uses = (ColumnUse(SSN, Use.ORDERING, "IS [NOT] NULL over an index"), ColumnUse(SSN, Use.ORDERING, "ORDER BY"))
+    assert certain(replace(TEXT, uses=uses)).uses == uses[1:]
