@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
 from tests.fuzz.client import Extended, Script, Simple, Step
 from tests.fuzz.patterns import CATALOG, ORDERS, SETTINGS
+from tests.fuzz.probes import probe
 from tests.fuzz.queries import Queries
 from tests.fuzz.shapes import CORPUS, DATABASES, tables
 from tests.fuzz.words import Writer
@@ -30,7 +32,9 @@ class Scripts:
         self.chance = random.Random(seed)
         self.family = family or self.chance.choices([*FAMILIES], [weight for weight, _ in FAMILIES.values()])[0]
         self.database = self.chance.choice(DATABASES)
-        self.daring = self.chance.choices((0.0, 0.08, 0.4), (55, 30, 15))[0]
+        self.daring, self.once = self.chance.choices(
+            ((0.0, False), (0.0, True), (0.08, False), (0.4, True)), (58, 27, 8, 7)
+        )[0]
         self.failing = 0.04
         self.parameters: list[str] | None = None
         self.labelled = 0
@@ -43,7 +47,9 @@ class Scripts:
     # -- statements ----------------------------------------------------------------------------------------
 
     def queries(self) -> Queries:
-        writer = Writer(self.chance, daring=self.daring, failing=self.failing, parameters=self.parameters)
+        writer = Writer(
+            self.chance, daring=self.daring, once=self.once, failing=self.failing, parameters=self.parameters
+        )
         return Queries(writer, tables(self.database, beyond=self.beyond))
 
     def query(self) -> str:
@@ -90,6 +96,12 @@ class Scripts:
             return (Simple("BEGIN"), Extended(text, ("3",) if "$1" in text else ()), Simple("ROLLBACK"))
         return (Simple("BEGIN"), self.sent(lambda: text), Simple("ROLLBACK"))
 
+    def probes(self) -> tuple[Step, ...]:
+        """One use of a labelled column, in a transaction that is taken back."""
+        texts = probe(self.chance, self.database, tables(self.database, beyond=self.beyond))
+        self.labelled += 1
+        return (Simple("BEGIN"), *[self.sent(lambda text=text: text) for text in texts], Simple("ROLLBACK"))  # type: ignore[misc]
+
     def order(self) -> tuple[Step, ...]:
         return (self.sent(self.ordered),)
 
@@ -123,8 +135,12 @@ class Scripts:
 
     def writes(self) -> tuple[Step, ...]:
         """Writes that are taken back, and what can be read in between."""
-        steps: list[Step] = [Simple("BEGIN"), self.sent(self.written)]
-        if self.chance.random() < 0.5:
+        first = self.sent(self.written)
+        steps: list[Step] = [Simple("BEGIN"), first]
+        target = re.search(r"(?:INSERT INTO|UPDATE|DELETE FROM|MERGE INTO) (\w+)", first.sql)
+        if target is not None and self.chance.random() < 0.6:
+            steps.append(self.sent(lambda: f"SELECT * FROM {target[1]}"))
+        elif self.chance.random() < 0.5:
             steps.append(self.sent(self.query))
         return (*steps, Simple("ROLLBACK"))
 
@@ -243,6 +259,7 @@ class Scripts:
 FAMILIES: Final[Mapping[str, tuple[int, Callable[[Scripts], tuple[Step, ...]]]]] = MappingProxyType(
     {
         "read": (30, Scripts.read),
+        "probes": (12, Scripts.probes),
         "order": (14, Scripts.order),
         "errors": (9, Scripts.errors),
         "wild": (6, Scripts.wild),

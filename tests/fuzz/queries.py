@@ -104,7 +104,7 @@ class Queries:
             for column in ours[0].columns
             for other in theirs[0].columns
             if column.name == other.name and column.kind == other.kind
-            and (writer.perhaps(writer.daring) or not (column.labelled or other.labelled))
+            and (not (column.labelled or other.labelled) or writer.dares())
         ]  # fmt: skip
         chosen = writer.chance.random()
         if chosen < 0.25 and shared and len(ours) == len(theirs) == 1:
@@ -112,7 +112,7 @@ class Queries:
             return f"{left} {kind} {right} USING ({name})", both
         if chosen < 0.3:
             return f"{left} CROSS JOIN {right}", both
-        if chosen < 0.34 and writer.perhaps(writer.daring):
+        if chosen < 0.34 and len(shared) < 2 and writer.dares():
             writer.labelled += 1
             return f"{left} NATURAL {kind} {right}", both
         keys = (writer.columns((ours,), "i", labelled=False), writer.columns((theirs,), "i", labelled=False))
@@ -173,9 +173,9 @@ class Queries:
             other = self.matching(query, scope, known)
             # Equal rows are counted as one: labelled columns do not go through that undared.
             operation = "UNION ALL"
-            if writer.perhaps(writer.daring) or not any(column.labelled for column in query.columns):
+            if not any(column.labelled for column in query.columns) or writer.dares():
                 operation = writer.one(("UNION", "UNION ALL", "INTERSECT", "EXCEPT", "EXCEPT ALL", "INTERSECT ALL"))
-            text = f"{query.text} {operation} {other}"
+            text = f"({query.text}) {operation} ({other})"
             query = Query(text, query.columns, query.rows + 24)
         end = ""
         if query.rows > LARGE or writer.perhaps(0.12):
@@ -197,9 +197,7 @@ class Queries:
             if carried:
                 column = writer.one(carried)
                 other, labelled = writer.named(*column), column[1].labelled
-            union = (
-                "UNION ALL" if labelled and not writer.perhaps(writer.daring) else writer.one(("UNION", "UNION ALL"))
-            )
+            union = "UNION ALL" if labelled and not writer.dares() else writer.one(("UNION", "UNION ALL"))
             step = f"SELECT r.i + 1, r.j FROM {name} r WHERE r.i < 5"
             if writer.perhaps(0.3):
                 more, joined = self.table()
@@ -223,7 +221,7 @@ class Queries:
             found = writer.columns((inner[0],), column.kind, labelled=column.labelled)
             if found and (column.labelled or writer.perhaps(0.6)):
                 targets.append(writer.named(*writer.one(found)))
-            elif column.labelled and not writer.perhaps(writer.daring):
+            elif column.labelled and not writer.dares():
                 targets.append(f"NULL::{'text' if column.kind == 't' else 'date' if column.kind == 'd' else 'int'}")
             else:
                 targets.append(writer.value(inner, column.kind, 2))
@@ -248,7 +246,10 @@ class Queries:
         where = f" WHERE {writer.predicate(inner, depth)}" if writer.perhaps(0.5) else ""
         head, columns, tail, order = self.outputs(inner, depth, width)
         text = f"SELECT {head} FROM {', '.join(texts)}{where}{tail}"
-        if order and writer.perhaps(0.3):
+        secret = [] if tail or head.startswith("DISTINCT") else writer.columns((sources,), None, labelled=True)
+        if secret and writer.dares():
+            text = f"{text} ORDER BY {writer.named(*writer.one(secret))}{writer.one(('', ' DESC', ' LIMIT 5'))}"
+        elif order and writer.perhaps(0.3):
             text = f"{text} ORDER BY {order}"
         elif depth == 0 and writer.perhaps(0.05) and not tail:
             text += writer.one(
@@ -281,7 +282,7 @@ class Queries:
                 text, found, labelled, _ = self.target(inner, depth + 1)
             texts.append(f"{text} AS o{place}")
             columns.append(Column(f"o{place}", found, labelled))
-        clean = [column.name for column in columns if not column.labelled or writer.perhaps(writer.daring)]
+        clean = [column.name for column in columns if not column.labelled or writer.dares()]
         distinct = "DISTINCT " if writer.perhaps(0.08) and len(clean) == len(columns) else ""
         order = writer.one(clean) + writer.one(("", " DESC", " NULLS FIRST")) if clean else ""
         return f"{distinct}{', '.join(texts)}", tuple(columns), "", order
@@ -291,9 +292,9 @@ class Queries:
         writer = self.writer
         keys = []
         for _ in range(2):
-            found = writer.columns((inner[0],), None, labelled=writer.perhaps(writer.daring)) or writer.columns(
-                (inner[0],), "i", labelled=False
-            )
+            found = writer.columns((inner[0],), None, labelled=True)
+            if not found or not writer.dares():
+                found = writer.columns((inner[0],), writer.one(("i", "t", None)), labelled=False)
             keys.append(writer.one(found) if found else None)
         texts: list[str] = []
         columns: list[Column] = []

@@ -28,6 +28,8 @@ Scope: TypeAlias = tuple[Sequence[Source], ...]
 """The sources that can be named, innermost query first."""
 
 DEPTH: Final = 3
+ONCE: Final = 0.3
+"""How likely the one daring place is the next that could be."""
 TYPES: Final[Mapping[Kind, str]] = {
     "i": "int", "n": "numeric", "t": "text", "d": "date", "j": "jsonb", "a": "text[]", "r": "record",
 }  # fmt: skip
@@ -36,15 +38,23 @@ TYPES: Final[Mapping[Kind, str]] = {
 class Writer:
     """Writes expressions from one source of chance.
 
-    `daring` is how likely a place that wants a value takes a labelled column, and `failing` how likely an integer is
-    one of those that may fail. `parameters` are the values of $1, $2 and so on, None where the protocol has none.
+    `daring` is how likely a place that wants a value takes a labelled column. With `once` one place does, more or less:
+    the rest is such that nothing else is a reason to refuse it. `failing` is how likely an integer is one of those that
+    may fail. `parameters` are the values of $1, $2 and so on, None where the protocol has none.
     """
 
     def __init__(
-        self, chance: random.Random, *, daring: float = 0.0, failing: float = 0.0, parameters: list[str] | None = None
+        self,
+        chance: random.Random,
+        *,
+        daring: float = 0.0,
+        once: bool = False,
+        failing: float = 0.0,
+        parameters: list[str] | None = None,
     ) -> None:
         self.chance = chance
         self.daring = daring
+        self.once = once
         self.failing = failing
         self.parameters = parameters
         self.labelled = 0
@@ -57,6 +67,13 @@ class Writer:
 
     def perhaps(self, likelihood: float) -> bool:
         return self.chance.random() < likelihood
+
+    def dares(self) -> bool:
+        """Whether to use a labelled column here, where there is one and it is not a bare output."""
+        if self.once and self.perhaps(ONCE):
+            self.once = False
+            return True
+        return self.perhaps(self.daring)
 
     # -- columns -------------------------------------------------------------------------------------------
 
@@ -83,9 +100,9 @@ class Writer:
 
     def leaf(self, scope: Scope, kind: Kind) -> str:
         """A column, parameter or literal."""
-        found = self.columns(scope, kind, labelled=self.perhaps(self.daring)) if self.perhaps(0.85) else []
-        if not found and self.perhaps(0.7):
-            found = self.columns(scope, kind, labelled=False)
+        found = self.columns(scope, kind, labelled=True)
+        if not found or not self.dares():
+            found = self.columns(scope, kind, labelled=False) if self.perhaps(0.9) else []
         if found:
             return self.named(*self.one(found))
         if self.parameters is not None and kind in ("i", "t") and self.perhaps(0.5):
@@ -95,11 +112,10 @@ class Writer:
 
     def row(self, scope: Scope) -> str:
         """A whole row: of what has labelled columns only where it is dared."""
-        dared = self.perhaps(self.daring)
         wholes = [
             source
             for source in scope[0]
-            if source.whole and (dared or not any(column.labelled for column in source.columns))
+            if source.whole and (not any(column.labelled for column in source.columns) or self.dares())
         ]
         if not wholes:
             return "ROW(1, 'a')"

@@ -139,7 +139,7 @@ def _merge(queries: Queries, table: Table, target: Source) -> str:
     text, source = queries.table()
     scope: Scope = ((target, source),)
     on = f"{target.alias}.id = {writer.leaf(((source,),), 'i')}"
-    if writer.perhaps(writer.daring):
+    if (writer.daring or writer.once) and writer.perhaps(0.4):
         on = writer.predicate(scope, 1)
     matched = writer.one(("UPDATE SET " + _change(queries, table, scope), "DELETE", "DO NOTHING"))
     extra = f" AND {writer.predicate(scope, 2)}" if writer.perhaps(0.3) else ""
