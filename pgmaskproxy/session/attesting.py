@@ -14,7 +14,7 @@ from pgmaskproxy.session.flow import Flow, Wait
 from pgmaskproxy.session.link import OFF, REQUIRED, Link
 from pgmaskproxy.session.pipeline import CLOSE, PARSE, Exchange
 from pgmaskproxy.session.statements import Prepared, bearing
-from pgmaskproxy.session.trees import NO_TREE, Trees, latest
+from pgmaskproxy.session.trees import NO_TREE, Trees, latest, same_but_for_positions
 from pgmaskproxy.wire.frontend import Close, Parse
 
 OWN_TREE: Final = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
@@ -109,7 +109,7 @@ class Attesting:
         link, ruling = self._link, prepared.ruling
         assert trees.own is not None, "a tree is asked about"
         ticket = link.ticket()
-        anew = bool(prepared.judged) and prepared.judged[0].own != prepared.sources[0].own
+        anew = _is_another(prepared)
         statement = Statement(ruling.sql, link.database, link.role, ruling.search_path, extended=True)
         link.commands.append(Attest(ticket, statement, ruling, trees.own, trees.nested, anew, link.redefined))
         answer = yield Wait(ticket=ticket)
@@ -136,6 +136,13 @@ def _inner(ruling: Ruling) -> str | None:
     if copy is not None:
         return copy.probe or None
     return ruling.analysis.inner or None
+
+
+def _is_another(prepared: Prepared) -> bool:
+    """Whether the server has understood the statement otherwise than when it was last judged."""
+    if not prepared.judged or not prepared.judged[0].own or not prepared.sources[0].own:
+        return False
+    return not same_but_for_positions(prepared.judged[0].own[0], prepared.sources[0].own[0])
 
 
 def _has_tree(ruling: Ruling) -> bool:

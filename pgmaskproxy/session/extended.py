@@ -21,7 +21,7 @@ from pgmaskproxy.session.holding import Holding
 from pgmaskproxy.session.link import Link
 from pgmaskproxy.session.naming import Naming, paid
 from pgmaskproxy.session.pipeline import BIND, CLOSE, DESCRIBE, PARSE, Exchange
-from pgmaskproxy.session.statements import Portal, Prepared
+from pgmaskproxy.session.statements import Portal, Prepared, bearing
 from pgmaskproxy.session.texts import sql_of, upstream_text
 from pgmaskproxy.wire.frontend import STATEMENT, Bind, Close, Describe, Execute, Parse
 
@@ -140,9 +140,12 @@ class Extended:
         allowed = link.early.find((ruling.sql, prepared.types, message.result_formats), ruling, link.epoch)
         if allowed is None:
             return None
-        source = prepared.sources[-1] if len(prepared.sources) == 1 else None
-        if prepared.attested is not None and all(each.settled and not each.nested for each in prepared.sources):
-            return allowed if prepared.attested.attested == allowed.ruling.attested else None
+        sources = bearing(prepared.sources)
+        if prepared.attested is not None:
+            # A Bind that was refused has brought a tree too, and the server does not send it twice.
+            same = sources == prepared.judged and prepared.attested.attested == allowed.ruling.attested
+            return allowed if same else None
+        source = sources[0] if len(sources) == 1 else None
         if source is None or source.settled or source.kind != PARSE:
             return None
         source.promise = allowed.at_parse()

@@ -186,9 +186,10 @@ class Link:
         self.commands.append(DefinitionsChanged())
 
     def definitions_doubted(self) -> None:
-        """What was decided before has to be asked for again."""
+        """What was decided before has to be asked for again, and so has the search_path: which of its schemas there are
+        and may be used is a matter of the catalog too."""
         self.epoch = UNKNOWN_EPOCH
-        self.early.forget()
+        self.names_moved()
 
     def names_moved(self) -> None:
         """What a name means may have changed: the search_path is asked for again, and nothing goes early."""

@@ -358,6 +358,9 @@ def test_what_was_decided_is_asked_again_once_definitions_are_in_doubt() -> None
         """
         !! doubt
         >> Bind "" "s" / Sync
+        => Parse "~path" "~current_schemas" / Bind "~path" "~path" / Execute "~path" / Close P "~path" / Close S "~path"
+        => Sync
+        <= Path "pg_catalog" "public" / ReadyForQuery I
         ?? Judge "SELECT ssn FROM customers"
         !! unreadable 55P03 "a lock is in the way"
         -- RecordRefusal #2 55P03 "SELECT ssn FROM customers"

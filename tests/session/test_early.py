@@ -144,6 +144,39 @@ def test_the_same_for_what_was_prepared(answer: str) -> None:
     assert lines[-1].endswith("alarm")
 
 
+def test_a_bind_that_was_refused_has_brought_a_tree_too() -> None:
+    """The server analysed anew for it, and sends nothing for the next: what was allowed before is not what it means."""
+    told = Play()
+    told.play(BEFORE + PREPARED)
+    told.play(
+        """
+        !! epoch 2
+        >> Bind "" "s" / Execute "" / Sync
+        !! read masks=ssn epoch=2
+        !! attested independent read masks=ssn
+        <= Tree "T2" / BindComplete
+        !! attested read deny
+        <= ErrorResponse 42601 "syntax error" / ReadyForQuery I
+        """
+    )
+    script = f"""
+        >> Bind "" "s" / Execute "" / Sync
+        ?? Attest "{SQL}" "T2" anew
+    """
+    compare(script, told.play(script))
+
+
+def test_an_unsent_bind_leaves_what_was_allowed_alone() -> None:
+    told = Play()
+    told.play(BEFORE + PREPARED)
+    told.play(EARLY + '<= Tree "T1" / ErrorResponse 22P02 "invalid input syntax" / ReadyForQuery I')
+    script = f"""
+        >> Bind "" "s" / Execute "" / Sync
+        ?? Attest "{SQL}" "T1"
+    """
+    compare(script, told.play(script))
+
+
 def test_a_failing_parse_is_the_end_of_all_of_it() -> None:
     play(
         AGAIN
