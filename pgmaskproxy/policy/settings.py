@@ -47,11 +47,24 @@ HARMLESS: Final[tuple[str, ...]] = ("jit",)
 asyncpg turns `jit` off before it asks what a composite, enum or array type is made of, and sets it back by a parameter.
 """
 
+DUMPING: Final[tuple[str, ...]] = (
+    "synchronize_seqscans",
+    "row_security",
+    "transaction_timeout",
+    "restrict_nonsystem_relation_kind",
+)
+"""What pg_dump sets before anything else. Where a scan of a large table begins is the other sessions' affair, and in
+either case the rows come as they lie; `row_security = off` makes an error of a filter; a timeout ends what is the
+client's own; and the last may only restrict."""
+
+_RESTRICTED: Final = frozenset({"view", "foreign-table"})
+"""All that restrict_nonsystem_relation_kind can forbid."""
+
 REASON: Final = "pgmaskproxy.reason"
 """The one setting of ours a client may set: why it asks, shown to the approver."""
 
 _PREFIX: Final = "pgmaskproxy."
-_CANONICAL: Final = {name.lower(): name for name in (*STARTUP, *TRANSACTION, *VIRTUAL, *HARMLESS, REASON)}
+_CANONICAL: Final = {name.lower(): name for name in (*STARTUP, *TRANSACTION, *VIRTUAL, *HARMLESS, *DUMPING, REASON)}
 _STARTUP: Final = frozenset(name.lower() for name in STARTUP) | {REASON}
 _UTF8: Final = frozenset({"utf8", "unicode"})
 
@@ -195,6 +208,8 @@ def _check(name: str, value: str | None, allowed: frozenset[str], sqlstate: str,
             f'{noun} "client_encoding" must be UTF8, not "{value}"',
             hint="Set the client's encoding to UTF8; another one would hide from the parser what the server sees.",
         )
+    if key == "restrict_nonsystem_relation_kind" and {part.strip().lower() for part in value.split(",")} != _RESTRICTED:
+        return Refusal("22023", f'{noun} "{name}" must be "view, foreign-table", not "{value}"')
     if key == "datestyle" and "iso" not in {part.strip().lower() for part in value.split(",")}:
         return Refusal("22023", f'{noun} "DateStyle" must be ISO, not "{value}"', hint='Use "ISO, MDY" or "ISO, DMY".')
     return None
@@ -210,7 +225,7 @@ def _unacceptable(key: str, why: str) -> Refusal:
 
 
 def _off_list(name: str, sqlstate: str, noun: str) -> Refusal:
-    listed = STARTUP if sqlstate == "22023" else (*STARTUP, *TRANSACTION, *VIRTUAL, *HARMLESS)
+    listed = STARTUP if sqlstate == "22023" else (*STARTUP, *TRANSACTION, *VIRTUAL, *HARMLESS, *DUMPING)
     message = (
         f'unacceptable startup parameter "{name}"' if sqlstate == "22023" else f'permission denied to set "{name}"'
     )

@@ -22,6 +22,7 @@ from pgmaskproxy.sql.facts import Facts
 from pgmaskproxy.sql.functions import type_effect
 from pgmaskproxy.sql.grammar import RawStatement, parse, redact
 from pgmaskproxy.sql.implied import implied_uses
+from pgmaskproxy.sql.set_config import setting_by_name
 from pgmaskproxy.sql.statements import KEEPS_NAMES, LINEAGE, MOVES_NAMES, RUNS_ANOTHER
 from pgmaskproxy.sql.tree import descend, items, strings, unwrap
 
@@ -67,6 +68,7 @@ def analyse(raw: RawStatement, catalog: Catalog, search_path: tuple[str, ...]) -
     if facts.reads:
         facts.effects.add(Effect.READ)
     effects = facts.all_effects
+    by_name = setting_by_name(raw.kind, raw.node, catalog, search_path)
     inside = parse(reading.inner)[0] if reading.inner is not None else raw
     read_view = partial(view_reading, catalog)
     changes = changes_of(inside, facts, catalog, search_path, read_view)
@@ -83,7 +85,7 @@ def analyse(raw: RawStatement, catalog: Catalog, search_path: tuple[str, ...]) -
         inner=reading.inner,
         names=reading.names,
         copy=reading.copy,
-        settings=tuple(facts.settings),
+        settings=(by_name,) if by_name is not None else tuple(facts.settings),
         transaction=reading.transaction,
         channel=reading.channel,
         without_where=facts.without_where,

@@ -89,7 +89,7 @@ def test_what_may_be_set_leaves_what_is_pinned(standing: Proxy, statement: str) 
 
 NAMES = [
     "debug_print_rewritten", "debug_print_parse", "debug_pretty_print", "client_min_messages_", "log_min_messages",
-    "standard_conforming_strings", "backslash_quote", "session_replication_role", "row_security", "role",
+    "standard_conforming_strings", "backslash_quote", "session_replication_role", "role",
     "session_authorization", "enable_seqscan", "enable_indexscan", "random_page_cost", "cpu_tuple_cost", "geqo",
     "geqo_seed", "jit_above_cost", "work_mem", "default_statistics_target", "lc_messages", "xmlbinary",
     "transform_null_equals", "plan_cache_mode", "pgmaskproxy.client_min_messages", "pgmaskproxy.principal", "my.own",

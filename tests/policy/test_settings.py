@@ -214,7 +214,6 @@ def test_set_has_its_list(name: str) -> None:
         "debug_print_rewritten",
         "standard_conforming_strings",
         "session_replication_role",
-        "row_security",
         "my.own",
     ],
 )
@@ -241,3 +240,27 @@ def test_reset_all_passes_and_what_is_not_constant_does_not() -> None:
     ours = setting_allowed(Setting("pgmaskproxy.principal", "x"))
     assert ours is not None
     assert ours.sqlstate == "42704"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("synchronize_seqscans", "off"),
+        ("row_security", "off"),
+        ("transaction_timeout", "0"),
+        ("restrict_nonsystem_relation_kind", "view, foreign-table"),
+        ("restrict_nonsystem_relation_kind", "foreign-table,view"),
+        ("restrict_nonsystem_relation_kind", None),
+    ],
+)
+def test_what_pg_dump_sets(name: str, value: str | None) -> None:
+    assert setting_allowed(Setting(name, value)) is None
+    assert setting_allowed(Setting(name, value, constant=False)) is not None
+    assert refused((name, "off")).sqlstate == "22023"
+
+
+@pytest.mark.parametrize("value", ["", "view", "foreign-table"])
+def test_a_restriction_is_not_lifted(value: str) -> None:
+    found = setting_allowed(Setting("restrict_nonsystem_relation_kind", value))
+    assert found is not None
+    assert found.sqlstate == "22023"
