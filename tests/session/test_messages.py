@@ -82,6 +82,7 @@ def test_a_value_is_cut_out(state: str, file: str, message: str, shown: str) -> 
         ("42P01", "namespace.c", 'relation "nope" does not exist', {"W": "SQL function"}, "DROP TABLE nope"),
         ("42P01", "namespace.c", 'relation "smith" does not exist', {}, "SELECT name::regclass -- smith jones"),
         ("42P01", "namespace.c", 'relation "smith" does not exist', {}, "CREATE TABLE smith AS SELECT name::regclass"),
+        ("42P01", "namespace.c", 'relation "smith" does not exist', {}, "DELETE FROM smith WHERE name::regclass = 1"),
         ("42P01", "namespace.c", 'relation "smith" does not exist', {},
          "ALTER TABLE smith ALTER a TYPE regclass USING a::regclass"),
         # A type that did not come with the server may be called anything.
