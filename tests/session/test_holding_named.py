@@ -1,0 +1,61 @@
+"""An EXECUTE that is held when it runs, since only then it is known what it runs (DESIGN 6)."""
+
+from __future__ import annotations
+
+from tests.session.test_naming_targets import prepared
+from tests.session.transcript import LOGIN, READY, play
+
+HELD = (
+    LOGIN
+    + READY
+    + prepared("hold")
+    + """
+    >> Parse "s" "EXECUTE p"
+    !! execute=p
+    >> Bind "" "s" / Describe P "" / Execute "" / Sync
+    <= ParseComplete
+    <= BindComplete / RowDescription odd=0
+    <= ParameterDescription / RowDescription odd=0
+    <= ReadyForQuery I
+    !! opened apr_1
+"""
+)
+
+
+def test_what_policy_refuses_by_the_time_it_was_approved_does_not_run() -> None:
+    play(
+        """
+        !! epoch 2
+        !! approved
+        => Bind "" "s"
+        ?? Judge "EXECUTE p"
+        !! execute=p epoch=2
+        ?? Judge "PREPARE p AS SELECT odd FROM t"
+        !! prepare=p deny epoch=2
+        -- RecordRefusal #2 42501 "EXECUTE p"
+        => Parse "~refused" "refused by pgmaskproxy"
+        -- WithdrawHold apr_1
+        => Sync
+        """,
+        before=HELD,
+    )
+
+
+def test_a_portal_whose_statement_was_closed_is_not_bound_again_by_name() -> None:
+    """Another statement of that name would be described to people, and run."""
+    play(
+        """
+        >> Bind "" "s" / Close S "s" / Execute "" / Sync
+        => Bind "" "s" / Close S "s"
+        -- RecordRefusal #2 0A000 "EXECUTE p"
+        => Parse "~refused" "refused by pgmaskproxy" / Sync
+        """,
+        before=LOGIN
+        + READY
+        + prepared("hold")
+        + """
+        >> Parse "s" "EXECUTE p" / Sync
+        !! execute=p
+        <= ParseComplete / ReadyForQuery I
+        """,
+    )
