@@ -21,6 +21,7 @@ CONDITIONED: Final = (
     "", "{null} IS NOT NULL", "{null} IS NULL", "id < 12", "id = 7", "id > 3 AND {null} IS NOT NULL",
     "id IN (3, 253, 1003, 7)", "id BETWEEN 3 AND 900",
 )  # fmt: skip
+COPIED: Final = ("scratch (id, t)", "people (id, region)", "people (id, ssn)", "customers (id, name)")
 RESTORED: Final = "DELETE FROM scratch; INSERT INTO scratch SELECT n, 't' || n % 4 FROM generate_series(0, 5) n"
 
 
@@ -165,13 +166,10 @@ class Scripts:
         if kind < 0.9:
             return (Simple(f"COPY ({self.query()}) TO STDOUT"),)
         self.database = "corpus"
-        rows = self.chance.choice((b"50\tx\n51\ty\n", b"a\tb\n", b"50\n", b"52\t\\N\n\\.\n"))
-        return (
-            Simple("BEGIN"),
-            Simple("COPY scratch (id, t) FROM STDIN", rows),
-            Simple("TABLE scratch"),
-            Simple("ROLLBACK"),
-        )
+        target = self.chance.choice(COPIED)
+        rows = self.chance.choice((b"50\tx\n51\ty\n", b"a\tb\n", b"50\n", b"52\t\\N\n\\.\n", b"3\teu\n4\tus\n"))
+        copied = Simple(f"COPY {target} FROM STDIN", rows)
+        return (Simple("BEGIN"), copied, Simple(f"TABLE {target.split()[0]}"), Simple("ROLLBACK"))
 
     def cursors(self) -> tuple[Step, ...]:
         """DECLARE, FETCH and MOVE of every kind."""

@@ -48,6 +48,7 @@ CORPUS: Final = (
     table("mv_customers", 24, "id:i s:t* email:t*"),
     table("people", 12, "id:i ssn:t* region:t", writable=True),
     table("people_eu", 6, "id:i ssn:t* region:t"),
+    table("triggered", 24, "id:i ssn:t*", writable=True),
     table("tax_filings", 6, "id:i ssn:t*"),
     table("gen", 5, "id:i ssn:t* ssn_copy:t*"),
     table("wide", 6, "id:i secret:t* part:r* parts:a* checked:t* made:t*", writable=True),

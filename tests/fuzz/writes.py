@@ -46,7 +46,7 @@ def _settable(queries: Queries, table: Table) -> list[Column]:
     return [
         column
         for column in table.columns[1:]
-        if column.name not in ("made", "region", "part") and (column.name not in GUARDED or queries.writer.perhaps(0.1))
+        if column.name not in ("made", "part") and (column.name not in GUARDED or queries.writer.perhaps(0.1))
     ] or [table.columns[-1]]
 
 
