@@ -166,7 +166,7 @@ def _matches(rule: Rule, need: Need, facts: Touched) -> bool:
     if channel is not None and rule.channels is None and rule.decide is Outcome.ALLOW:
         return False
     if rule.decide is Outcome.ALLOW:
-        return _allows(rule, need)
+        return _allows(rule, need, _read_columns(facts, need.relation))
     if rule.relations is not None and not _may_be(rule.relations, need.relation):
         return False
     if rule.functions is not None and not any(
@@ -176,8 +176,16 @@ def _matches(rule: Rule, need: Need, facts: Touched) -> bool:
     return rule.labels is None or bool(rule.labels & need.labels)
 
 
-def _allows(rule: Rule, need: Need) -> bool:
-    if need.relation is not None and not _named(rule.relations, need.effect, need.relation):
+def _read_columns(facts: Touched, relation: RelationRef | None) -> frozenset[str] | None:
+    """The columns of a relation that a statement uses or shows; None where that is not known, or a whole row."""
+    sources = [column for column in facts.sources() if column.relation == relation]
+    if facts.opaque or any(column.column in {"", "*"} for column in sources):
+        return None
+    return frozenset(column.column for column in sources)
+
+
+def _allows(rule: Rule, need: Need, columns: frozenset[str] | None) -> bool:
+    if need.relation is not None and not _named(rule.relations, need.effect, need.relation, columns):
         return False
     # SELECT 1 reads no relation: who may read any may read that. Another effect alone is on something not named.
     if need.relation is None and need.effect not in {Effect.READ, Effect.ROUTINE} and rule.relations is not None:
@@ -189,10 +197,12 @@ def _allows(rule: Rule, need: Need) -> bool:
     return rule.labels is None or (bool(need.labels) and need.labels <= rule.labels)
 
 
-def _named(patterns: tuple[Pattern, ...] | None, effect: Effect, relation: RelationRef) -> bool:
+def _named(
+    patterns: tuple[Pattern, ...] | None, effect: Effect, relation: RelationRef, columns: frozenset[str] | None
+) -> bool:
     if not relation.schema:
         return False
-    exact = named_only(effect, relation)
+    exact = named_only(effect, relation, columns)
     if patterns is None:
         return not exact
     names = relation_names(relation)

@@ -7,6 +7,7 @@ write into the system's own schemas: `UPDATE pg_settings` is set_config by anoth
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from pgmaskproxy.model import Effect, RelationRef
@@ -25,25 +26,30 @@ _SECRETS: Final = (
     "pg_authid",
     "pg_shadow",
     "pg_user_mapping",
-    "pg_user_mappings",
-    "pg_foreign_server",
-    "pg_subscription",
     "pg_hba_file_rules",
     "pg_ident_file_mappings",
     "pg_file_settings",
     "pg_largeobject",
-    "pg_largeobject_metadata",
     "user_mapping_options",
     "foreign_server_options",
 )
 _EXTENSIONS: Final = ("pg_stat_statements", "pg_stat_statements_info", "pg_buffercache", "pg_stat_monitor")
 """Views of extensions, which may be installed in any schema."""
 
+_SECRET_COLUMNS: Final = {
+    "pg_foreign_server": frozenset({"srvoptions"}),
+    "pg_subscription": frozenset({"subconninfo"}),
+    "pg_user_mappings": frozenset({"umoptions"}),
+}
+"""Of these only some columns are secret, as PostgreSQL's own GRANTs and views have it: options may hold passwords."""
+
 _NAMES: Final = frozenset((*_STATISTICS, *_ACTIVITY, *_SECRETS))
 
 
-def named_only(effect: Effect, relation: RelationRef) -> bool:
-    """Whether only a pattern without `*` covers `effect` on `relation`."""
+def named_only(effect: Effect, relation: RelationRef, columns: Collection[str] | None = None) -> bool:
+    """Whether only a pattern without `*` covers `effect` on `relation`, of which `columns` are read: None is any."""
+    if relation.schema == "pg_catalog" and relation.name in _SECRET_COLUMNS and effect is Effect.READ:
+        return columns is None or not _SECRET_COLUMNS[relation.name].isdisjoint(columns)
     if relation.name in _EXTENSIONS or relation.schema.startswith(("pg_toast", "pg_temp")):
         return True
     return relation.schema in SYSTEM_SCHEMAS and (relation.name in _NAMES or effect is not Effect.READ)

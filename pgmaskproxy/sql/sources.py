@@ -19,18 +19,18 @@ from pgmaskproxy.sql.tree import Node, items, mapping, strings, text, unwrap
 REVEALING: Final = frozenset(
     {
         "pg_authid", "pg_backend_memory_contexts", "pg_cursors", "pg_file_settings", "pg_hba_file_rules",
-        "pg_ident_file_mappings", "pg_aios", "pg_locks", "pg_prepared_statements", "pg_prepared_xacts", "pg_shadow",
-        "pg_shmem_allocations", "pg_shmem_allocations_numa", "pg_stat_activity", "pg_stat_get_activity",
+        "pg_ident_file_mappings", "pg_aios", "pg_largeobject", "pg_locks", "pg_prepared_statements",
+        "pg_prepared_xacts", "pg_shadow", "pg_shmem_allocations",
+        "pg_shmem_allocations_numa", "pg_stat_activity", "pg_stat_get_activity",
         "pg_stat_gssapi", "pg_stat_replication", "pg_stat_replication_slots", "pg_stat_ssl", "pg_stat_statements",
         "pg_stat_statements_info", "pg_stat_subscription", "pg_stat_subscription_stats", "pg_stat_wal_receiver",
-        "pg_statistic", "pg_statistic_ext_data", "pg_stats", "pg_stats_ext", "pg_stats_ext_exprs", "pg_subscription",
-        "pg_user_mapping", "pg_user_mappings", "pg_foreign_server", "pg_wait_events",
+        "pg_statistic", "pg_statistic_ext_data", "pg_stats", "pg_stats_ext", "pg_stats_ext_exprs",
+        "pg_user_mapping", "pg_wait_events",
     }
 )  # fmt: skip
 """System relations that show values out of other relations, other sessions' SQL, or secrets."""
 
 REVEALING_PREFIXES: Final = (
-    "pg_largeobject",
     "pg_replication_",
     "pg_stat_progress_",
     "_pg_user_mappings",

@@ -4,7 +4,21 @@ import dataclasses
 
 import pytest
 
-from pgmaskproxy.model import Analysis, Effect, Opaque, Outcome, RelationRef, RuleRef, Setting, TransactionVerb, Use
+from pgmaskproxy.model import (
+    Analysis,
+    ColumnOrigin,
+    ColumnRef,
+    ColumnUse,
+    Constant,
+    Effect,
+    Opaque,
+    Outcome,
+    RelationRef,
+    RuleRef,
+    Setting,
+    TransactionVerb,
+    Use,
+)
 from pgmaskproxy.policy.coverage import BUILTIN, Need, needs
 from tests.policy.shop import (
     AGENT,
@@ -278,3 +292,25 @@ def test_session_effects_that_are_not_built_in(kind: str) -> None:
         ).outcome
         is Outcome.ALLOW
     )
+
+
+def test_a_catalog_with_a_secret_column_is_read_without_it() -> None:
+    servers = RelationRef("pg_catalog", "pg_foreign_server")
+    name, options = (ColumnRef("pg_catalog", "pg_foreign_server", column) for column in ("srvname", "srvoptions"))
+    rules = with_rules('{id: r, effects: [READ], relations: ["*.*"], decide: allow}')
+
+    def asked(*uses: ColumnUse, outputs: tuple[ColumnOrigin, ...] = (Constant(),), opaque: str = "") -> Outcome:
+        effects = frozenset({Effect.READ})
+        analysis = Analysis("SelectStmt", effects, frozenset({servers}), outputs=outputs, uses=uses, opaque=opaque)
+        return ask(analysis, rules).outcome
+
+    assert asked() is Outcome.ALLOW
+    assert asked(used(name, Use.PREDICATE), outputs=(bare(name),)) is Outcome.ALLOW
+    assert asked(outputs=(bare(options),)) is Outcome.DENY
+    assert asked(outputs=(Constant(frozenset({options})),)) is Outcome.DENY
+    assert asked(used(options, Use.NULL_TEST)) is Outcome.DENY
+    assert asked(outputs=(bare(ColumnRef("pg_catalog", "pg_foreign_server", "*")),)) is Outcome.DENY
+    assert asked(opaque="something") is Outcome.DENY
+    exact = with_rules('{id: r, effects: [READ], relations: ["pg_catalog.pg_foreign_server"], decide: allow}')
+    shown = Analysis("SelectStmt", frozenset({Effect.READ}), frozenset({servers}), outputs=(bare(options),))
+    assert ask(shown, exact).outcome is Outcome.ALLOW

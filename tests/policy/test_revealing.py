@@ -15,7 +15,7 @@ from pgmaskproxy.policy.revealing import named_only
         "pg_stat_activity",
         "pg_authid",
         "pg_shadow",
-        "pg_user_mappings",
+        "pg_user_mapping",
         "pg_largeobject",
     ],
 )
@@ -40,3 +40,17 @@ def test_whatever_its_schema(relation: RelationRef) -> None:
 def test_the_catalog_that_drivers_read_needs_no_name_but_may_not_be_written(name: str) -> None:
     assert not named_only(Effect.READ, RelationRef("pg_catalog", name))
     assert named_only(Effect.WRITE, RelationRef("pg_catalog", name))
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [("pg_foreign_server", "srvoptions"), ("pg_subscription", "subconninfo"), ("pg_user_mappings", "umoptions")],
+)
+def test_of_some_only_a_column_is_secret(name: str, secret: str) -> None:
+    relation = RelationRef("pg_catalog", name)
+    assert named_only(Effect.READ, relation)
+    assert named_only(Effect.READ, relation, {"oid", secret})
+    assert not named_only(Effect.READ, relation, {"oid"})
+    assert not named_only(Effect.READ, relation, ())
+    assert named_only(Effect.WRITE, relation, {"oid"})
+    assert not named_only(Effect.READ, RelationRef("shop", name), {secret})

@@ -31,7 +31,6 @@ def test_what_shows_others_is_admin(name: str, catalog: Catalog) -> None:
         "pg_replication_slots",
         "pg_stat_progress_copy",
         "pg_toast.pg_toast_1",
-        "pg_largeobject_metadata",
     ],
 )
 def test_so_is_a_family(name: str, catalog: Catalog) -> None:
