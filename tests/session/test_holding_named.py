@@ -1,4 +1,4 @@
-"""An EXECUTE that is held when it runs, since only then it is known what it runs (DESIGN 6)."""
+"""Statements that turn out to be held when they run: what a name stands for, what an earlier one has moved (DESIGN 6)."""
 
 from __future__ import annotations
 
@@ -57,5 +57,30 @@ def test_a_portal_whose_statement_was_closed_is_not_bound_again_by_name() -> Non
         >> Parse "s" "EXECUTE p" / Sync
         !! execute=p
         <= ParseComplete / ReadyForQuery I
+        """,
+    )
+
+
+def test_what_comes_to_be_held_within_a_query_is_not_sent_before_a_person_agreed() -> None:
+    play(
+        """
+        <= CommandComplete "SET"
+        -- RecordOutcome #1 "SET" rows=0 cells=0 size=0
+        << CommandComplete "SET"
+        => Parse "~path" "~current_schemas" / Bind "~path" "~path" / Execute "~path" / Close P "~path"
+        => Close S "~path" / Flush
+        <= Path "b"
+        ?? Judge "DELETE FROM t" path=b
+        !! delete hold
+        ?? Hold #2 "DELETE FROM t" in-transaction reason=INC-1
+        """,
+        before=LOGIN
+        + READY
+        + """
+        >> Query "SET search_path = b; DELETE FROM t"
+        !! set=search_path:b ; delete
+        <= ParseComplete / BindComplete / CommandComplete "BEGIN" / CloseComplete / CloseComplete
+        <= ParseComplete / BindComplete / NoData
+        !! recorded
         """,
     )
