@@ -1,4 +1,4 @@
-"""Statements that turn out to be held when they run: what a name stands for, what an earlier one has moved (DESIGN 6)."""
+"""Statements that turn out to be held when they run: by what a name stands for, or by what has moved (DESIGN 6)."""
 
 from __future__ import annotations
 
