@@ -9,7 +9,7 @@ import pytest
 
 from tests.guards.listing import Guard, load, problems
 
-LEAST = 30
+LEAST = 100
 """Fewer than these would be a list of some."""
 
 
