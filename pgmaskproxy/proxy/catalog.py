@@ -69,6 +69,36 @@ SELECT a.attrelid::pg_catalog.int8, a.attnum::pg_catalog.int4, a.attname::pg_cat
  ORDER BY a.attrelid, a.attnum
 """
 
+_ROW_TYPES: Final = """
+WITH RECURSIVE parts (whole, part) AS (
+    SELECT t.oid, t.typelem FROM pg_catalog.pg_type t WHERE t.typelem OPERATOR(pg_catalog.<>) 0::pg_catalog.oid
+    UNION ALL
+    SELECT t.oid, t.typbasetype FROM pg_catalog.pg_type t
+     WHERE t.typbasetype OPERATOR(pg_catalog.<>) 0::pg_catalog.oid
+    UNION ALL
+    SELECT r.rngtypid, r.rngsubtype FROM pg_catalog.pg_range r
+    UNION ALL
+    SELECT r.rngmultitypid, r.rngsubtype FROM pg_catalog.pg_range r
+    UNION ALL
+    SELECT t.oid, a.atttypid FROM pg_catalog.pg_type t
+      JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) t.typrelid
+     WHERE t.typrelid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
+       AND a.attnum OPERATOR(pg_catalog.>) 0::pg_catalog.int2 AND NOT a.attisdropped
+), made (type, relation) AS (
+    SELECT t.oid, t.typrelid FROM pg_catalog.pg_type t
+      JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) t.typrelid
+     WHERE t.typrelid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
+       AND c.relkind OPERATOR(pg_catalog.<>) 'c'::pg_catalog."char"
+    UNION
+    SELECT p.whole, m.relation FROM made m JOIN parts p ON p.part OPERATOR(pg_catalog.=) m.type
+)
+SELECT a.attrelid::pg_catalog.int8, a.attnum::pg_catalog.int4, m.relation::pg_catalog.int8
+  FROM pg_catalog.pg_attribute a
+  JOIN made m ON m.type OPERATOR(pg_catalog.=) a.atttypid
+ WHERE a.attnum OPERATOR(pg_catalog.>) 0::pg_catalog.int2 AND NOT a.attisdropped
+ ORDER BY 1, 2, 3
+"""
+
 _PARENTS: Final = """
 SELECT i.inhrelid::pg_catalog.int8, i.inhparent::pg_catalog.int8
   FROM pg_catalog.pg_inherits i ORDER BY i.inhrelid, i.inhseqno
@@ -271,8 +301,12 @@ async def read_catalog(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> 
 
     head = (await rows(_HEAD))[0]
     columns: dict[int, list[Column]] = {}
+    held: dict[tuple[int, int], list[int]] = {}
+    for relation, number, of in await rows(_ROW_TYPES):
+        held.setdefault((relation, number), []).append(of)
     for relation, number, name, type_oid, generated, expression in await rows(_COLUMNS):
-        columns.setdefault(relation, []).append(Column(number, name, type_oid, generated, expression or ""))
+        rows_of = tuple(held.get((relation, number), ()))
+        columns.setdefault(relation, []).append(Column(number, name, type_oid, generated, expression or "", rows_of))
     parents: dict[int, list[int]] = {}
     for child, parent in await rows(_PARENTS):
         parents.setdefault(child, []).append(parent)

@@ -34,6 +34,9 @@ class Column:
     generated: str = ""
     expression: str = ""
     """The generation expression, as pg_get_expr prints it."""
+    rows_of: tuple[int, ...] = ()
+    """OIDs of relations outside the system's schemas whose rows its type holds: as it is, or in an array, a range, a
+    domain or another row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +315,7 @@ def _function(data: dict[str, Any]) -> Function:
 
 def _relation(data: dict[str, Any]) -> Relation:
     rest = dict(data)
-    columns = tuple(Column(**column) for column in rest.pop("columns"))
+    columns = tuple(Column(**{**column, "rows_of": tuple(column.get("rows_of", ()))}) for column in rest.pop("columns"))
     keys = tuple(
         ForeignKey(**{**key, "columns": tuple(key["columns"]), "referenced_columns": tuple(key["referenced_columns"])})
         for key in rest.pop("foreign_keys", ())

@@ -2,7 +2,7 @@
 
 By relation OID and column number: inheritance and partitions carry them both ways, foreign keys both ways, generated
 columns from what they are computed from, views and materialized views as the server's own tree of their definition
-says (`views`). Label sets only grow, so the order of work does not matter, and a view is read only when something that
+says (`views`), and columns of a row type from the rows that they can hold. Label sets only grow, so the order of work does not matter, and a view is read only when something that
 it reads has a label. What no catalog tells is not covered: triggers, defaults and rules that copy values elsewhere.
 """
 
@@ -108,6 +108,8 @@ def _links(catalog: Catalog) -> Iterable[Flow]:
         yield from _inheritance(catalog, relation)
         yield from _foreign_keys(catalog, relation)
         for column in relation.columns:
+            for oid in column.rows_of:
+                yield from _rows(catalog, oid, (relation.oid, column.number))
             if column.generated:
                 for source in _generated_from(relation, column):
                     yield (relation.oid, source.number), (relation.oid, column.number), False
@@ -134,6 +136,13 @@ def _foreign_keys(catalog: Catalog, relation: Relation) -> Iterable[Flow]:
             if number in ours and other in theirs:
                 yield (relation.oid, number), (key.referenced, other), True
                 yield (key.referenced, other), (relation.oid, number), True
+
+
+def _rows(catalog: Catalog, oid: int, target: Key) -> Iterable[Flow]:
+    """A column that holds whole rows of a relation holds all its columns: each can be taken out again."""
+    held = catalog.by_oid.get(oid)
+    for column in held.columns if held is not None else ():
+        yield (oid, column.number), target, False
 
 
 def _toasted(catalog: Catalog, toast: Relation) -> Iterable[Flow]:

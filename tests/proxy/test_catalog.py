@@ -164,3 +164,21 @@ def test_what_keeps_rows_out_and_in_which_order_rows_may_come(shop_database: Dat
     assert found.checks == ((1, 2), (1, 2, 3, 4))
     assert not catalog.by_name["pg_catalog", "pg_class"].indexes
     assert Catalog.from_json(catalog.to_json()) == catalog
+
+
+def test_columns_that_hold_rows(shop_database: Database) -> None:
+    run(
+        shop_database,
+        "CREATE SCHEMA r",
+        "CREATE TABLE r.people (id int, ssn text)",
+        "CREATE DOMAIN r.person AS r.people",
+        "CREATE TYPE r.pair AS (one r.people, n int)",
+        "CREATE TABLE r.log (id int, a r.people, b r.people[], c r.person, d r.pair, e r.pair[], f text[])",
+        "CREATE VIEW r.v AS SELECT a FROM r.log",
+    )
+    catalog = load(shop_database.admin)
+    people = catalog.by_name["r", "people"].oid
+    held = {column.name: column.rows_of for column in catalog.by_name["r", "log"].columns}
+    assert held == {"id": (), "a": (people,), "b": (people,), "c": (people,), "d": (people,), "e": (people,), "f": ()}
+    assert catalog.by_name["r", "v"].columns[0].rows_of == (people,)
+    assert Catalog.from_json(catalog.to_json()) == catalog

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pgmaskproxy.model import ColumnLabels, ColumnRef
-from pgmaskproxy.sql.catalog import Catalog
+from pgmaskproxy.sql.catalog import Catalog, Column, Relation
 from pgmaskproxy.sql.closure import close_labels
 from tests.sql.conftest import deep
 
@@ -62,6 +62,15 @@ def test_what_is_computed_stays_computed_even_where_it_is_declared_too(catalog: 
 def test_a_column_of_its_own_label_gets_the_others_too(catalog: Catalog) -> None:
     closed = close(catalog, customers__ssn="ssn", mv_customers__s="other")
     assert closed["mv_customers.s"] == "other ssn"
+
+
+def test_a_column_that_holds_rows_holds_all_that_is_labelled_in_them(catalog: Catalog) -> None:
+    customers = catalog.by_name["public", "customers"]
+    log = Relation(70_000, "public", "log", "r", (Column(1, "at", 1184), Column(2, "old", 1, rows_of=(customers.oid,))))
+    nested = Relation(70_001, "public", "nested", "r", (Column(1, "logs", 1, rows_of=(70_000, customers.oid)),))
+    found = close(replace(catalog, relations=(*catalog.relations, log, nested)), customers__ssn="ssn")
+    assert found["log.old"] == found["nested.logs"] == "ssn derived"
+    assert "log.at" not in found
 
 
 def test_nothing_declared_nothing_closed(catalog: Catalog) -> None:
