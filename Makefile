@@ -8,7 +8,7 @@ SOURCES := $(shell find pgmaskproxy policies -type f ! -name '*.py[co]' 2>/dev/n
 
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo tour test test-all test-compiled test-interpreted lint format bench oracle guards docs system clean
+.PHONY: help demo tour test test-all test-compiled test-interpreted corpus fuzz lint format bench oracle guards docs system clean
 
 help: ## What can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -40,6 +40,10 @@ test-interpreted: system $(VENV)/.test ## Every test against the sources. ARGS='
 
 test-compiled: system $(VENV)/.test ## Every test against the installed, compiled package.
 	$(INSTALLED) $(ARGS)
+
+# CI runs every row of the corpora by one protocol on each server; this runs it by all of them.
+corpus: system $(VENV)/.test ## What must not leak and what must work, statement by statement, by every protocol.
+	CORPUS=all PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m pytest tests/corpus $(ARGS)
 
 # CI runs 3,000 comparisons among its tests (tests/fuzz/test_non_interference.py); this goes on for as long as one likes.
 fuzz: system $(VENV)/.test ## Does an agent see a difference between secrets? ARGS='--seconds 3600 --seed 1 --server 15'
