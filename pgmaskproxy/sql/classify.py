@@ -25,7 +25,7 @@ from pgmaskproxy.model import (
 from pgmaskproxy.sql.catalog import Catalog
 from pgmaskproxy.sql.copying import Copying
 from pgmaskproxy.sql.expressions import operators_of
-from pgmaskproxy.sql.functions import Verdict, resolve_function, type_effect
+from pgmaskproxy.sql.functions import TYPES, Verdict, resolve_function, type_effect
 from pgmaskproxy.sql.inner import inner_text
 from pgmaskproxy.sql.origins import Result
 from pgmaskproxy.sql.sources import unresolved
@@ -159,6 +159,12 @@ class Classifier(Copying):
 
     def _execute(self, fields: Node) -> Reading:
         self.parts(fields.get("params"), self.empty, Use.EXPRESSION, "EXECUTE")
+        # No tree says how an argument becomes what its parameter is: from a type of somebody's own by a cast that is
+        # somebody's own as well.
+        for argument in items(fields.get("params")):
+            if any(_of_own_type(kind, inside) for kind, inside in descend(argument)):
+                self.facts.function_effect(Effect.ROUTINE)
+                self.facts.give_up("an argument of a type that is not PostgreSQL's own")
         return Reading(None, names=NameUse(NameVerb.EXECUTE, text(fields.get("name")), portals=False))
 
     def _create_table_as(self, fields: Node) -> Reading:
@@ -366,3 +372,11 @@ def _analyzes(fields: Node) -> bool:
         else:
             analyze = text(argument.get("sval")).lower() not in _FALSE
     return analyze
+
+
+def _of_own_type(kind: str, fields: Node) -> bool:
+    """Whether an expression makes a value of a type outside pg_catalog, a row among them."""
+    if kind != "TypeCast":
+        return kind == "RowExpr"
+    names = strings(mapping(fields.get("typeName")).get("names"))
+    return names[:-1] not in {(), ("pg_catalog",)} or names[-1].removeprefix("_") not in TYPES
