@@ -44,7 +44,7 @@ def main(*, only: tuple[str, ...], jobs: int, show: bool) -> None:
     results = switch_off(guards, jobs, tell)
     left = [result for result in results if result.verdict is not Verdict.KILLED]
     for result in left:
-        click.echo(f"{result.verdict.value}: {result.guard.id} ({result.guard.path}): {result.guard.guards}")
+        click.echo(f"{result.verdict.value}: {result.guard.id} ({result.guard.file}): {result.guard.guards}")
     click.echo(f"{len(results) - len(left)} of {len(results)} killed in {time.monotonic() - began:.0f} s")
     sys.exit(1 if left else 0)
 

@@ -30,24 +30,36 @@ class Guard:
     """The same place without it."""
     tests: tuple[str, ...]
     """Node ids of pytest; at least one of them fails without the guard."""
+    also: tuple[tuple[str, str, str], ...] = ()
+    """(file, find, replace) of what stands behind it and would hold in its place: both are off together."""
 
-    @property
-    def path(self) -> str:
-        """The file from the root of the checkout on."""
-        return f"{PACKAGE}/{self.file}"
+    def off(self, root: Path) -> dict[str, str]:
+        """The files' texts with the guard switched off, by their paths below `root`.
 
-    def off(self, source: str) -> str:
-        """The file's text with the guard switched off. Raises ValueError unless its place is there, once."""
-        found = source.count(self.find)
-        if found != 1:
-            raise ValueError(f"{self.path} has the text of this guard {found} times")
-        return source.replace(self.find, self.replace)
+        Raises ValueError unless each place is there, once, and FileNotFoundError.
+        """
+        texts: dict[str, str] = {}
+        for file, find, replace in ((self.file, self.find, self.replace), *self.also):
+            path = f"{PACKAGE}/{file}"
+            text = texts[path] if path in texts else (root / path).read_text(encoding="utf-8")
+            found = text.count(find)
+            if found != 1:
+                raise ValueError(f"{path} has the text of this guard {found} times")
+            if find == replace:
+                raise ValueError("switching it off changes nothing")
+            texts[path] = text.replace(find, replace)
+        return texts
 
 
 def load(path: Path = LIST) -> tuple[Guard, ...]:
     """The entries in the list's order. Raises KeyError and TypeError for what is none."""
     entries = tomllib.loads(path.read_text(encoding="utf-8"))["guard"]
-    return tuple(Guard(**{**entry, "tests": tuple(entry["tests"])}) for entry in entries)
+    return tuple(_guard(**entry) for entry in entries)
+
+
+def _guard(*, tests: list[str], also: Iterable[dict[str, str]] = (), **rest: str) -> Guard:
+    edits = tuple((each["file"], each["find"], each["replace"]) for each in also)
+    return Guard(tests=tuple(tests), also=edits, **rest)
 
 
 def problems(guards: Iterable[Guard], root: Path = ROOT) -> list[str]:
@@ -62,15 +74,12 @@ def problems(guards: Iterable[Guard], root: Path = ROOT) -> list[str]:
 
 def _wrong(guard: Guard, root: Path) -> list[str]:
     found = [] if guard.guards.strip() else ["it does not say what it guards"]
-    path = root / guard.path
-    if not path.is_file():
-        return [*found, f"there is no {guard.path}"]
     try:
-        off = guard.off(path.read_text(encoding="utf-8"))
-        if off == path.read_text(encoding="utf-8"):
-            found.append("switching it off changes nothing")
-        if path.suffix == ".py":
-            ast.parse(off)
+        for path, text in guard.off(root).items():
+            if path.endswith(".py"):
+                ast.parse(text)
+    except FileNotFoundError as error:
+        found.append(f"there is no {Path(str(error.filename)).relative_to(root)}")
     except (ValueError, SyntaxError) as error:
         found.append(str(error))
     if not guard.tests:

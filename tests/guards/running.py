@@ -65,17 +65,16 @@ class Workshop:
 
     def without(self, guard: Guard, seconds: float = SECONDS) -> Result:
         """Switch one off, run its tests, and put it back."""
-        path = self._directory / guard.path
-        source = path.read_text(encoding="utf-8")
         try:
-            off = guard.off(source)
-        except ValueError as error:
+            off = guard.off(self._directory)
+        except (ValueError, FileNotFoundError) as error:
             return Result(guard, Verdict.STALE, str(error))
-        self._write(path, off)
+        on = {path: (self._directory / path).read_text(encoding="utf-8") for path in off}
+        self._write(off)
         try:
             code, said = self.run(guard.tests, seconds)
         finally:
-            self._write(path, source)
+            self._write(on)
         if code == _FAILED:
             return Result(guard, Verdict.KILLED, said)
         return Result(guard, Verdict.SURVIVED if code == 0 else Verdict.BROKEN, said)
@@ -101,11 +100,13 @@ class Workshop:
             return -1, f"not done after {seconds:g} seconds"
         return done.returncode, done.stdout + done.stderr
 
-    def _write(self, path: Path, text: str) -> None:
+    def _write(self, texts: dict[str, str]) -> None:
         """Another time of change for every text: what Python has compiled of another one must not be taken."""
-        path.write_text(text, encoding="utf-8")
         self._touched += 2
-        os.utime(path, (self._touched, self._touched))
+        for name, text in texts.items():
+            path = self._directory / name
+            path.write_text(text, encoding="utf-8")
+            os.utime(path, (self._touched, self._touched))
 
 
 def switch_off(guards: Iterable[Guard], jobs: int, done: Callable[[Result], None], root: Path = ROOT) -> list[Result]:

@@ -37,10 +37,20 @@ GATE = Guard(
 
 def test_an_entry_as_it_should_be(root: Path) -> None:
     assert problems([GATE], root) == []
-    assert (
-        GATE.off((root / GATE.path).read_text())
-        == "def may(who):\n    if False:\n        return False\n    return True\n"
-    )
+    assert GATE.off(root) == {
+        "pgmaskproxy/gate.py": "def may(who):\n    if False:\n        return False\n    return True\n"
+    }
+
+
+def test_what_stands_behind_it_is_off_with_it(root: Path) -> None:
+    (root / "pgmaskproxy" / "door.py").write_text("LOCKED = True\n")
+    layers = replace(GATE, also=(("door.py", "True", "False"), ("gate.py", "return True", "return 1")))
+    assert problems([layers], root) == []
+    assert layers.off(root) == {
+        "pgmaskproxy/gate.py": "def may(who):\n    if False:\n        return False\n    return 1\n",
+        "pgmaskproxy/door.py": "LOCKED = False\n",
+    }
+    assert problems([replace(layers, also=(("door.py", "Locked", ""),))], root) != []
 
 
 @pytest.mark.parametrize(

@@ -82,3 +82,10 @@ def test_without_knowledge_of_the_catalog_every_write_could() -> None:
     assert could_quote(facts(ddl("CreateStmt", NEW)), None)
     assert could_quote(facts(select(reads=[CUSTOMERS])), None)
     assert not could_quote(facts(select(reads=[PLAIN])), None)
+
+
+def test_what_reveals_others_values_could_quote_them() -> None:
+    """Whatever the catalog says of the relation itself: it has no column with a label."""
+    stats = RelationRef("pg_catalog", "pg_stats")
+    quotable = replace(QUOTABLE, reading={**QUOTABLE.reading, stats: NONE})
+    assert could_quote(facts(select(reads=[stats])), quotable)
