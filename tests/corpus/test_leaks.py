@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.corpus.asked import protocols
+from tests.corpus.asked import ALL, protocols
 from tests.corpus.run import MISSING, Runner, Script, say
 from tests.corpus.world import LEAK, TWIN, World, comparable
 
@@ -52,6 +52,8 @@ def test_nothing_leaks(world: World, group: str) -> None:
 
 
 def test_nothing_leaks_where_the_proxy_itself_may_do_anything(privileged: World) -> None:
+    if privileged.major == 15 and not ALL:
+        pytest.skip("what is the proxy's own doing is alike for both: one is enough")
     rows = [row for row in ROWS if row["upstream_role"] == "superuser" and row not in NEEDED]
     assert problems(privileged, rows) == []
 
