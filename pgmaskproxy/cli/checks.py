@@ -15,7 +15,7 @@ import rich_click as click
 
 from pgmaskproxy.audit.verify import verify
 from pgmaskproxy.cli.exits import Exit
-from pgmaskproxy.cli.role_checks import role_findings
+from pgmaskproxy.cli.role_checks import role_findings, view_findings
 from pgmaskproxy.cli.settings import configured, configured_policy
 from pgmaskproxy.cli.trust_checks import trust_findings
 from pgmaskproxy.cli.upstream import NEWEST, OLDEST, Server, probe
@@ -28,6 +28,8 @@ from pgmaskproxy.policy.rules import Policy
 from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.proxy.knowledge import label
 from pgmaskproxy.proxy.pins import PinFile
+from pgmaskproxy.sql.catalog import SYSTEM_SCHEMAS, Catalog
+from pgmaskproxy.sql.views import deciding
 
 LEAST_FREE: Final = 64 << 20
 """Bytes below which a full disk, and with it the refusal of every statement, is near."""
@@ -161,13 +163,17 @@ def server_checks(server: Server, database: str, policy: Policy | None, upstream
         + ("" if supported else f": only {OLDEST} to {NEWEST} are supported"),
     )
     labelling: Mapping[ColumnRef, ColumnLabels] = {}
+    views: Mapping[str, Sequence[ColumnRef]] = {}
     if policy is not None:
         deep = DeepThread("check")
         try:
             labelling = deep.call(lambda: label(policy, server.catalog)).labelling
+            views = deep.call(lambda: _deciding_views(server.catalog, labelling))
         finally:
             deep.close()
     for level, message, hint in role_findings(server, frozenset(labelling), upstream):
+        yield Finding("upstream", level, f"{database}: {message}", hint=hint)
+    for level, message, hint in view_findings(views):
         yield Finding("upstream", level, f"{database}: {message}", hint=hint)
     if policy is None:
         return
@@ -183,6 +189,18 @@ def server_checks(server: Server, database: str, policy: Policy | None, upstream
             ref.line,
             "a pattern that matches nothing protects nothing",
         )
+
+
+def _deciding_views(catalog: Catalog, labelling: Mapping[ColumnRef, ColumnLabels]) -> Mapping[str, list[ColumnRef]]:
+    """Views that choose or order their rows by labelled columns, and those columns."""
+    names = catalog.column_refs()
+    found: dict[str, list[ColumnRef]] = {}
+    for view in catalog.relations:
+        if view.kind in {"v", "m"} and view.schema not in SYSTEM_SCHEMAS:
+            columns = [names[key] for key in deciding(catalog, view) if key in names and names[key] in labelling]
+            if columns:
+                found[str(view.ref)] = columns
+    return found
 
 
 def trust_checks(config: Config, database: str, server: Server, *, pin: bool) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ An error is what lets the proxy's promise be broken from behind; a warning is wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
 from pgmaskproxy.cli.privileges import Index
@@ -129,6 +129,18 @@ def _indexes(indexes: Sequence[Index], labelled: frozenset[ColumnRef]) -> Iterat
             plain.append(each.name)
     if plain:
         yield "ok", f"indexes on labelled columns alone, which answer for nothing else: {_some(sorted(plain))}", ""
+
+
+def view_findings(views: Mapping[str, Sequence[ColumnRef]]) -> Iterator[Said]:
+    """Views, by name, and the labelled columns by which they choose or order their rows."""
+    for view, columns in sorted(views.items()):
+        by = _some(sorted(map(str, columns)))
+        yield (
+            "warning",
+            f"view {view} chooses or orders its rows by {by}: which rows it has tells of the labelled values",
+            "what a view filters by is its author's decision, as row security is: let no rule allow READ of it where "
+            "that is too much",
+        )
 
 
 def _around(server: Server) -> Iterator[Said]:

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
-from pgmaskproxy.model import ColumnRef, Columns, Opaque
-from pgmaskproxy.sql.attest.attestation import Attestation, Called, Output
+from pgmaskproxy.model import ColumnRef, Columns, ColumnUse, Opaque, Use
+from pgmaskproxy.sql.attest.attestation import Attestation, Called, Output, TreeUse
 from pgmaskproxy.sql.attest.refusal import Unattestable
 from pgmaskproxy.sql.attest.taint import attest
 from pgmaskproxy.sql.catalog import SYSTEM_SCHEMAS, Catalog, Relation
@@ -24,6 +24,7 @@ Flow: TypeAlias = tuple[Key, Key, bool]
 """Where a value comes from, where it is seen, and whether as it is."""
 
 _RELATION: Final = re.compile(r":relid (\d+)")
+_DECIDES: Final = frozenset({Use.PREDICATE, Use.ORDERING, Use.JOIN, Use.EQUALITY, Use.NULL_TEST})
 _OURS: Final = 16384
 """FirstNormalObjectId: what has a lower OID came with the server."""
 
@@ -59,6 +60,23 @@ def view_flows(catalog: Catalog, view: Relation) -> Iterable[Flow]:
                 yield source, target, False
         else:
             yield from ((source, target, bare) for source, bare in _sources(catalog, output))
+
+
+def deciding(catalog: Catalog, view: Relation) -> frozenset[Key]:
+    """Columns that decide which rows a view has, or in which order: its author's doing, which its readers see. All
+    that it reads where its definition cannot be read. Works through that: see `grammar.STACK_BYTES`."""
+    attested = _attested(catalog, view) if view.definition_tree else None
+    if attested is not None:
+        return frozenset(use.column for use in attested.uses if _decides(use))
+    reading = view_reading(catalog, view) if not view.definition_tree and view.definition else None
+    if reading is None:
+        return frozenset(everything(catalog, relations_read(catalog, view)))
+    return frozenset(key for use in reading[1].uses if _decides(use) for key in _key(catalog, use.column))
+
+
+def _decides(use: TreeUse | ColumnUse) -> bool:
+    """GROUP BY is left out: beside a table's key, which it mostly stands for, it groups nothing."""
+    return use.use in _DECIDES and use.where != "GROUP BY"
 
 
 def everything(catalog: Catalog, oids: Iterable[int]) -> Iterable[Key]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pgmaskproxy.cli.privileges import Index, Privileges
-from pgmaskproxy.cli.role_checks import Level, role_findings
+from pgmaskproxy.cli.role_checks import Level, role_findings, view_findings
 from pgmaskproxy.cli.upstream import Server
 from pgmaskproxy.config import Upstream
 from pgmaskproxy.model import ColumnRef
@@ -129,3 +129,10 @@ def test_what_a_person_should_have_looked_at(privileges: dict[str, Any], words: 
     ((level, message),) = found(having(**privileges))
     assert level == "warning"
     assert words in message
+
+
+def test_views_that_choose_their_rows_by_labelled_columns() -> None:
+    said = list(view_findings({"s.plain": [ColumnRef("s", "people", "ssn"), ColumnRef("s", "people", "card")]}))
+    assert [level for level, _, _ in said] == ["warning"]
+    assert "view s.plain chooses or orders its rows by s.people.card, s.people.ssn" in said[0][1]
+    assert list(view_findings({})) == []

@@ -14,7 +14,7 @@ from pgmaskproxy.model import ColumnRef
 from pgmaskproxy.proxy.catalog import load_catalog
 from pgmaskproxy.sql.catalog import Catalog, Relation
 from pgmaskproxy.sql.closure import close_labels
-from pgmaskproxy.sql.views import relations_read
+from pgmaskproxy.sql.views import deciding, relations_read
 from tests.harness.servers import Database
 from tests.sql.conftest import deep
 
@@ -139,3 +139,30 @@ def test_what_a_view_reads_is_read_off_its_tree(shop_database: Database) -> None
     assert re.match(r"\(\{QUERY ", view.definition_tree)
     assert relations_read(catalog, view) == {catalog.by_name["c", name].oid for name in ("people", "other")}
     assert not catalog.by_name["pg_catalog", "pg_stats"].definition_tree
+
+
+@pytest.mark.parametrize(
+    ("query", "decides"),
+    [
+        ("SELECT name FROM c.people WHERE id > 1", {"people.id"}),
+        ("SELECT id, name FROM c.people ORDER BY name", {"people.name"}),
+        ("SELECT upper(name) FROM c.people", set()),
+        ("SELECT id, name FROM c.people GROUP BY id, name", set()),
+        ("SELECT count(*) FROM c.people WHERE name IS NULL", {"people.name"}),
+    ],
+)
+def test_by_what_a_view_chooses_its_rows(shop_database: Database, query: str, decides: set[str]) -> None:
+    with psycopg.connect(shop_database.admin, autocommit=True) as connection:
+        connection.execute(SETUP.encode())
+        connection.execute(f"CREATE VIEW c.v AS {query}".encode())
+    catalog = asyncio.run(load_catalog(shop_database.admin))
+    names = catalog.column_refs()
+
+    def named(view: Relation) -> set[str]:
+        return {f"{names[key].table}.{names[key].column}" for key in deep(lambda: deciding(catalog, view))}
+
+    view = catalog.by_name["c", "v"]
+    assert named(view) == decides
+    assert named(replace(view, definition_tree="")) == decides, "by its text"
+    unread = named(replace(view, definition_tree=view.definition_tree.replace("QUERY", "QUIRKS", 1)))
+    assert unread >= {"people.id", "people.name"}, "all of it where it cannot be read"
