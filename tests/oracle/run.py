@@ -46,7 +46,7 @@ SKIPPED: Final = frozenset({"infinite_recurse", "psql", "psql_crosstab", "tables
 _HAVE_QUERIES: Final = LINEAGE | {"CopyStmt", "CreateTableAsStmt", "DeclareCursorStmt", "PrepareStmt"}
 TEMPLATE: Final = "oracle_template"
 COPY: Final = "oracle_copy"
-SETTINGS: Final = {"log_min_messages": "panic", "shared_buffers": "64MB"}
+SETTINGS: Final = {"log_min_messages": "panic", "shared_buffers": "64MB", "jit": "off"}
 
 
 @dataclass
