@@ -1,4 +1,4 @@
-"""Which refusals the server's own tree may take back: those that rest on what the text could not tell, and no others."""
+"""Which refusals the server's own tree may take back: those that rest on what the text could not tell."""
 
 from __future__ import annotations
 
