@@ -29,6 +29,7 @@ from pgmaskproxy.config_types import (
     Seconds,
     Signatures,
     Size,
+    Views,
 )
 from pgmaskproxy.errors import ConfigError, Problem
 from pgmaskproxy.policy import yaml
@@ -98,17 +99,20 @@ class Upstream(_Section):
 
 
 class Trusted(_Section):
-    """Functions outside PostgreSQL itself that pass as its own safe ones do.
+    """Functions outside PostgreSQL itself that pass as its own safe ones do, and views that compare labelled columns.
 
-    Their results count as clean: name none that reads labelled columns. They are pinned by a hash of their source,
-    binary, settings, security mode and owner when first seen. What is not as pinned is trusted no more, which the log
-    and `pgmaskproxy_trust_broken` say, until somebody has looked at it and run `pgmaskproxy check --pin`.
+    The results of functions count as clean: name none that reads labelled columns. Views may hold labelled columns
+    against columns without a label: name none where an agent may write those. When first seen, functions are pinned by
+    a hash of their source, binary, settings, security mode and owner, views by one of their definition and those below.
+    What is not as pinned is trusted no more, which the log and `pgmaskproxy_trust_broken` say, until somebody has
+    looked at it and run `pgmaskproxy check --pin`.
     """
 
     extensions: Extensions = Field(default=(), description="Extensions: all their functions, operators and types.")
     functions: Signatures = Field(
         default=(), description="Functions as schema.name(types), the types as PostgreSQL prints them."
     )
+    views: Views = Field(default=(), description="Views as schema.name, also materialized ones.")
     lock: FilePath | None = Field(
         default=None, description="The file of pins; where there is none, it is trust.lock beside the state."
     )

@@ -70,6 +70,10 @@ Signatures = Annotated[
     BeforeValidator(_signatures, json_schema_input_type=list[str] | str),
 ]
 """In a variable set apart by `;`."""
+Views = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[^()]+\.[^()]+$")], ...],
+    BeforeValidator(_names, json_schema_input_type=list[str] | str),
+]
 Right = Annotated[str, Field(pattern=r"^(superuser|createrole|replication|bypassrls|owner|pg_[a-z_]+)$")]
 Rights = Annotated[tuple[Right, ...], BeforeValidator(_names, json_schema_input_type=list[str] | str)]
 Databases = Annotated[

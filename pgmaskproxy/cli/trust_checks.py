@@ -8,21 +8,22 @@ from typing import Final
 from pgmaskproxy.cli.role_checks import Said
 from pgmaskproxy.proxy.pins import PinFile
 from pgmaskproxy.sql.catalog import Catalog
-from pgmaskproxy.sql.trust import Doubt
+from pgmaskproxy.sql.trust import Doubt, Trust
 
 LOOK: Final = "look at it, then `pgmaskproxy check --pin`"
 
 
 def trust_findings(pins: PinFile, database: str, catalog: Catalog, *, pin: bool) -> Iterator[Said]:
     """What is trusted there and what not; with `pin` all of it as it is now, from then on. Raises OSError."""
-    if not pins.trust.extensions and not pins.trust.functions:
+    if pins.trust == Trust():
         return
     vetted = pins.pin(database, catalog) if pin else pins.vet(database, catalog)
-    said = f"{len(vetted.trusted)} functions are trusted"
+    said = f"{len(vetted.trusted)} functions and {len(vetted.views)} views are trusted"
+    first = len(vetted.first_seen) + len(vetted.first_views)
     if pin:
         said += f", and pinned in {pins.path}"
-    elif vetted.first_seen:
-        said += f"; {len(vetted.first_seen)} of them are pinned when `serve` first sees them"
+    elif first:
+        said += f"; {first} of them are pinned when `serve` first sees them"
     yield ("ok", said, "")
     for each in vetted.doubtful:
         if each.doubt is Doubt.MISSING:

@@ -39,7 +39,8 @@ class PinFile:
     @classmethod
     def of(cls, config: Config, metrics: Metrics | None = None) -> PinFile:
         """As the configuration says. Raises ConfigError."""
-        trust = Trust(frozenset(config.trust.extensions), frozenset(config.trust.functions))
+        trusted = config.trust
+        trust = Trust(frozenset(trusted.extensions), frozenset(trusted.functions), frozenset(trusted.views))
         return cls(trust, pins_path(config), metrics)
 
     def vet(self, database: str, catalog: Catalog) -> Vetted:
@@ -48,7 +49,8 @@ class PinFile:
 
     def trusting(self, database: str, catalog: Catalog) -> Catalog:
         """The catalog with what is trusted in it; nothing is written."""
-        return replace(catalog, trusted=self.vet(database, catalog).trusted)
+        vetted = self.vet(database, catalog)
+        return replace(catalog, trusted=vetted.trusted, trusted_views=vetted.views)
 
     def vouch(self, database: str, catalog: Catalog) -> Catalog:
         """The catalog with what is trusted in it. What is seen for the first time is pinned; what is doubtful is said.
@@ -62,21 +64,22 @@ class PinFile:
             self._databases = _read(self.path)
         except ConfigError as error:
             self._say(database, [problem.message for problem in error.problems])
-            return replace(catalog, trusted=frozenset())
+            return replace(catalog, trusted=frozenset(), trusted_views=frozenset())
         vetted = self.vet(database, catalog)
-        trusted = vetted.trusted
+        trusted, views = vetted.trusted, vetted.views
         reasons = [str(each) for each in vetted.doubtful]
-        if vetted.first_seen:
+        if vetted.first_seen or vetted.first_views:
             try:
                 self._keep(database, vetted.pins)
             except OSError as error:
                 trusted -= vetted.first_seen
+                views -= vetted.first_views
                 reasons.append(f"pins cannot be written: {error.strerror}")
         self._say(database, reasons)
         if self._metrics is not None:
             broken = sum(each.doubt is not Doubt.MISSING for each in vetted.doubtful)
             self._metrics.trust_broken.labels(bounded(database)).set(broken)
-        return replace(catalog, trusted=trusted)
+        return replace(catalog, trusted=trusted, trusted_views=views)
 
     def pin(self, database: str, catalog: Catalog) -> Vetted:
         """Take everything as it is now. Raises OSError."""

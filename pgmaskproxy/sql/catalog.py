@@ -178,6 +178,8 @@ class Catalog:
     trusted: frozenset[int] = frozenset()
     """OIDs of the functions outside the system's schemas that the operator vouches for, as long as they are pinned
     (`sql/trust`). Not the server's to say."""
+    trusted_views: frozenset[int] = frozenset()
+    """OIDs of views, the same."""
 
     @cached_property
     def by_oid(self) -> Mapping[int, Relation]:
@@ -254,6 +256,8 @@ class Catalog:
             head["stamp"] = self.stamp
         if self.trusted:
             head["trusted"] = sorted(self.trusted)
+        if self.trusted_views:
+            head["trusted_views"] = sorted(self.trusted_views)
         lines = [json.dumps(head)]
         if self.support != Support():
             lines.append(json.dumps({"support": support.to_json(self.support)}))
@@ -283,6 +287,7 @@ class Catalog:
                 stamp=str(head.get("stamp", "")),
                 support=next((support.from_json(line["support"]) for line in lines if "support" in line), Support()),
                 trusted=frozenset(head.get("trusted", ())),
+                trusted_views=frozenset(head.get("trusted_views", ())),
             )
         except (KeyError, IndexError, TypeError) as error:
             raise ValueError(f"not a catalog snapshot: {error}") from error

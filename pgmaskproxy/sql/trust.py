@@ -1,8 +1,9 @@
-"""Which functions outside the system's schemas the operator vouches for: `trust:` in pgmaskproxy.yaml, and its pins.
+"""Which functions and views the operator vouches for: `trust:` in pgmaskproxy.yaml, and its pins.
 
 A pin is a hash of everything that decides what a function does (`Function.digest`; an aggregate's with its transition
-functions'). It is taken when the extension or the function is first seen, and a function that is not as pinned is no
-longer trusted: neither one that changed, nor one that an extension already pinned did not have then.
+functions'), or of a view's definition with those of the views that it reads. It is taken when the extension, the
+function or the view is first seen, and what is not as pinned is no longer trusted: neither a function that changed, nor
+one that an extension already pinned did not have then.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from pgmaskproxy.sql.catalog import Catalog, Function
+from pgmaskproxy.sql.catalog import SYSTEM_SCHEMAS, Catalog, Function, Relation
+from pgmaskproxy.sql.views import relations_read
 
+_VIEWS: Final = frozenset({"v", "m"})
 VERSION: Final = 1
 """Of the file of pins."""
 
 Pins = Mapping[str, Mapping[str, str]]
-"""One database's: what `trust:` names ("extension citext", "shop.order_total(integer)") to its functions' signatures
-and their hashes."""
+"""One database's: what `trust:` names ("extension citext", "shop.order_total(integer)", "view shop.bands") to its
+functions' signatures, or the view's name, and their hashes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Trust:
     extensions: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
     """`schema.name(types)`, types spelled as PostgreSQL prints them; blanks do not count."""
+    views: frozenset[str] = frozenset()
+    """`schema.name`: what they hold labelled columns against (`attest.comparands`) nobody else chooses."""
 
 
 class Doubt(enum.StrEnum):
@@ -58,7 +63,8 @@ class Doubtful:
             case Doubt.ADDED:
                 return f"{self.signature} was not there when {self.named} was pinned"
             case Doubt.MISSING:
-                return f"there is no {self.named if self.named.startswith(_EXTENSION) else f'function {self.named}'}"
+                known = self.named.startswith((_EXTENSION, _VIEW))
+                return f"there is no {self.named if known else f'function {self.named}'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +77,14 @@ class Vetted:
     first_seen: frozenset[int] = frozenset()
     """The trusted ones that had no pin so far."""
     doubtful: tuple[Doubtful, ...] = ()
+    views: frozenset[int] = frozenset()
+    """OIDs of the trusted views, in a space of their own."""
+    first_views: frozenset[int] = frozenset()
+    """The trusted ones that had no pin so far."""
 
 
 _EXTENSION: Final = "extension "
+_VIEW: Final = "view "
 
 
 def vet(trust: Trust, catalog: Catalog, pins: Pins) -> Vetted:
@@ -100,7 +111,57 @@ def vet(trust: Trust, catalog: Catalog, pins: Pins) -> Vetted:
             else:
                 trusted.add(function.oid)
     first -= trusted
-    return Vetted(frozenset(trusted | first), MappingProxyType(kept), frozenset(first), tuple(doubtful))
+    views, first_views = _views(trust, catalog, pins, kept, doubtful)
+    return Vetted(
+        frozenset(trusted | first),
+        MappingProxyType(kept),
+        frozenset(first),
+        tuple(doubtful),
+        frozenset(views),
+        frozenset(first_views),
+    )
+
+
+def _views(
+    trust: Trust, catalog: Catalog, pins: Pins, kept: dict[str, Mapping[str, str]], doubtful: list[Doubtful]
+) -> tuple[set[int], set[int]]:
+    """The trusted views, and those of them that are seen for the first time."""
+    trusted: set[int] = set()
+    first: set[int] = set()
+    by_name = {str(relation.ref): relation for relation in catalog.relations if relation.kind in _VIEWS}
+    for name in sorted(trust.views):
+        named, view = _VIEW + name, by_name.get(name)
+        if view is None:
+            doubtful.append(Doubtful(Doubt.MISSING, named))
+            continue
+        now = view_digest(view, catalog)
+        pinned = pins.get(named)
+        if pinned is None and now:
+            kept[named] = {name: now}
+            first.add(view.oid)
+        elif now and pinned is not None and pinned.get(name) == now:
+            trusted.add(view.oid)
+        else:
+            doubtful.append(Doubtful(Doubt.CHANGED, named, name))
+    return trusted | first, first
+
+
+def view_digest(view: Relation, catalog: Catalog) -> str:
+    """The hash that is pinned: of the view's definition and those of all views below it; '' where one is not known."""
+    found: dict[str, str] = {}
+    pending = [view]
+    while pending:
+        one = pending.pop()
+        if str(one.ref) in found:
+            continue
+        if not one.definition:
+            return ""
+        found[str(one.ref)] = one.definition
+        below = (catalog.by_oid.get(oid) for oid in relations_read(catalog, one))
+        pending.extend(
+            each for each in below if each is not None and each.kind in _VIEWS and each.schema not in SYSTEM_SCHEMAS
+        )
+    return hashlib.sha256(json.dumps(sorted(found.items())).encode()).hexdigest()
 
 
 def digest(function: Function, catalog: Catalog) -> str:

@@ -33,7 +33,7 @@ def test_what_is_trusted_missing_or_reads(tmp_path: Path) -> None:
     pins = pin_file(tmp_path, "citext", "hstore", functions=("shop.total(integer,text)",))
     found = list(trust_findings(pins, "shop", CATALOG, pin=False))
     assert [level for level, _, _ in found] == ["ok", "warning", "warning"]
-    assert found[0][1] == "2 functions are trusted; 2 of them are pinned when `serve` first sees them"
+    assert found[0][1] == "2 functions and 0 views are trusted; 2 of them are pinned when `serve` first sees them"
     assert found[1][1] == "there is no extension hstore"
     assert "shop.total(integer, text) is not immutable" in found[2][1]
     assert not (tmp_path / "trust.lock").exists()

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from pgmaskproxy.sql.catalog import Catalog, Function
-from pgmaskproxy.sql.trust import Doubt, Doubtful, Pins, Trust, digest, read_pins, vet, write_pins
+from pgmaskproxy.sql.catalog import Catalog, Column, Function, Relation
+from pgmaskproxy.sql.trust import Doubt, Doubtful, Pins, Trust, Vetted, digest, read_pins, vet, view_digest, write_pins
+from tests.sql.conftest import deep
 
 EQ = Function(20_001, "public", "citext_eq", "public.citext, public.citext", extension="citext", digest="a1")
 IN = Function(20_002, "public", "citextin", "cstring", extension="citext", digest="a2")
@@ -116,3 +117,58 @@ def test_what_is_no_file_of_pins(data: object) -> None:
         read_pins(json.dumps(data))
     with pytest.raises(ValueError):  # noqa: PT011 - JSON's own words
         read_pins("{")
+
+
+COLUMN = (Column(1, "id", 23),)
+TABLE = Relation(30_001, "hr", "emp", "r", COLUMN)
+BELOW = Relation(30_002, "hr", "paid", "v", COLUMN, definition="SELECT id FROM hr.emp WHERE salary > 0")
+BANDS = Relation(30_003, "hr", "bands", "v", COLUMN, definition="SELECT id FROM hr.paid")
+VIEWS = Catalog(relations=(TABLE, BELOW, BANDS))
+VOUCHED = Trust(views=frozenset({"hr.bands"}))
+
+
+def vet_views(catalog: Catalog, pins: Pins) -> Vetted:
+    return deep(lambda: vet(VOUCHED, catalog, pins))
+
+
+def test_a_view_is_pinned_with_the_views_below_it() -> None:
+    found = vet_views(VIEWS, {})
+    assert found.views == found.first_views == {BANDS.oid}
+    assert not found.trusted
+    assert set(found.pins) == {"view hr.bands"}
+    again = vet_views(VIEWS, found.pins)
+    assert again.views == {BANDS.oid}
+    assert not again.first_views
+    assert not again.doubtful
+    assert read_pins(write_pins({"shop": found.pins}))["shop"] == found.pins
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        replace(BANDS, definition="SELECT id FROM hr.paid WHERE id > 1"),
+        replace(BELOW, definition="SELECT id FROM hr.emp WHERE salary > id"),
+        replace(BELOW, definition=""),
+        replace(BANDS, definition=""),
+    ],
+)
+def test_a_view_that_is_not_as_pinned_is_not_trusted(now: Relation) -> None:
+    pins = vet_views(VIEWS, {}).pins
+    relations = {relation.oid: relation for relation in (*VIEWS.relations, now)}
+    found = vet_views(Catalog(relations=tuple(relations.values())), pins)
+    assert found.views == frozenset()
+    assert found.doubtful == (Doubtful(Doubt.CHANGED, "view hr.bands", "hr.bands"),)
+    assert found.pins == pins
+
+
+def test_a_view_that_cannot_be_read_is_not_pinned() -> None:
+    unread = Catalog(relations=(replace(BANDS, definition=""),))
+    found = vet_views(unread, {})
+    assert (found.views, dict(found.pins)) == (frozenset(), {})
+    assert deep(lambda: view_digest(unread.relations[0], unread)) == ""
+
+
+def test_a_table_is_no_view() -> None:
+    found = vet(Trust(views=frozenset({"hr.emp"})), VIEWS, {})
+    assert found.views == frozenset()
+    assert [str(each) for each in found.doubtful] == ["there is no view hr.emp"]

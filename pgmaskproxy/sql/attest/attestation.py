@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Final, final
 
 from pgmaskproxy.model import Use
@@ -12,6 +13,11 @@ from pgmaskproxy.sql.attest.refusal import Unattestable
 
 MAX_STEPS: Final = 200_000
 """Nodes visited for one statement, a query counting as many. Recursive WITH inside recursive WITH multiplies."""
+
+ROW_SECURITY: Final = -1
+"""In the place of a view: the condition of a policy."""
+ROWS: Final[Column] = (0, 0)
+"""In the place of a column: how many rows there are, or which."""
 
 QUERY_COST: Final = 25
 ENTRY_COST: Final = 10
@@ -57,8 +63,13 @@ class TreeUse:
     parameter: bool = False
     place: int = 0
     view: int = 0
-    """The outermost view whose own definition does it: its author's doing, not the statement's."""
+    """The outermost view whose own definition does it, or ROW_SECURITY: its author's doing, not the statement's."""
+    through: tuple[int, ...] = ()
+    """The views inside that one which it is in as well."""
     total: bool = False
+    beside: tuple[Column, ...] = ()
+    """In a definition: all columns of the term that it stands in, itself too, in order, and ROWS. Who may write one of
+    them chooses what the column is compared with. None where nothing of that shows (`quiet`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +120,8 @@ class Attestation:
     viewed: tuple[tuple[int, Called], ...] = ()
     """What the definitions of views run, by the OID of the outermost one; it is not in `called`."""
     row_security: Called = Called()
-    """What runs in the conditions of row security policies: their authors are trusted, their uses not reported."""
+    """What runs in the conditions of row security policies: their authors are trusted, and of their uses only those
+    reported that stand beside something."""
     cursors: frozenset[str] = frozenset()
     """Of WHERE CURRENT OF."""
     null_tests: frozenset[Column] = frozenset()
@@ -173,6 +185,7 @@ class Findings:
 
     __slots__ = (
         "_places",
+        "_term",
         "calls",
         "cursors",
         "locks",
@@ -182,6 +195,7 @@ class Findings:
         "reads",
         "sequences",
         "steps",
+        "through",
         "trusted",
         "trusted_calls",
         "uses",
@@ -207,7 +221,11 @@ class Findings:
         """Whether what is walked now is the condition of a row security policy."""
         self.view = 0
         """The outermost view whose definition is walked now."""
+        self.through: tuple[int, ...] = ()
+        """And those inside that one."""
         self.steps = 0
+        self._term: list[TreeUse] | None = None
+        """Uses in the term of a definition that is walked now: what stands beside them is known at its end."""
         self._places: dict[int, int] = {}
 
     def step(self, cost: int = 1) -> None:
@@ -239,15 +257,61 @@ class Findings:
         parameter: bool = False,
         place: int = 0,
         total: bool = False,
+        beside: Iterable[Flow] = (),
     ) -> None:
-        """Note one column's use; a system column has none."""
-        if column[1] >= 0 and not self.trusted:
-            self.uses[TreeUse(column, use, where, target, parameter, place, self.view, total)] = None
+        """Note one column's use; a system column has none. Outside `opened` terms it says itself what is `beside`."""
+        if column[1] < 0:
+            return
+        view = ROW_SECURITY if self.trusted else self.view
+        through = () if self.trusted else self.through
+        made = TreeUse(column, use, where, target, parameter, place, view, through, total)
+        if not view:
+            self.uses[made] = None
+        elif self._term is not None:
+            self._term.append(made)
+        else:
+            self._define([made], beside)
 
-    def use_all(self, flow: Flow, use: Use, where: str, *, total: bool = False) -> None:
+    def use_all(self, flow: Flow, use: Use, where: str, *, total: bool = False, beside: Iterable[Flow] = ()) -> None:
         """The same use of everything that a value carries."""
+        flows = (flow, *beside)
         for column in sorted(flow.columns):
-            self.use(column, use, where, total=total)
+            self.use(column, use, where, total=total, beside=flows)
+
+    @property
+    def defining(self) -> bool:
+        """Whether what is walked now is a definition: of a view, or of a policy."""
+        return self.trusted or self.view != 0
+
+    def opened(self) -> list[TreeUse] | None:
+        """Begin a term; what `closed` has to be given back."""
+        around, self._term = self._term, []
+        return around
+
+    def apart(self) -> list[TreeUse] | None:
+        """Leave the term for a query inside it, which has terms of its own."""
+        around, self._term = self._term, None
+        return around
+
+    def back(self, around: list[TreeUse] | None) -> None:
+        """Go on with the term that was left."""
+        self._term = around
+
+    def closed(self, around: list[TreeUse] | None, term: Flow, *, quiet: bool) -> None:
+        """End a term of which this is everything. One that is `quiet` shows nothing where it only computes."""
+        uses, self._term = self._term or [], around
+        self._define([use for use in uses if not quiet or use.use is not Use.EXPRESSION], (term,))
+        self._define([use for use in uses if quiet and use.use is Use.EXPRESSION], ())
+
+    def _define(self, uses: Iterable[TreeUse], flows: Iterable[Flow]) -> None:
+        """Note uses of a definition, and what stands beside them all."""
+        columns = {column for flow in flows for column in flow.columns}
+        if any(flow.counted for flow in flows):
+            columns.add(ROWS)
+        beside = tuple(sorted(columns))
+        for use in uses:
+            if not self.trusted or columns - {use.column}:
+                self.uses[replace(use, beside=beside)] = None
 
     def null_test(self, flow: Flow) -> None:
         """Columns under IS [NOT] NULL where the order of the rows that it leaves may show."""

@@ -13,6 +13,7 @@ from pgmaskproxy.model import Use
 from pgmaskproxy.sql.attest.attestation import Findings
 from pgmaskproxy.sql.attest.counts import Counts
 from pgmaskproxy.sql.attest.flows import Column, Flow, computed
+from pgmaskproxy.sql.attest.quiet import is_quiet
 from pgmaskproxy.sql.attest.reader import Node, Value, text_of
 from pgmaskproxy.sql.attest.refusal import Unattestable
 from pgmaskproxy.sql.attest.scope import Scope
@@ -40,6 +41,8 @@ SPECIAL: Final = {
 }
 """Nodes that do something of their own besides, and the field that says what."""
 
+_QUANTIFIED: Final = frozenset({1, 2})
+"""ALL and ANY: each value by itself. What another subquery comes to, rows decide."""
 _EXISTS, _EXPRESSION, _MULTIPLE, _CTE = 0, 4, 5, 7  # SubLinkType
 _EXTERN, _SUBLINK_OUTPUT, _MULTIPLE_OUTPUT = 0, 2, 3  # ParamKind
 _NOT_A_KEY: Final = frozenset({Use.PREDICATE, Use.ORDERING})
@@ -51,12 +54,19 @@ Term = tuple[Value, Use, str]
 class _Walk:
     """One walk of an expression: what is still to be visited, and the columns met so far."""
 
-    __slots__ = ("found", "pending", "scope")
+    __slots__ = ("counted", "found", "pending", "scope")
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.found: set[Column] = set()
+        self.counted = False
+        """Whether how many rows there are is in it."""
         self.pending: list[Term] = []
+
+    def take(self, flow: Flow) -> None:
+        """Something that is part of the value."""
+        self.found |= flow.columns
+        self.counted = self.counted or flow.counted
 
 
 class Expressions(ABC):
@@ -144,6 +154,7 @@ class Expressions(ABC):
         """Walk an expression, noting each column as `use`; what it is computed from."""
         walk = _Walk(scope)
         pending, found = walk.pending, walk.found
+        around = self.findings.opened()
         pending.append((expression, use, where))
         while pending:
             value, use, where = pending.pop()
@@ -154,12 +165,14 @@ class Expressions(ABC):
                 if value.label == "VAR":
                     flow = self.column(value, scope)
                     self.findings.use_all(flow, _of_row(use) if flow.row is not None else use, where, total=total)
-                    found |= flow.columns
+                    walk.take(flow)
                     continue
                 self.shape.check(value)
                 if value.label != "NULLTEST" or not self._null_test(value, scope, where):
                     self._visit(value, walk, use, where)
-        return computed(found)
+        made = computed(found, counted=walk.counted)
+        self.findings.closed(around, made, quiet=total or (self.findings.defining and is_quiet(expression)))
+        return made
 
     def _visit(self, node: Node, walk: _Walk, use: Use, where: str) -> None:
         """Note what one node does itself, and what of it is to be walked."""
@@ -184,6 +197,7 @@ class Expressions(ABC):
             return
         elif label == "WINDOWFUNC":
             running.windows.add(number(fields["winfnoid"]))
+            walk.counted = True
             self.predicate(fields["aggfilter"], walk.scope, "FILTER")
             pending.append((fields.get("runCondition"), Use.PREDICATE, where))
             pending.append((fields["args"], use, where))
@@ -224,6 +238,7 @@ class Expressions(ABC):
         fields, pending = node.fields, walk.pending
         called = number(fields["aggfnoid"])
         self.findings.running.aggregates.add(called)
+        walk.counted = True
         targets = self.shape.nodes(fields["args"], "TARGETENTRY")
         expressions = {number(target.fields["ressortgroupref"]): target.fields["expr"] for target in targets}
         for name, its_use, its_where in (
@@ -231,7 +246,8 @@ class Expressions(ABC):
             ("aggdistinct", Use.PREDICATE, "DISTINCT"),
         ):
             clauses = self.shape.nodes(fields[name], "SORTGROUPCLAUSE")
-            pending.extend((self.sorted_by(clause, expressions), its_use, its_where) for clause in clauses)
+            for clause in clauses:  # a term of its own: values are held against each other
+                walk.found |= self.gather(self.sorted_by(clause, expressions), walk.scope, its_use, its_where).columns
         self.predicate(fields["aggfilter"], walk.scope, "FILTER")
         pending.append((fields["aggdirectargs"], use, where))
         counted = self._counted(targets, walk.scope) if called == COUNT and _is_plain(fields) else None
@@ -272,10 +288,12 @@ class Expressions(ABC):
             return
         if not _EXISTS <= kind < _CTE:
             raise Unattestable("a subquery of an unknown kind")
-        for output in self._subselect(node, walk.scope):
+        outputs = self._subselect(node, walk.scope)
+        walk.counted = walk.counted or kind not in _QUANTIFIED
+        for output in outputs:
             if kind != _EXISTS:
                 self.findings.use_all(output, use, where)
-                walk.found |= output.columns
+                walk.take(output)
 
     def _param(self, node: Node, walk: _Walk, use: Use, where: str) -> None:
         kind = number(node.fields["paramkind"])
@@ -284,7 +302,7 @@ class Expressions(ABC):
         elif kind == _MULTIPLE_OUTPUT:
             flow = self._assigned(node, walk.scope)
             self.findings.use_all(flow, use, where)
-            walk.found |= flow.columns
+            walk.take(flow)
         elif kind != _SUBLINK_OUTPUT:  # an output of the subquery that it stands beside: noted there
             raise Unattestable("a parameter of an unknown kind")
 
@@ -332,14 +350,14 @@ class Expressions(ABC):
             for one, other in (keys, reversed(keys)):
                 for column in sorted(one.bare):
                     for target in sorted(other.bare):
-                        self.findings.use(column, Use.JOIN, where, target)
+                        self.findings.use(column, Use.JOIN, where, target, beside=keys)
         elif len(keys) == 1 and lookup:
             constant = self._constant(arguments[0] if flows[0] is None else arguments[1])
             if constant is None:
                 return False
             for column in sorted(keys[0].bare):
                 place = self.findings.place(term)
-                self.findings.use(column, Use.EQUALITY, where, parameter=constant == "PARAM", place=place)
+                self.findings.use(column, Use.EQUALITY, where, parameter=constant == "PARAM", place=place, beside=keys)
         else:
             return False
         self.findings.running.operators.add(number(term.fields["opno"]))

@@ -17,9 +17,10 @@ class Flow:
 
     `bare` are the columns that it may be as it is, `derived` those that it is computed from. `mixed` says that it may
     be something else as well: a constant, a parameter, a function's result. `row` are the parts of a whole row.
+    `counted` says that how many rows there are, or which, is in it beside what the columns hold.
     """
 
-    __slots__ = ("bare", "derived", "mixed", "row")
+    __slots__ = ("bare", "counted", "derived", "mixed", "row")
 
     def __init__(
         self,
@@ -27,8 +28,11 @@ class Flow:
         derived: frozenset[Column] = _NONE,
         mixed: bool = False,
         row: tuple[Flow, ...] | None = None,
+        *,
+        counted: bool = False,
     ) -> None:
         self.bare = bare
+        self.counted = counted
         self.derived = derived
         self.mixed = mixed
         self.row = row
@@ -40,7 +44,8 @@ class Flow:
 
     def same_as(self, other: Flow) -> bool:
         """Whether both say the same; the parts of a row apart."""
-        return self.bare == other.bare and self.derived == other.derived and self.mixed == other.mixed
+        said = (self.bare, self.derived, self.mixed, self.counted)
+        return said == (other.bare, other.derived, other.mixed, other.counted)
 
     def __repr__(self) -> str:
         return f"Flow({sorted(self.bare)}, {sorted(self.derived)}, mixed={self.mixed}, row={self.row is not None})"
@@ -53,10 +58,21 @@ OTHER: Final = Flow(mixed=True)
 """A value that no column flows into."""
 
 
-def computed(columns: Iterable[Column]) -> Flow:
+COUNTED: Final = Flow(mixed=True, counted=True)
+"""A number of rows, and the like."""
+
+
+def computed(columns: Iterable[Column], *, counted: bool = False) -> Flow:
     """A value computed from columns, constants, anything."""
     found = frozenset(columns)
-    return Flow(_NONE, found, True) if found else OTHER
+    if not found:
+        return COUNTED if counted else OTHER
+    return Flow(_NONE, found, True, counted=counted)
+
+
+def counting(flow: Flow) -> Flow:
+    """The same value, where rows decide what it comes to."""
+    return flow if flow is NOTHING else Flow(flow.bare, flow.derived, flow.mixed, flow.row, counted=True)
 
 
 def either(one: Flow, other: Flow) -> Flow:
@@ -68,7 +84,8 @@ def either(one: Flow, other: Flow) -> Flow:
     row: tuple[Flow, ...] | None = None
     if one.row is not None and other.row is not None and len(one.row) == len(other.row):
         row = tuple(either(left, right) for left, right in zip(one.row, other.row, strict=True))
-    return Flow(one.bare | other.bare, one.derived | other.derived, one.mixed or other.mixed, row)
+    counted = one.counted or other.counted
+    return Flow(one.bare | other.bare, one.derived | other.derived, one.mixed or other.mixed, row, counted=counted)
 
 
 def row_of(parts: tuple[Flow, ...]) -> Flow:
@@ -78,4 +95,4 @@ def row_of(parts: tuple[Flow, ...]) -> Flow:
     for part in parts:
         bare |= part.bare
         derived |= part.derived
-    return Flow(bare, derived, True, parts)
+    return Flow(bare, derived, True, parts, counted=any(part.counted for part in parts))

@@ -7,12 +7,12 @@ relation's. A column that the catalog does not have yet is unknown, and what com
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
 from pgmaskproxy.model import ColumnOrigin, ColumnRef, Columns, ColumnUse, Constant, Opaque, Use
-from pgmaskproxy.sql.attest.attestation import Attestation, Output, TreeUse
+from pgmaskproxy.sql.attest.attestation import ROW_SECURITY, Attestation, Output, TreeUse
 from pgmaskproxy.sql.attest.flows import Column
 
 _NONE: Final[frozenset[str]] = frozenset()
@@ -112,22 +112,33 @@ class Names:
         """Every output's origin; Opaque where the catalog does not have a column."""
         return tuple(self._origin(output) for output in attestation.outputs)
 
-    def uses(self, attestation: Attestation, *, views: bool = True) -> tuple[ColumnUse, ...]:
-        """Every use, a whole row's once for each of its columns, in the order of the tree; `views` as in Labels.
+    def uses(
+        self, attestation: Attestation, *, views: bool = True, counts: Callable[[TreeUse], bool] | None = None
+    ) -> tuple[ColumnUse, ...]:
+        """Every use, a whole row's once for each of its columns, in the order of the tree; `views` as in Labels, and
+        those in definitions that are the statement's own (`comparands`) all the same.
 
         Equal uses in different places stay apart only where they count: `Use.EQUALITY`. A column without a name in
         the catalog has an empty schema and its OID as its table.
         """
         found: dict[tuple[ColumnUse, int], None] = {}
         for use in attestation.uses:
-            if use.view and not views:
+            if use.view and not views and not (counts is not None and counts(use)):
                 continue
             targets = self._refs([use.target]) if use.target is not None else [None]
             place = use.place if use.use is Use.EQUALITY else 0
             for column in self._refs([use.column]):
                 for target in targets:
-                    found[ColumnUse(column, use.use, use.where, target, use.parameter, use.total), place] = None
+                    made = ColumnUse(column, use.use, self._where(use), target, use.parameter, use.total)
+                    found[made, place] = None
         return tuple(use for use, _ in found)
+
+    def _where(self, use: TreeUse) -> str:
+        """Where it is, for people."""
+        if use.view == ROW_SECURITY:
+            return f"{use.where} of a row security policy"
+        view = self._rows.get(use.through[-1] if use.through else use.view)
+        return f"{use.where} of view {view[0].relation}" if view else use.where
 
     def _origin(self, output: Output) -> ColumnOrigin:
         bare, derived = self._refs(output.bare), self._refs(output.derived)

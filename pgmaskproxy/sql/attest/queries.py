@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from pgmaskproxy.model import Use
@@ -50,9 +51,11 @@ class Queries(Sources):
         if self._nesting >= MAX_NESTING:
             raise Unattestable("queries are nested too deeply", sqlstate="54001")
         self._nesting += 1
+        around = self.findings.apart()
         try:
             return self._query(node, parent)
         finally:
+            self.findings.back(around)
             self._nesting -= 1
 
     def _query(self, node: Node, parent: Scope | None) -> tuple[Flow, ...]:
@@ -129,30 +132,34 @@ class Queries(Sources):
         distinct = "DISTINCT ON" if flag(fields["hasDistinctOn"]) else "DISTINCT"
         self._sorted(fields["groupClause"], sortable, Use.PREDICATE, "GROUP BY")
         self._sorted(fields["distinctClause"], sortable, Use.PREDICATE, distinct)
-        self._sorted(fields["sortClause"], sortable, Use.ORDERING, "ORDER BY")
+        limits = [self.gather(fields[name], scope, Use.PREDICATE, "LIMIT") for name in ("limitOffset", "limitCount")]
+        self._sorted(fields["sortClause"], sortable, Use.ORDERING, "ORDER BY", limits)
         for grouping in self.shape.nodes(fields["groupingSets"], "GROUPINGSET"):
             self._grouping_set(grouping)
         self.predicate(fields["havingQual"], scope, "HAVING")
         for window in self.shape.nodes(fields["windowClause"], "WINDOWCLAUSE"):
             self._sorted(window.fields["partitionClause"], sortable, Use.PREDICATE, "PARTITION BY")
-            self._sorted(window.fields["orderClause"], sortable, Use.ORDERING, "ORDER BY")
-            for name in ("startOffset", "endOffset", "runCondition"):
+            frame = [
                 self.gather(window.fields.get(name), scope, Use.EXPRESSION, "window frame")
+                for name in ("startOffset", "endOffset", "runCondition")
+            ]
+            self._sorted(window.fields["orderClause"], sortable, Use.ORDERING, "ORDER BY", frame)
             for name in ("startInRangeFunc", "endInRangeFunc"):
                 self.findings.running.functions.add(number(window.fields[name]))
-        for name in ("limitOffset", "limitCount"):
-            self.gather(fields[name], scope, Use.PREDICATE, "LIMIT")
         for mark in self.shape.nodes(fields["rowMarks"], "ROWMARKCLAUSE"):
             self._lock(mark, scope)
 
-    def _sorted(self, clauses: Value, sortable: dict[int, Flow], use: Use, where: str) -> None:
+    def _sorted(
+        self, clauses: Value, sortable: dict[int, Flow], use: Use, where: str, beside: Sequence[Flow] = ()
+    ) -> None:
+        """Sort keys; `beside` is what the order, or the distance in it, is held against."""
         for clause in self.shape.nodes(clauses, "SORTGROUPCLAUSE"):
             running = self.findings.running
             running.operators.update((number(clause.fields["eqop"]), number(clause.fields["sortop"])))
             flow = sortable.get(number(clause.fields["tleSortGroupRef"]))
             if flow is None:
                 raise Unattestable("a sort or group clause refers to nothing")
-            self.findings.use_all(flow, use, where)
+            self.findings.use_all(flow, use, where, beside=beside)
 
     def _grouping_set(self, node: Node) -> None:
         """Only numbers of the group clause, in each other."""

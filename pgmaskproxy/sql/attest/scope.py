@@ -70,12 +70,12 @@ class Target(Source):
         if number == 0:
             parts = tuple(self.column(part) for part in range(1, self._table.width + 1))
             whole = row_of(parts)
-            return Flow(whole.bare | before.bare, whole.derived, True, parts)
+            return Flow(whole.bare | before.bare, whole.derived, True, parts, counted=whole.counted)
         flow = self._written.get(number)
         if flow is None:
             return before
         after = either(before, flow)
-        return Flow(after.bare, after.derived, True)
+        return Flow(after.bare, after.derived, True, counted=after.counted)
 
 
 @final

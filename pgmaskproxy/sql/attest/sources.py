@@ -8,7 +8,7 @@ from typing import Final
 from pgmaskproxy.model import Use
 from pgmaskproxy.sql.attest.attestation import ENTRY_COST
 from pgmaskproxy.sql.attest.expressions import Expressions
-from pgmaskproxy.sql.attest.flows import NOTHING, Flow, either
+from pgmaskproxy.sql.attest.flows import NOTHING, Flow, counting, either
 from pgmaskproxy.sql.attest.reader import Node, Value, text_of
 from pgmaskproxy.sql.attest.refusal import Unattestable
 from pgmaskproxy.sql.attest.scope import Rows, Scope, Source, Table, With
@@ -132,15 +132,16 @@ class Sources(Expressions):
     def _subquery(self, entry: Node, scope: Scope) -> tuple[Flow, ...]:
         """A subquery in FROM. Inside a view that the rewriter has opened, uses are the view's."""
         query = self.shape.node(field(entry, "subquery"), "QUERY")
-        outside = self.findings.view
+        outside, through = self.findings.view, self.findings.through
         view = self._view(entry, query)
         if view:
             self.findings.read(view)
         self.findings.view = outside or view
+        self.findings.through = (*through, view) if outside and view else through
         try:
             return self.query(query, scope)
         finally:
-            self.findings.view = outside
+            self.findings.view, self.findings.through = outside, through
 
     def _view(self, entry: Node, query: Node) -> int:
         """The OID of the view that a subquery was, 0 for one that was written as it is.
@@ -204,7 +205,7 @@ class Sources(Expressions):
             if not flag(field(entry, "self_reference")):
                 raise Unattestable("a WITH query needs itself")
             one.asked = True
-            return one.reading
+            return tuple(map(counting, one.reading))  # how often it goes round, rows decide
         return self.with_query(one, around)
 
     def with_query(self, one: With, scope: Scope) -> tuple[Flow, ...]:

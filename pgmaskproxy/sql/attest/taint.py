@@ -15,16 +15,17 @@ _ORIGINAL: Final = 0  # QuerySource
 _SELECT: Final = 1  # CmdType
 
 
-def attest(tree: str, major: int, *, folded: bool = True) -> Attestation:
+def attest(tree: str, major: int, *, folded: bool = True, view: int = 0) -> Attestation:
     """What a statement's tree says, as PostgreSQL `major` writes it.
 
-    `tree` is the DETAIL of a notice, or (not `folded`) pg_rewrite.ev_action. Raises Unattestable for everything that
+    `tree` is the DETAIL of a notice, or (not `folded`) pg_rewrite.ev_action, with the OID of its `view` where what the
+    definition does is to be told from what a statement does. Raises Unattestable for everything that
     is not understood completely: unknown nodes and fields, forged or damaged text, rules that return rows of their own.
     """
-    return attest_queries(read(unfold(tree) if folded else tree), major)
+    return attest_queries(read(unfold(tree) if folded else tree), major, view=view)
 
 
-def attest_queries(value: object, major: int) -> Attestation:
+def attest_queries(value: object, major: int, *, view: int = 0) -> Attestation:
     """The same for a tree that has been read."""
     shape = Shape(major)
     if value is not None and not isinstance(value, list):
@@ -33,6 +34,7 @@ def attest_queries(value: object, major: int) -> Attestation:
     if not queries:
         return Attestation("NOTHING")
     walker = Writes(shape)
+    walker.findings.view = view
     outputs: tuple[Output, ...] = ()
     command = "NOTHING"
     try:

@@ -16,7 +16,7 @@ from tests.sql.attest.notation import Relations
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
-TOPICS = ("expressions", "sources", "queries", "writes")
+TOPICS = ("expressions", "sources", "queries", "writes", "definitions")
 
 
 @dataclass(frozen=True)

@@ -23,3 +23,25 @@ CREATE FUNCTION forges() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'rew
 CREATE ROLE reader NOLOGIN;
 GRANT ALL ON ALL TABLES IN SCHEMA public TO reader;
 GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO reader;
+-- Views and policies that hold a column against data of another.
+CREATE TABLE staff(id int PRIMARY KEY, name text, salary numeric, advance numeric, ssn text);
+CREATE TABLE bands(name text, lo numeric, hi numeric);
+CREATE TABLE blocked(value text);
+CREATE VIEW staff_bands AS SELECT s.id, b.name AS band FROM staff s JOIN bands b ON s.salary >= b.lo AND s.salary < b.hi;
+CREATE VIEW staff_bands_again AS SELECT band FROM staff_bands WHERE id > 7;
+CREATE VIEW staff_blocked AS SELECT s.id FROM staff s JOIN blocked b ON b.value = s.ssn;
+CREATE VIEW staff_among AS SELECT id FROM staff WHERE ssn IN (SELECT value FROM blocked);
+CREATE VIEW staff_counted AS SELECT id FROM staff WHERE salary > (SELECT count(*) FROM bands);
+CREATE VIEW staff_merged AS SELECT salary FROM staff UNION SELECT lo FROM bands;
+CREATE VIEW staff_summed AS SELECT name FROM staff GROUP BY name HAVING sum(salary) > 100000;
+CREATE VIEW staff_near AS SELECT id, count(*) OVER (ORDER BY salary RANGE BETWEEN (SELECT lo FROM bands LIMIT 1) PRECEDING AND CURRENT ROW) FROM staff;
+CREATE VIEW staff_quotient AS SELECT s.id, 1 / (s.salary - b.lo) AS q FROM staff s, bands b;
+CREATE VIEW staff_round AS WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT r.n + 1 FROM r JOIN bands b ON b.lo = r.n) SELECT s.id FROM staff s JOIN r ON s.salary > r.n;
+CREATE VIEW staff_plain AS SELECT s.id, s.name || s.ssn AS both, CASE WHEN s.salary > b.lo THEN 'high' ELSE 'low' END AS level, jsonb_build_array(s.id, s.ssn) AS doc FROM staff s JOIN bands b ON b.name = s.name WHERE s.salary > 50000 AND s.ssn LIKE '1%' AND s.ssn IS NOT NULL AND s.advance < b.lo;
+CREATE VIEW staff_totals AS SELECT name, sum(salary) AS total, array_agg(id ORDER BY salary) AS ids, count(ssn) AS n FROM staff GROUP BY name ORDER BY name;
+CREATE VIEW staff_ranked AS SELECT id, rank() OVER (PARTITION BY name ORDER BY salary) FROM staff WHERE salary = ANY (ARRAY[1, 2]) OR salary IN (SELECT salary FROM staff) ORDER BY salary LIMIT 10;
+CREATE TABLE advanced(id int, advance numeric, salary numeric);
+ALTER TABLE advanced ENABLE ROW LEVEL SECURITY;
+ALTER TABLE advanced FORCE ROW LEVEL SECURITY;
+CREATE POLICY within ON advanced USING (advance <= salary) WITH CHECK (advance <= salary AND salary < 100000);
+GRANT ALL ON staff, bands, blocked, staff_bands, staff_bands_again, advanced TO reader;

@@ -2,15 +2,16 @@
 
 An output is `customers.ssn` (bare; `|` between several, ` !` after one that is not pure, ` row` after a whole row),
 `f(customers.ssn)` (computed from), both beside each other, or `-`. A use is `PREDICATE customers.ssn WHERE`, with
-`> customers.notes` for what it is written to or compared with, `@view` inside a view, `$` for a parameter. `named`
-is there when it is not all of `reads`.
+`> customers.notes` for what it is written to or compared with, `$` for a parameter, `@view` inside a view (`@policy`
+in row security) and `& bands.lo, rows` for what else is in the term there. `named` is there when it is not all of
+`reads`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pgmaskproxy.sql.attest.attestation import Attestation, Called, Output, TreeUse
+from pgmaskproxy.sql.attest.attestation import ROW_SECURITY, ROWS, Attestation, Called, Output, TreeUse
 from pgmaskproxy.sql.attest.flows import Column
 
 Relations = Mapping[int, tuple[str, list[str]]]
@@ -42,7 +43,10 @@ def use(found: TreeUse, relations: Relations) -> str:
         text += " $"
     if found.total:
         text += " total"
-    return text + (f" @{relations[found.view][0]}" if found.view else "")
+    if found.view:
+        text += f" @{relations[found.view][0]}" if found.view != ROW_SECURITY else " @policy"
+    beside = [column(one, relations) if one != ROWS else "rows" for one in found.beside if one != found.column]
+    return text + (f" & {', '.join(beside)}" if beside else "")
 
 
 def written(found: Attestation, relations: Relations) -> dict[str, object]:
