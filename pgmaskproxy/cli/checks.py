@@ -19,9 +19,10 @@ from pgmaskproxy.cli.role_checks import role_findings, view_findings
 from pgmaskproxy.cli.settings import configured, configured_policy
 from pgmaskproxy.cli.trust_checks import trust_findings
 from pgmaskproxy.cli.upstream import NEWEST, OLDEST, Server, probe
+from pgmaskproxy.cli.view_checks import compared_findings
 from pgmaskproxy.config import Config, Upstream, read_text
 from pgmaskproxy.errors import ConfigError, Unavailable
-from pgmaskproxy.model import ColumnLabels, ColumnRef
+from pgmaskproxy.model import ColumnLabels, ColumnRef, ColumnUse, RelationRef
 from pgmaskproxy.policy.doubts import doubts
 from pgmaskproxy.policy.principals import Directory, load_principals
 from pgmaskproxy.policy.rules import Policy
@@ -164,10 +165,11 @@ def server_checks(server: Server, database: str, policy: Policy | None, upstream
     )
     labelling: Mapping[ColumnRef, ColumnLabels] = {}
     views: Mapping[str, Sequence[ColumnRef]] = {}
+    compared: Mapping[RelationRef, tuple[ColumnUse, ...]] = {}
     if policy is not None:
         deep = DeepThread("check")
         try:
-            labelling = deep.call(lambda: label(policy, server.catalog)).labelling
+            labelling, compared = deep.call(lambda: _labelled(policy, server.catalog))
             views = deep.call(lambda: _deciding_views(server.catalog, labelling))
         finally:
             deep.close()
@@ -177,6 +179,8 @@ def server_checks(server: Server, database: str, policy: Policy | None, upstream
         yield Finding("upstream", level, f"{database}: {message}", hint=hint)
     if policy is None:
         return
+    for level, message, hint in compared_findings(compared):
+        yield Finding("policy", level, f"{database}: {message}", hint=hint)
     used = {name for labels in labelling.values() for name in labels.labels}
     yield Finding("policy", "ok", f"{database}: {len(labelling)} labelled columns")
     for name in sorted(set(policy.labels) - used):
@@ -189,6 +193,14 @@ def server_checks(server: Server, database: str, policy: Policy | None, upstream
             ref.line,
             "a pattern that matches nothing protects nothing",
         )
+
+
+def _labelled(
+    policy: Policy, catalog: Catalog
+) -> tuple[Mapping[ColumnRef, ColumnLabels], Mapping[RelationRef, tuple[ColumnUse, ...]]]:
+    """The labels, and what views do with them. Works through definitions: on a deep thread."""
+    known = label(policy, catalog)
+    return known.labelling, known.definitions.named()
 
 
 def _deciding_views(catalog: Catalog, labelling: Mapping[ColumnRef, ColumnLabels]) -> Mapping[str, list[ColumnRef]]:

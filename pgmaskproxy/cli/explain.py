@@ -57,7 +57,10 @@ def explain(policy: Policy, principal: Principal, statement: Statement, catalog:
     def work() -> tuple[Explained, ...]:
         known = label(policy, catalog)
         try:
-            found = read(statement.sql, catalog, statement.search_path)
+            found = tuple(
+                replace(each, analysis=known.with_definitions(each.analysis))
+                for each in read(statement.sql, catalog, statement.search_path)
+            )
         except Unparsable as error:
             refusal = Refusal(error.sqlstate, error.message, error.detail, error.hint, error.position)
             decision = Decision(Outcome.DENY, refusal=refusal, reason=error.message, policy_version=policy.version)

@@ -230,7 +230,10 @@ def _judge(snapshot: Snapshot, statement: Statement, principal: Principal) -> Ju
     if known is None:
         return Judgement((), None, Refusal("08006", "the catalog of this database is not known"))
     try:
-        found = read(statement.sql, known.catalog, statement.search_path)
+        found = tuple(
+            replace(each, analysis=known.with_definitions(each.analysis))
+            for each in read(statement.sql, known.catalog, statement.search_path)
+        )
     except Unparsable as error:
         refusal = Refusal(error.sqlstate, error.message, error.detail, error.hint, error.position)
         return Judgement((), None, refusal)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import final
 
-from pgmaskproxy.model import ColumnLabels, ColumnRef, Principal, Quotable, Visibility
+from pgmaskproxy.model import Analysis, ColumnLabels, ColumnRef, Principal, Quotable, Visibility
 from pgmaskproxy.policy.engine import declared_labels, visibility
 from pgmaskproxy.policy.principals import Directory
 from pgmaskproxy.policy.rules import Policy
@@ -18,6 +18,7 @@ from pgmaskproxy.sql.attest.labelling import Names
 from pgmaskproxy.sql.attest.proven import Witness
 from pgmaskproxy.sql.catalog import Catalog
 from pgmaskproxy.sql.closure import close_labels
+from pgmaskproxy.sql.definitions import Definitions
 from pgmaskproxy.sql.quotable import quotable
 
 
@@ -38,7 +39,17 @@ class Database:
     def witness(self) -> Witness:
         """What the server's trees are held against."""
         labelled = frozenset(column.relation for column, labels in self.labelling.items() if labels.labels)
-        return Witness(self.catalog, Names(self.catalog.column_refs()), labelled)
+        return Witness(self.catalog, Names(self.catalog.column_refs()), labelled, self.definitions)
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        """What its views do with labelled columns. Like `witness` made on the deep thread."""
+        return Definitions(self.catalog, [column for column, labels in self.labelling.items() if labels.labels])
+
+    def with_definitions(self, text: Analysis) -> Analysis:
+        """What a text does, and what the views do that it names."""
+        uses = self.definitions.under(text)
+        return replace(text, uses=text.uses + uses) if uses else text
 
 
 @final

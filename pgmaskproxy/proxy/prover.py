@@ -145,7 +145,7 @@ def _prove(
     witness, major = known.witness, known.catalog.version // 10_000
     if asked.redefined:
         # What a function was pinned as is what others see: in this transaction it may be another by now.
-        witness = replace(witness, catalog=replace(known.catalog, trusted=frozenset()))
+        witness = replace(witness, catalog=replace(known.catalog, trusted=frozenset(), trusted_views=frozenset()))
     read = _read(asked.own, major, shapes) if before is None else _Read(before, "")
     nested = [attest(_text(tree), major) for tree in asked.nested]
     analysis = proven(asked.ruling.analysis, read.attestation, nested, witness)

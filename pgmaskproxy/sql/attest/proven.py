@@ -10,12 +10,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, final
 
-from pgmaskproxy.model import Analysis, ColumnOrigin, Columns, Constant, Effect, Opaque, RelationRef, Use
-from pgmaskproxy.sql.attest.attestation import Attestation, Called
+from pgmaskproxy.model import Analysis, ColumnOrigin, Columns, ColumnUse, Constant, Effect, Opaque, RelationRef, Use
+from pgmaskproxy.sql.attest.attestation import Attestation, Called, TreeUse
 from pgmaskproxy.sql.attest.calls import CallVerdict, judge_calls
 from pgmaskproxy.sql.attest.labelling import Names
 from pgmaskproxy.sql.attest.refusal import Unattestable
 from pgmaskproxy.sql.catalog import SYSTEM_SCHEMAS, Catalog
+from pgmaskproxy.sql.definitions import Definitions
 from pgmaskproxy.sql.implied import OVER_AN_INDEX, Changes, implied_uses
 
 _COMMANDS: Final = {
@@ -28,6 +29,7 @@ _COMMANDS: Final = {
 """What the tree of a statement of its own says it is. NOTHING is what rules may leave of it."""
 
 EXPLAIN: Final = "ExplainStmt"
+_MATERIALIZED: Final = "m"
 
 _RETURNS_NOTHING: Final = frozenset({Effect.WRITE, Effect.SESSION})
 """What nextval() and set_config() do: nothing comes back that was not known."""
@@ -42,6 +44,21 @@ class Witness:
     names: Names
     labelled: Collection[RelationRef]
     """Relations with a labelled column."""
+    definitions: Definitions | None = None
+    """What views hold labelled columns against; without it whatever they hold against anything counts."""
+
+    def counts(self, use: TreeUse) -> bool:
+        """Whether a use inside a definition is the statement's own."""
+        if self.definitions is None:
+            return bool(use.beside)
+        return self.definitions.comparands.counts(use, self.catalog.trusted_views)
+
+    def filled(self, oids: Collection[int]) -> tuple[ColumnUse, ...]:
+        """The same of what materialized views were filled by: no tree shows it where they are read."""
+        if self.definitions is None:
+            return ()
+        known = [self.catalog.by_oid[oid] for oid in oids if oid in self.catalog.by_oid]
+        return self.definitions.below([relation.oid for relation in known if relation.kind == _MATERIALIZED])
 
 
 @final
@@ -67,12 +84,19 @@ def proven(text: Analysis, own: Attestation, nested: Sequence[Attestation], witn
         reads=_relations(reads, catalog),
         writes=_relations({oid for oid, _ in own.writes}, catalog),
         outputs=text.outputs if text.kind == EXPLAIN else _outputs(witness.names.outputs(own), result),
-        uses=witness.names.uses(own, views=False) + implied_uses(catalog, _changes(own)),
+        uses=_uses(own, witness),
         functions=_shipped(text.functions).union(*(verdict.functions for verdict in calls)),
         effects=_effects(text, own, calls),
         opaque=result or _bodies(nested, witness),
         called_effects=frozenset(),
     )
+
+
+def _uses(own: Attestation, witness: Witness) -> tuple[ColumnUse, ...]:
+    """What the statement does with columns: itself, by definitions that hold them against what anybody writes, by what
+    materialized views were filled by, and by constraints and indexes."""
+    named = witness.names.uses(own, views=False, counts=witness.counts)
+    return named + witness.filled(own.reads) + implied_uses(witness.catalog, _changes(own))
 
 
 def certain(text: Analysis) -> Analysis:
