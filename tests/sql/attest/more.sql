@@ -45,3 +45,4 @@ ALTER TABLE advanced ENABLE ROW LEVEL SECURITY;
 ALTER TABLE advanced FORCE ROW LEVEL SECURITY;
 CREATE POLICY within ON advanced USING (advance <= salary) WITH CHECK (advance <= salary AND salary < 100000);
 GRANT ALL ON staff, bands, blocked, staff_bands, staff_bands_again, advanced TO reader;
+CREATE VIEW staff_listed AS SELECT id FROM staff WHERE salary > array_length(ARRAY(SELECT 1 FROM bands), 1);

@@ -42,6 +42,7 @@ WRITABLE = {
     "SELECT id FROM staff_near",
     "SELECT id FROM staff_quotient",
     "SELECT id FROM staff_round",
+    "SELECT * FROM staff_listed",
     "SELECT id FROM advanced",
     "UPDATE advanced SET advance = 1",
 }
