@@ -2,8 +2,9 @@
 
 By relation OID and column number: inheritance and partitions carry them both ways, foreign keys both ways, generated
 columns from what they are computed from, views and materialized views as the server's own tree of their definition
-says (`views`), and columns of a row type from the rows that they can hold. Label sets only grow, so the order of work does not matter, and a view is read only when something that
-it reads has a label. What no catalog tells is not covered: triggers, defaults and rules that copy values elsewhere.
+says (`views`), and columns of a row type from the rows that they can hold. Label sets only grow, so the order of work
+does not matter, and a view is read only when something that it reads has a label. What no catalog tells is not
+covered: triggers, defaults and rules that copy values elsewhere.
 """
 
 from __future__ import annotations
