@@ -95,6 +95,8 @@ def test_what_was_allowed_counts_under_its_own_epoch_and_search_path() -> None:
         !! recorded
         <= CommandComplete "CREATE TABLE" / CloseComplete / CloseComplete / ReadyForQuery I
         """,
+        # Somebody else may have changed something, and it was nothing that the catalog's reading shows.
+        "!! doubt",
     ],
 )
 def test_what_moves_names_ends_it_though_nothing_seems_to_have_moved(between: str) -> None:
