@@ -21,7 +21,7 @@ tour: $(VENV)/.demo ## The tour, which decides for itself as the second person: 
 
 # Every test once, and twice where it matters what is compiled: half an hour is enough for both together.
 # `make test-all` runs everything both ways.
-COMPILED := tests/wire tests/mask tests/session tests/e2e tests/fuzz tests/test_build_info.py
+COMPILED := tests/wire tests/mask tests/session tests/e2e tests/test_build_info.py
 
 test: system $(VENV)/.test ## Every test, against the sources or against the compiled install; what passes rows, both.
 	$(INTERPRETED) --ignore=tests/e2e $(ARGS)
