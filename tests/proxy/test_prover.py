@@ -176,6 +176,7 @@ async def test_a_statement_that_was_analysed_anew_is_the_servers_sign_that_defin
     prover: Prover, server: Server
 ) -> None:
     await prover.prove(asked(tree()), AGENT)
+    assert prover.cached(replace(asked(tree()), anew=True), AGENT) is None
     server.catalog = known.catalog(known.CUSTOMERS, known.table(20_002, "customers", ["id", "ssn", "name"], "other"))
     anew = replace(asked(tree(2, 20_002)), anew=True)
     assert prover.cached(anew, AGENT) is None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pgmaskproxy.session import events as ev
+from pgmaskproxy.session.link import Limits
 from tests.session.rulings import TERMS
 from tests.session.test_attesting import PREFERRED
+from tests.session.test_attesting import PREPARED as TREED
 from tests.session.test_extended import BLOCK
 from tests.session.transcript import LOGIN, READY, Play, play
 
@@ -96,4 +98,18 @@ def test_whoever_agreed_to_a_cursor_agreed_under_that_policy() -> None:
         ?? Hold #3 "FETCH c\nDECLARE c CURSOR FOR SELECT 1" in-transaction reason=INC-1
         """,
         before=HELD_CURSOR,
+    )
+
+
+def test_what_sql_prepares_is_bounded_too() -> None:
+    play(
+        """
+        >> Query "PREPARE q AS SELECT 1"
+        ?? Judge several "PREPARE q AS SELECT 1"
+        !! prepare=q inner=SELECT_1
+        -- RecordRefusal #1 53400 "PREPARE q AS SELECT 1"
+        => Parse "~refused" "refused by pgmaskproxy" / Close P "" / Close S "" / Sync
+        """,
+        before=TREED,
+        limits=Limits(tree_bytes=1),
     )
