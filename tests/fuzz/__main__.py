@@ -48,7 +48,7 @@ def main(
         return
     click.echo(f"seed {first}, PostgreSQL {server}, attestation {attestation or 'by default'}")
     bindir = servers.DEBIAN_15 if server == "15" else None
-    with tempfile.TemporaryDirectory() as directory, stage.loaded(bindir, beyond=beyond) as both:
+    with tempfile.TemporaryDirectory() as directory, stage.loaded(bindir) as both:
         policy = stage.CLEAR if clear else stage.MASKED
         with stage.pair(both, Path(directory), attestation, policy) as pair:
             campaign = Campaign(pair)

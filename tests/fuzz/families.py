@@ -34,7 +34,7 @@ class Scripts:
         self.family = family or self.chance.choices([*FAMILIES], [weight for weight, _ in FAMILIES.values()])[0]
         self.database = self.chance.choice(DATABASES)
         self.daring, self.once = self.chance.choices(
-            ((0.0, False), (0.0, True), (0.08, False), (0.4, True)), (58, 27, 8, 7)
+            ((0.0, False), (0.0, True), (0.08, False), (0.4, True)), (68, 19, 7, 6)
         )[0]
         self.failing = 0.04
         self.parameters: list[str] | None = None
@@ -116,7 +116,7 @@ class Scripts:
         clean = [column.name for column in table.columns if not column.labelled]
         secret = [column.name for column in table.columns if column.labelled] or clean
         numbers = [column.name for column in other.columns if not column.labelled and column.kind == "i"]
-        asked = ("ssn", "email", "tax_no", "s", "contact", *(["code"] if self.beyond else []))
+        asked = ("ssn", "email", "tax_no", "s", "contact", "code", "tag", "tag")
         nullable = [name for name in secret if name in asked] or clean
         condition = pick(CONDITIONED).format(null=pick(nullable))
         self.labelled += 1
@@ -257,7 +257,7 @@ class Scripts:
 FAMILIES: Final[Mapping[str, tuple[int, Callable[[Scripts], tuple[Step, ...]]]]] = MappingProxyType(
     {
         "read": (30, Scripts.read),
-        "probes": (12, Scripts.probes),
+        "probes": (9, Scripts.probes),
         "order": (14, Scripts.order),
         "errors": (9, Scripts.errors),
         "wild": (6, Scripts.wild),

@@ -75,8 +75,8 @@ class Secrets:
         return dt.date(1935 if self.left else 1971, 1, 1) + dt.timedelta(self.chance.randrange(9000))
 
 
-def corpus(side: Side, *, beyond: bool = False) -> Rows:
-    """The rows of the corpus schema. `beyond` what is promised, other rows are referenced by a labelled key."""
+def corpus(side: Side) -> Rows:
+    """The rows of the corpus schema."""
     secrets = Secrets(side)
     order = secrets.order(CUSTOMERS)
     ssns = [
@@ -99,7 +99,6 @@ def corpus(side: Side, *, beyond: bool = False) -> Rows:
     ]
     shared = random.Random("what both sides share")
     held = [ssn for number, ssn in enumerate(ssns) if number % 6 != 5]
-    filing = secrets.chance if beyond else shared
     codes = secrets.order(EVENTS_WITH_CODE)
     return {
         "customers": ("id, name, email, ssn, card, dob, notes", customers),
@@ -120,7 +119,7 @@ def corpus(side: Side, *, beyond: bool = False) -> Rows:
             "id, ssn, region",
             [(n, f"{500 + (n % 3 if secrets.left else 99 - n)}-55-5555"[-11:], ("eu", "us")[n % 2]) for n in range(12)],
         ),
-        "tax_filings": ("id, ssn", [(n, filing.choice(held)) for n in range(6)]),
+        "tax_filings": ("id, ssn", [(n, secrets.chance.choice(held)) for n in range(6)]),
         "gen": ("id, ssn", [(n, f"{secrets.digits(3)}-77-7777") for n in range(5)]),
         "wide": (
             "id, secret, part, parts, checked",
@@ -142,9 +141,10 @@ def corpus(side: Side, *, beyond: bool = False) -> Rows:
         "numbered": ("id, t", [(100 + n, f"n{n}") for n in range(4)]),
         "ruled": ("a, b", [(1, "one")]),
         "events": (
-            "id, code, kind, amount",
+            "id, code, tag, kind, amount",
             [
-                (n, f"C{codes[n // 250]:03d}" if n % 250 == 3 else None, f"kind{n % 3}", n * 7 % 100)
+                (n, f"C{codes[n // 250]:03d}" if n % 250 == 3 else None,
+                 f"g{secrets.digits(2)}" if n % 3 else None, f"kind{n % 3}", n * 7 % 100)
                 for n in range(EVENTS)
             ],
         ),

@@ -54,7 +54,7 @@ CORPUS: Final = (
     table("wide", 6, "id:i secret:t* part:r* parts:a* checked:t* made:t*", writable=True),
     table("twice", 20, "id:i tax_no:t*"),
     table("records", 24, "id:i card:t* born:d* points:i* notes:t*"),
-    table("events", 2000, "id:i code:t* kind:t amount:i"),
+    table("events", 2000, "id:i code:t* tag:t* kind:t amount:i"),
 )
 FILTERED: Final = (
     table("plain", 12, "id:i name:t email:t*"),

@@ -1,8 +1,7 @@
 """Two servers, a proxy before each, and a client of both.
 
 `beyond`, here and elsewhere, brings in what is known to tell the two sides apart and is not promised (or not yet):
-views that compare a labelled column themselves, a DELETE that a foreign key over labelled columns answers, and rows in
-the order of an index that answers an allowed IS NOT NULL.
+views that compare a labelled column themselves.
 """
 
 from __future__ import annotations
@@ -12,8 +11,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-import psycopg
 
 from pgmaskproxy.demo.server import EmbeddedServer
 from tests.fuzz import loading
@@ -72,23 +69,22 @@ class Pair:
 
     def vacuum(self) -> None:
         """Free what rolled-back statements left, on both sides alike."""
-        for side in self.admins:
-            for conninfo in side:
-                with psycopg.connect(conninfo, autocommit=True) as connection:
-                    connection.execute("VACUUM")
+        for conninfos in zip(*self.admins, strict=True):
+            loading.vacuum(conninfos)
 
 
 @contextmanager
-def loaded(bindir: Path | None, *, beyond: bool = False) -> Iterator[tuple[EmbeddedServer, EmbeddedServer]]:
+def loaded(bindir: Path | None) -> Iterator[tuple[EmbeddedServer, EmbeddedServer]]:
     """Two servers with both databases, equal but for what is labelled."""
     with ExitStack() as stack:
         made = []
         for side in SIDES:
-            server = servers.start(bindir)
+            server = servers.start(bindir, **loading.SETTINGS)
             stack.callback(server.stop)
-            loading.create(server, side, beyond=beyond)
+            loading.create(server, side)
             made.append(server)
         for database in DATABASES:
+            loading.vacuum([server.conninfo(database) for server in made])
             assert loading.layout(made[0], database) == loading.layout(made[1], database)
         yield made[0], made[1]
 

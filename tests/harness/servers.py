@@ -44,9 +44,10 @@ class Database:
         return self.server.conninfo(self.name, self.role, self.password)
 
 
-def start(bindir: Path | None) -> EmbeddedServer:
-    """A started server with the logins of HBA."""
-    server = EmbeddedServer(bindir, hba=HBA, settings={"max_connections": "100", "shared_buffers": "32MB"})
+def start(bindir: Path | None, **settings: str) -> EmbeddedServer:
+    """A started server with the logins of HBA; `settings` are more of postgresql.conf's."""
+    known = {"max_connections": "100", "shared_buffers": "32MB", **settings}
+    server = EmbeddedServer(bindir, hba=HBA, settings=known)
     server.start()
     with psycopg.connect(server.conninfo(), autocommit=True) as connection:
         for role in (shop.ROLE, "trusting", "cleartext"):
