@@ -78,7 +78,7 @@ def test_ordinary_work_is_allowed_and_masked(judge: Judge, sql: str, masks: str)
 @pytest.mark.parametrize(
     ("sql", "rule"),
     [
-        ("UPDATE customers SET ssn = 'x' WHERE id = 1", "labelled-writes"),
+        ("UPDATE customers SET email = 'x' WHERE id = 1", "labelled-writes"),
         ("INSERT INTO customers VALUES (1, 'a')", "labelled-writes"),
         ("WITH x AS (UPDATE customers SET dob = NULL WHERE id = 1 RETURNING id) SELECT * FROM x", "labelled-writes"),
         ("UPDATE orders SET memo = ''", "mass-changes"),
@@ -118,6 +118,8 @@ def test_what_needs_a_person_is_held(judge: Judge, sql: str, rule: str) -> None:
         "SELECT * FROM nothing",
         "SELECT * FROM pg_stats",
         "SELECT query FROM pg_stat_activity",
+        # The foreign key of tax_filings would tell whether the number is on file: more than writing it.
+        "UPDATE customers SET ssn = 'x' WHERE id = 1",
         "UPDATE pg_settings SET setting = 'x' WHERE name = 'a'",
         "SET ROLE postgres",
         "SET enable_seqscan = off",
