@@ -33,8 +33,6 @@ class Case:
     since: int = 0
     """The first major version that knows it."""
     why: str = ""
-    needs: str = ""
-    """What is not built yet that would let it pass."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,8 +47,6 @@ class Play:
     undo: Sequence[str] = ()
     alike: bool = True
     """False where the twins may be told different things: `why` says why. Nothing is shown all the same."""
-    needs: str = ""
-    """What is not built yet that would keep it."""
 
     @property
     def protocols(self) -> tuple[str, ...]:

@@ -19,8 +19,6 @@ HERE = Path(__file__).parent
 ROWS = json.loads((HERE.parent / "sql" / "corpus" / "leaks.json").read_text(encoding="utf-8"))
 VERDICTS = yaml.safe_load((HERE / "verdicts.yaml").read_text(encoding="utf-8"))
 GROUPS = sorted({row["id"][0] for row in ROWS})
-NEEDED = [row for row in ROWS if isinstance(VERDICTS[row["id"]], dict) and "needs" in VERDICTS[row["id"]]]
-"""Rows whose defence is not built yet: see what they need in verdicts.yaml."""
 
 
 def script(row: dict[str, Any]) -> Script:
@@ -47,21 +45,15 @@ def test_every_row_has_its_verdict() -> None:
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_nothing_leaks(world: World, group: str) -> None:
-    rows = [row for row in ROWS if row["id"][0] == group and row["upstream_role"] == "agent" and row not in NEEDED]
+    rows = [row for row in ROWS if row["id"][0] == group and row["upstream_role"] == "agent"]
     assert problems(world, rows) == []
 
 
 def test_nothing_leaks_where_the_proxy_itself_may_do_anything(privileged: World) -> None:
     if privileged.major == 15 and not ALL:
         pytest.skip("what is the proxy's own doing is alike for both: one is enough")
-    rows = [row for row in ROWS if row["upstream_role"] == "superuser" and row not in NEEDED]
+    rows = [row for row in ROWS if row["upstream_role"] == "superuser"]
     assert problems(privileged, rows) == []
-
-
-@pytest.mark.parametrize("row", [pytest.param(row, id=row["id"]) for row in NEEDED])
-@pytest.mark.xfail(reason="its defence is not built yet", strict=False)
-def test_nothing_will_leak(world: World, privileged: World, row: dict[str, Any]) -> None:
-    assert problems(privileged if row["upstream_role"] == "superuser" else world, [row]) == []
 
 
 def test_the_checker_sees_every_leak_that_was_observed(world: World) -> None:
