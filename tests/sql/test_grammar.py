@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from pgmaskproxy.errors import Unparsable
@@ -25,6 +28,17 @@ def test_offsets_are_in_characters() -> None:
 
 def test_canonical_is_postgresqls_deparse() -> None:
     assert deep(lambda: parse('select  U&"\\0073sn" from CUSTOMERS -- x'))[0].canonical == "SELECT ssn FROM customers"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["COPY t TO STDOUT (DELIMITER 5)", "CREATE FUNCTION f() RETURNS void BEGIN ATOMIC COPY t TO STDOUT (FORMAT *); END"],
+)
+def test_an_option_of_copy_that_is_no_string_is_not_a_crash(sql: str) -> None:
+    """libpg_query's deparse ends the whole process (SIGSEGV): hence another process."""
+    program = "import sys; from pgmaskproxy.sql.grammar import parse; print(parse(sys.argv[1])[0].kind)"
+    ended = subprocess.run([sys.executable, "-c", program, sql], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "CopyStmt\n" if sql.startswith("COPY") else "CreateFunctionStmt\n")
 
 
 def test_a_syntax_error_has_its_position_in_characters() -> None:
