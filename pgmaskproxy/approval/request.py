@@ -14,6 +14,7 @@ from typing import Final
 
 import rfc8785
 
+from pgmaskproxy.approval.facts import NO_FACTS, Facts
 from pgmaskproxy.model import ApprovalTerms, JsonValue, Parameter, Principal, RuleRef, Ruling
 
 
@@ -133,6 +134,8 @@ class ApprovalRequest:
     """Unix seconds when it left PENDING for good or was released."""
     note: str = ""
     """Why it was withdrawn, in a few fixed words."""
+    facts: Facts = NO_FACTS
+    """For people's eyes, beside what is bound."""
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -198,6 +201,7 @@ def new_request(
     in_transaction: bool,
     salt: str,
     longest: float | None = None,
+    facts: Facts = NO_FACTS,
 ) -> ApprovalRequest:
     """A PENDING request for what `ruling` holds. `salt` is 128 random bits in hexadecimal (`secrets.token_hex(16)`).
 
@@ -249,4 +253,5 @@ def new_request(
         person=principal.person,
         kind=principal.kind.value,
         address=principal.address,
+        facts=facts,
     )

@@ -363,6 +363,7 @@ class ClientConnection(asyncio.Protocol):
             return self.feed(ev.UpstreamFailed(command.ticket, refusal, refusal.message))
         self._principal = self._records.principal = principal
         self._records.database, self._records.role = command.database, upstream.user
+        self._records.application = startup.application_name
         self._services.metrics.auth_attempts.labels("scram-sha-256", "ok").inc()
         opened = audit_events.session_opened(self._session_id, principal, command.database, startup.application_name)
         refused = await self._records.write_durably([opened])

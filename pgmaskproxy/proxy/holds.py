@@ -11,8 +11,9 @@ from typing import Any, Final, final
 from pgmaskproxy.approval.refusals import NoSuchRequest, NotPending
 from pgmaskproxy.approval.request import ApprovalRequest, State, digest_of, new_request
 from pgmaskproxy.errors import AuditFailed, Unavailable
-from pgmaskproxy.model import Mask, Principal, Refusal
+from pgmaskproxy.model import ColumnRef, Columns, Mask, Principal, Refusal
 from pgmaskproxy.proxy.budgets import costs
+from pgmaskproxy.proxy.facts import facts_of
 from pgmaskproxy.proxy.records import Records
 from pgmaskproxy.proxy.services import Services
 from pgmaskproxy.session.events import Hold, HoldEnded, HoldOpened, HoldTick, Release, WithdrawHold
@@ -50,7 +51,7 @@ class Holds:
             return self._feed(HoldEnded(ticket, _too_many(limit)))
         held[principal.name] = held.get(principal.name, 0) + 1
         try:
-            request = self._request(command, principal)
+            request = await self._request(command, principal)
             refusal = await self._records.write_durably(self._records.decided(command.serial, command.ruling))
             if ticket in self._withdrawn:
                 refusal = WITHDRAWN
@@ -133,8 +134,9 @@ class Holds:
             else:
                 return
 
-    def _request(self, command: Hold, principal: Principal) -> ApprovalRequest:
+    async def _request(self, command: Hold, principal: Principal) -> ApprovalRequest:
         services = self._services
+        facts = await facts_of(services.judge, command, self._records.application)
         request_id = services.new_id("apr")
         salt = self._salts[request_id] = services.randbytes(16).hex()
         return new_request(
@@ -146,21 +148,35 @@ class Holds:
             database=command.statement.database,
             role=command.statement.role,
             parameters=command.parameters,
-            shown=_shown(command),
+            shown=_shown(command, principal.name),
             reason=command.reason,
             created=services.clock(),
             in_transaction=command.in_transaction,
             salt=salt,
+            facts=facts,
         )
 
 
-def _shown(command: Hold) -> tuple[str, ...]:
-    masks = command.ruling.decision.masks
+def _shown(command: Hold, principal: str) -> tuple[str, ...]:
+    ruling = command.ruling
+    masks, outputs = ruling.decision.masks, ruling.analysis.outputs or ()
     words = []
     for number, name in enumerate(command.columns):
-        mask: Mask | None = masks[number] if masks is not None and number < len(masks) else None
-        words.append(f"{name}: clear" if mask is None else f"{name}: {mask.kind} ({mask.label or 'unproven'})")
+        if masks is None or number >= len(masks):
+            words.append(f"{name}: as the server describes it")
+            continue
+        mask: Mask | None = masks[number]
+        if mask is not None:
+            words.append(f"{name}: {mask.kind} ({mask.label or 'unproven'})")
+            continue
+        origin = outputs[number] if number < len(outputs) else None
+        columns = origin.columns if isinstance(origin, Columns) else frozenset()
+        words.append(f"{name}: clear{_cleared(principal, sorted(columns & set(ruling.decision.cleared)))}")
     return tuple(words)
+
+
+def _cleared(principal: str, columns: list[ColumnRef]) -> str:
+    return f" ({principal} is cleared for {', '.join(map(str, columns))})" if columns else ""
 
 
 def _refusal(request: ApprovalRequest) -> Refusal | None:

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import final
+from typing import TypeVar, final
 
 from pgmaskproxy.errors import Unavailable, Unparsable
 from pgmaskproxy.metrics import Metrics
@@ -37,7 +37,15 @@ CACHED = 4096
 """Judgements kept. A statement of the longest size kept this often would be a gigabyte, so long ones are not."""
 CACHED_LENGTH = 16 * 1024
 
+WHY = {
+    "42601": ("syntax", ""),
+    "54000": ("too_long", "Send values as parameters, or the work in several statements."),
+    "54001": ("too_deep", "Do it in several smaller statements."),
+}
+"""Of a text that cannot be read: the word for its facts, and what to do where the parser has no hint."""
+
 ReadCatalog = Callable[[str], Awaitable[Catalog]]
+T = TypeVar("T")
 
 
 @final
@@ -119,6 +127,10 @@ class Judge:
         if unread is not None and not all(_needs_no_catalog(ruling.analysis) for ruling in judgement.rulings):
             return Judgement((), None, unread)
         return judgement
+
+    async def deeply(self, function: Callable[[], T]) -> T:
+        """The function's result, from the thread that parsers need."""
+        return await self._deep.run(function)
 
     def outdated(self, database: str) -> None:
         """Something may have changed this database's catalog: read it again before the next judgement."""
@@ -235,7 +247,9 @@ def _judge(snapshot: Snapshot, statement: Statement, principal: Principal) -> Ju
             for each in read(statement.sql, known.catalog, statement.search_path)
         )
     except Unparsable as error:
-        refusal = Refusal(error.sqlstate, error.message, error.detail, error.hint, error.position)
+        why, hint = WHY.get(error.sqlstate, ("not_read", ""))
+        facts = (("why", why),)
+        refusal = Refusal(error.sqlstate, error.message, error.detail, error.hint or hint, error.position, facts=facts)
         return Judgement((), None, refusal)
     if statement.extended and len(found) > 1:
         return Judgement((), None, Refusal("42601", "cannot insert multiple commands into a prepared statement"))

@@ -32,6 +32,8 @@ class Records:
         self.principal: Principal | None = None
         self.database = ""
         self.role = ""
+        self.application = ""
+        """`application_name` at login."""
         self.statements = 0
         self._ids: dict[int, str] = {}
         self._decided: set[int] = set()

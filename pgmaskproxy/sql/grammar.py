@@ -46,9 +46,10 @@ _TO_BRACES: Final = bytes.maketrans(b"[]", b"{}")
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _SET: Final = re.compile(r"\bset\b", re.IGNORECASE)
 _QUERIES: Final = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
-_LITERALS: Final = frozenset(
+LITERALS: Final = frozenset(
     int(_tokens.Token.Value(name)) for name in ("SCONST", "USCONST", "BCONST", "XCONST", "ICONST", "FCONST")
 )
+"""The `Lexeme.kind` of every literal."""
 _COMMENTS: Final = frozenset(int(_tokens.Token.Value(name)) for name in ("SQL_COMMENT", "C_COMMENT"))
 OPERATOR: Final = int(_tokens.Token.Value("Op"))
 """The `Lexeme.kind` of every operator but arithmetic's and comparison's own."""
@@ -153,7 +154,7 @@ def redact(sql: str) -> str:
         if parts and token.start > end:
             parts.append(" ")
         end = token.end
-        parts.append("?" if token.token in _LITERALS else data[token.start : token.end].decode(errors="replace"))
+        parts.append("?" if token.token in LITERALS else data[token.start : token.end].decode(errors="replace"))
     return "".join(parts)
 
 

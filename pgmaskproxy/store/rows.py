@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any, TypeAlias
 
 from sqlalchemy import RowMapping
 
+from pgmaskproxy.approval.facts import Facts, TouchedColumn
 from pgmaskproxy.approval.notification import Notification
 from pgmaskproxy.approval.request import ApprovalRequest, State, Vote
 from pgmaskproxy.model import ApprovalTerms, Parameter, RuleRef
@@ -53,6 +55,7 @@ def request_row(request: ApprovalRequest, writer: str) -> dict[str, Any]:
             "reason": request.reason,
             "terms": [_terms_json(term) for term in request.terms],
             "salt": request.salt,
+            "facts": asdict(request.facts),
         },
     }
 
@@ -92,6 +95,7 @@ def request_from(row: Row, votes: Iterable[Row]) -> ApprovalRequest:
         votes=tuple(vote_from(vote) for vote in votes),
         ended=row["ended"],
         note=row["note"],
+        facts=_facts_from(body.get("facts", {})),
     )
 
 
@@ -168,6 +172,15 @@ def outbox_from(row: Row, attempts: int) -> OutboxItem:
     """The outbox item in a row, for its `attempts`-th try."""
     notification = Notification(row["notification"], row["type"], row["at"], row["useless_after"], row["data"])
     return OutboxItem(row["id"], row["channel"], notification, attempts)
+
+
+def _facts_from(value: Mapping[str, Any]) -> Facts:
+    """Requests of before there were facts have none."""
+    lists = {name: tuple(each) for name, each in value.items() if isinstance(each, list) and name != "columns"}
+    columns = tuple(
+        TouchedColumn(each["name"], tuple(each["labels"]), tuple(each["uses"])) for each in value.get("columns", ())
+    )
+    return Facts(**{**value, **lists, "columns": columns})
 
 
 def _rule_json(rule: RuleRef) -> list[str | int]:

@@ -7,6 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pgmaskproxy.approval.facts import NO_FACTS, Facts, TouchedColumn
 from pgmaskproxy.approval.notification import Notification
 from pgmaskproxy.approval.request import ApprovalRequest, State, Vote
 from pgmaskproxy.model import ApprovalTerms, Parameter, RuleRef
@@ -21,6 +22,17 @@ TERMS = st.builds(
 )
 PARAMETERS = st.builds(Parameter, st.integers(1, 65535), st.integers(0, 2**32 - 1), st.none() | TEXT)
 VOTES = st.builds(Vote, TEXT, st.booleans(), TEXT, st.floats(0, 2e9), TEXTS)
+FACTS = st.builds(
+    Facts,
+    application=TEXT,
+    does=TEXTS,
+    text=TEXT,
+    places=st.lists(st.integers(0, 9), max_size=3).map(tuple),
+    literals=st.booleans(),
+    reads=TEXTS,
+    writes=TEXTS,
+    columns=st.lists(st.builds(TouchedColumn, TEXT, TEXTS, TEXTS), max_size=2).map(tuple),
+)
 REQUESTS = st.builds(
     ApprovalRequest,
     id=TEXT,
@@ -54,6 +66,7 @@ REQUESTS = st.builds(
     votes=st.lists(VOTES, max_size=2).map(tuple),
     ended=st.none() | st.floats(0, 2e9),
     note=TEXT,
+    facts=FACTS,
 )
 
 
@@ -62,6 +75,13 @@ def test_a_request_with_its_votes(request: ApprovalRequest) -> None:
     row = json.loads(json.dumps(rows.request_row(request, "w1")))
     votes = [json.loads(json.dumps(rows.vote_row(request.id, vote))) for vote in request.votes]
     assert rows.request_from(row, votes) == request
+
+
+@given(REQUESTS)
+def test_a_request_of_before_there_were_facts(request: ApprovalRequest) -> None:
+    row = rows.request_row(request, "w1")
+    del row["body"]["facts"]
+    assert rows.request_from(row, ()).facts == NO_FACTS
 
 
 def test_a_token() -> None:
