@@ -18,6 +18,8 @@ from pgmaskproxy.model import (
     ApprovalTerms,
     Charge,
     ColumnRef,
+    Columns,
+    Constant,
     Decision,
     Effect,
     Mask,
@@ -32,10 +34,14 @@ from pgmaskproxy.model import (
 from pgmaskproxy.proxy import holds as holding
 from pgmaskproxy.proxy.budgets import Budgets
 from pgmaskproxy.proxy.cancel import CancelKeys
+from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.proxy.holds import Holds
+from pgmaskproxy.proxy.judge import Judge
+from pgmaskproxy.proxy.prover import Prover
 from pgmaskproxy.proxy.records import Records
 from pgmaskproxy.proxy.services import Services
 from pgmaskproxy.session.events import Hold, HoldEnded, HoldOpened, HoldTick, Release, WithdrawHold
+from pgmaskproxy.sql.catalog import Catalog
 from pgmaskproxy.store.protocol import Filter
 from tests.approval.making import BOB, Clock, Desk, open_desk
 from tests.proxy import known
@@ -106,20 +112,25 @@ class Told:
         return self.services.metrics.registry.get_sample_value("pgmaskproxy_approvals_pending") or 0.0
 
 
+async def _no_catalog(database: str) -> Catalog:
+    raise AssertionError(f"nobody reads the catalog of {database}")
+
+
 @pytest.fixture
 async def told(tmp_path: Path) -> AsyncIterator[Told]:
     desk = await open_desk(tmp_path, clock=Clock())
     limits = type("Limits", (), {"held_requests": 2})
     config: Any = type("Config", (), {"limits": limits, "hold": type("Beat", (), {"heartbeat": 0.05})})
-    judge: Any = None
+    metrics, deep = Metrics(process=False), DeepThread()
+    judge = Judge(known.knowledge(), deep, metrics, _no_catalog)
     services = Services(
         config=config,
         judge=judge,
-        prover=judge,
+        prover=Prover(judge, deep, metrics),
         broker=desk.broker,
         budgets=Budgets(desk.store, desk.clock),
         audit=desk.audit,
-        metrics=Metrics(process=False),
+        metrics=metrics,
         mock_secret=b"",
         link=lambda request: f"https://approvals.example.com/{request}",
         cancel=CancelKeys(lambda size: b"\1" * size),
@@ -132,6 +143,7 @@ async def told(tmp_path: Path) -> AsyncIterator[Told]:
     assert made.pending == 0
     assert not any(services.held.values())
     await desk.close()
+    deep.close()
 
 
 # --- asking ---
@@ -144,6 +156,7 @@ async def test_people_see_exactly_what_was_asked(told: Told) -> None:
     assert (request.owner, request.database, request.role) == ("alice", "shop", "pgmaskproxy")
     assert (request.search_path, request.policy_version, request.reason) == (known.PATH, "v1", "INC-1")
     assert request.shown == ("id: clear", "ssn: redact (pii.ssn)")
+    assert request.facts.does[0] == "deletes rows of customers"
     assert request.deadline == request.created + 900
     assert told.pending == 1
     assert told.services.held == {"agent": 1}
@@ -154,9 +167,22 @@ async def test_people_see_exactly_what_was_asked(told: Told) -> None:
 
 async def test_what_is_unproven_is_said_to_be(told: Told) -> None:
     decision = replace(ruling().decision, masks=None)
-    assert holding._shown(hold(ruling=ruling(decision=decision))) == ("id: clear", "ssn: clear")
+    said = "as the server describes it"
+    assert holding._shown(hold(ruling=ruling(decision=decision)), "bot") == (f"id: {said}", f"ssn: {said}")
     unproven = replace(ruling().decision, masks=(Mask("null", ""), None))
-    assert holding._shown(hold(ruling=ruling(decision=unproven))) == ("id: null (unproven)", "ssn: clear")
+    assert holding._shown(hold(ruling=ruling(decision=unproven)), "bot") == ("id: null (unproven)", "ssn: clear")
+
+
+async def test_what_is_labelled_and_clear_says_who_is_cleared(told: Told) -> None:
+    ssn = ColumnRef("shop", "customers", "ssn")
+    asked = ruling()
+    cleared = replace(
+        asked,
+        analysis=replace(asked.analysis, outputs=(Constant(), Columns(frozenset({ssn})))),
+        decision=replace(asked.decision, masks=(None, None), cleared=(ssn,)),
+    )
+    shown = ("id: clear", "ssn: clear (bot is cleared for shop.customers.ssn)")
+    assert holding._shown(hold(ruling=cleared), "bot") == shown
 
 
 async def test_in_a_transaction_the_time_is_shorter(told: Told) -> None:
