@@ -14,11 +14,9 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, final
 
-from pgmaskproxy.errors import Unparsable
 from pgmaskproxy.model import ColumnLabels, ColumnRef
-from pgmaskproxy.sql.catalog import SYSTEM_SCHEMAS, Catalog, Column, Relation
-from pgmaskproxy.sql.grammar import parse
-from pgmaskproxy.sql.tree import descend, strings
+from pgmaskproxy.sql.catalog import SYSTEM_SCHEMAS, Catalog, Relation
+from pgmaskproxy.sql.generated import computed_from
 from pgmaskproxy.sql.views import Key, everything, relations_read, view_flows
 
 _TOAST: Final = "pg_toast_"
@@ -112,7 +110,7 @@ def _links(catalog: Catalog) -> Iterable[Flow]:
             for oid in column.rows_of:
                 yield from _rows(catalog, oid, (relation.oid, column.number))
             if column.generated:
-                for source in _generated_from(relation, column):
+                for source in computed_from(relation, column):
                     yield (relation.oid, source.number), (relation.oid, column.number), False
 
 
@@ -154,16 +152,3 @@ def _toasted(catalog: Catalog, toast: Relation) -> Iterable[Flow]:
             for column in toast.columns:
                 if column.name == _CHUNK:
                     yield source, (toast.oid, column.number), False
-
-
-def _generated_from(relation: Relation, column: Column) -> Iterable[Column]:
-    """The columns in a generation expression; all of the relation's when it cannot be read."""
-    others = [other for other in relation.columns if other is not column]
-    try:
-        statements = parse(f"SELECT {column.expression}")
-    except (Unparsable, RecursionError):
-        return others
-    if len(statements) != 1 or not column.expression:
-        return others
-    names = {strings(fields.get("fields"))[-1:] for kind, fields in descend(statements[0].node) if kind == "ColumnRef"}
-    return [other for other in others if (other.name,) in names]

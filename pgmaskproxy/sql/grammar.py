@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pgmaskproxy.errors import Unparsable
-from pgmaskproxy.sql.tree import Node, descend, kind_of, mapping, without_locations
+from pgmaskproxy.sql.tree import Node, kind_of, mapping, without_locations
 
 STACK_BYTES: Final = 64 << 20
 """What a thread that calls `parse` needs."""
@@ -67,7 +67,8 @@ class RawStatement:
     text: str
     offset: int
     canonical: str
-    """PostgreSQL's deparse of it, '' where libpg_query has none. For the second reader and people, never to be sent."""
+    """PostgreSQL's deparse of a query, '' for all else: libpg_query takes the arguments of a utility's options
+    for strings unseen, and COPY's `DELIMITER 5` is a SIGSEGV. For the second reader and people, never to be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def parse(sql: str) -> tuple[RawStatement, ...]:
                 node=mapping(statement[kind]),
                 text=text.decode(),
                 offset=len(data[:start].decode()),
-                canonical="" if kind not in _QUERIES and _holds_copy(statement) else _deparse(text),
+                canonical=_deparse(text) if kind in _QUERIES else "",
             )
         )
     return tuple(found)
@@ -177,12 +178,6 @@ def same_tree(one: bytes, other: Node) -> bool:
     except Unparsable:
         return False
     return len(statements) == 1 and without_locations(mapping(statements[0].get("stmt"))) == without_locations(other)
-
-
-def _holds_copy(statement: Node) -> bool:
-    """COPY, by itself or in a function's body: libpg_query's deparse takes the argument of an option for a string
-    unseen, and `DELIMITER 5` is a SIGSEGV."""
-    return any(kind == "CopyStmt" for kind, _ in descend(statement))
 
 
 def _deparse(data: bytes) -> str:

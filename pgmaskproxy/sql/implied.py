@@ -1,9 +1,10 @@
-"""What a statement tells of columns that it does not name: by foreign keys, unique indexes, checks, and by the order
-in which an index gives rows.
+"""What a statement tells of columns that it does not name: by foreign keys, unique indexes, checks, generated columns,
+and by the order in which an index gives rows.
 
 A DELETE that a foreign key stops, or lets pass, says whether the value is in the other table: a comparison with its
-columns. So is an UPDATE of a part of a unique index or of a CHECK constraint, with the other parts. And what IS NOT
-NULL asks for may be read from an index: rows then come in the order of the values.
+columns. So is an UPDATE of a part of a unique index or of a CHECK constraint, with the other parts, and of what a
+generated column is computed from, where that can fail. And what IS NOT NULL asks for may be read from an index: rows
+then come in the order of the values.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Final, TypeAlias, final
 
 from pgmaskproxy.model import ColumnUse, Use
 from pgmaskproxy.sql.catalog import Catalog, Index, Relation
+from pgmaskproxy.sql.generated import can_fail, computed_from
 
 Key: TypeAlias = tuple[int, int]
 """(relation's OID, column's number)."""
@@ -61,7 +63,7 @@ def _compared(catalog: Catalog, changes: Changes) -> Iterator[ColumnUse]:
                     reached.update((child.oid, column) for column in key.columns)
                     reached.update({(child.oid, _ROW)} if number == _ROW else ())
         if number != _ROW:
-            for where, columns in _constraints(relation):
+            for where, columns in (*_constraints(relation), *_failing(relation, number)):
                 if number in columns:
                     others = [column for column in columns if (oid, column) not in changes.updated]
                     yield from _predicates(relation, others, f"{where} of {relation.ref}")
@@ -88,6 +90,15 @@ def _constraints(relation: Relation) -> Iterator[tuple[str, tuple[int, ...]]]:
             yield "a unique index", index.columns
     for check in relation.checks:
         yield "a constraint", check
+
+
+def _failing(relation: Relation, number: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """What is computed anew with the column, where that may end in an error: `100 / (a - b)` compares a with b."""
+    for column in relation.columns:
+        if column.generated:
+            sources = tuple(source.number for source in computed_from(relation, column))
+            if number in sources and can_fail(relation, column):
+                yield "a generated column", sources
 
 
 def _predicates(relation: Relation, numbers: Iterable[int], where: str) -> Iterator[ColumnUse]:

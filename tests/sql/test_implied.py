@@ -11,12 +11,13 @@ from pgmaskproxy.sql.catalog import Catalog, Column, ForeignKey, Index, Relation
 from pgmaskproxy.sql.implied import OVER_AN_INDEX, Changes, implied_uses
 
 PEOPLE, FILINGS, PAGES, PART, FOREIGN = range(20_001, 20_006)
+INTEGER, TEXT, VARCHAR = 23, 25, 1043
 
 
 def relation(oid: int, name: str, *columns: str) -> Relation:
-    """A table; a column with a star is generated."""
+    """A table; a column with a star is generated, from the first one."""
     numbered = tuple(
-        Column(number, column.removesuffix("*"), 25, "s" if column.endswith("*") else "")
+        Column(number, column[:-1], TEXT, "s", columns[0]) if column.endswith("*") else Column(number, column, TEXT)
         for number, column in enumerate(columns, 1)
     )
     return Relation(oid, "s", name, "r", numbered)
@@ -91,6 +92,29 @@ def test_children_and_what_is_generated_change_along() -> None:
     assert predicate("kept", "made", "a foreign key of s.kept") in implied_uses(
         below, Changes(updated=frozenset({(PEOPLE, 1)}))
     )
+
+
+@pytest.mark.parametrize(
+    ("expression", "of", "made", "tells"),
+    [
+        ("(100 / (kept - hidden))", INTEGER, INTEGER, True),
+        ("((kept || ' '::text) || hidden)", TEXT, TEXT, False),
+        ("upper((COALESCE(kept, ''::text) || hidden))", TEXT, TEXT, False),
+        ("((kept || ' '::text) || hidden)", TEXT, VARCHAR, True),
+        ("(kept || (hidden)::text)", INTEGER, TEXT, True),
+        ("repeat(kept, length(hidden))", TEXT, TEXT, True),
+        ("hidden", INTEGER, INTEGER, False),
+        ("", TEXT, TEXT, True),
+        ("not SQL (", TEXT, TEXT, True),
+    ],
+)
+def test_what_is_generated_may_fail_and_tell(expression: str, of: int, made: int, *, tells: bool) -> None:
+    columns = (Column(1, "kept", of), Column(2, "hidden", of), Column(3, "made", made, "s", expression))
+    catalog = Catalog((Relation(PEOPLE, "s", "people", "r", columns),))
+    uses = implied_uses(catalog, Changes(updated=frozenset({(PEOPLE, 1)})))
+    where = "a generated column of s.people"
+    assert uses == ((predicate("people", "hidden", where),) if tells else ())
+    assert implied_uses(catalog, Changes(updated=frozenset({(PEOPLE, 1), (PEOPLE, 2)}))) == ()
 
 
 def test_keys_in_a_circle_come_to_an_end() -> None:
