@@ -279,6 +279,9 @@ class RuleRef:
     line: int = 0
 
 
+Fact: TypeAlias = "str | int | float | tuple[str, ...]"
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """An error the proxy itself answers with; becomes an ErrorResponse. SQLSTATEs as CONVENTIONS lists."""
@@ -293,8 +296,8 @@ class Refusal:
     schema: str = ""
     table: str = ""
     column: str = ""
-    facts: tuple[tuple[str, str], ...] = ()
-    """What an agent can parse: the JSON object in DETAIL's last line."""
+    facts: tuple[tuple[str, Fact], ...] = ()
+    """What an agent can parse: the JSON object in DETAIL's last line. The first is `why`, a stable word."""
     unproven: bool = False
     """It says only that something could not be proven: where the server itself finds an error in the
     statement (a column that does not exist), that error is the better answer."""

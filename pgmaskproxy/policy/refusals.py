@@ -1,7 +1,7 @@
 """What a refused client is told: what, where, why, and what would work instead.
 
 Every refusal carries its facts for DETAIL's last line, a JSON object that an agent can parse. Its
-first fact is always ("pgmaskproxy", "policy").
+first fact is `why`: a stable word, listed in docs/agents.md.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from pgmaskproxy.model import Charge, ColumnRef, ColumnUse, Effect, Refusal, RelationRef, RuleRef, Use
+from pgmaskproxy.model import Charge, ColumnRef, ColumnUse, Effect, Fact, Refusal, RelationRef, RuleRef, Use
 from pgmaskproxy.policy.coverage import Need
 from pgmaskproxy.policy.facts import EXPLAIN, Touched
 from pgmaskproxy.policy.rules import GENERAL, Answer, Budget, Label, Rule
@@ -33,9 +33,9 @@ _WORDS: Final = {
 """Each use as a hint says it."""
 
 
-def facts_of(**facts: str) -> tuple[tuple[str, str], ...]:
+def facts_of(why: str, **facts: Fact) -> tuple[tuple[str, Fact], ...]:
     """The facts of a refusal, empty ones left out."""
-    return (("pgmaskproxy", "policy"), ("decision", "deny"), *((key, value) for key, value in facts.items() if value))
+    return (("why", why), *((key, value) for key, value in facts.items() if value))
 
 
 def denied_by(rule: Rule, facts: Touched) -> Refusal:
@@ -51,7 +51,7 @@ def denied_by(rule: Rule, facts: Touched) -> Refusal:
         rule=rule.ref,
         schema=relation.schema,
         table=relation.name,
-        facts=facts_of(rule=rule.id, effect=effects, relation=str(relation) if relation.name else ""),
+        facts=facts_of("rule", rule=rule.id, effect=effects, relation=str(relation) if relation.name else ""),
         unproven=Effect.UNKNOWN in facts.effects & rule.effects,
     )
 
@@ -64,7 +64,7 @@ def not_covered(need: Need, others: Iterable[Need]) -> Refusal:
             "this statement cannot be analysed, so it is refused",
             detail="No rule holds UNKNOWN statements for a person to read.",
             hint="Say it in plain SQL: one simple statement over named tables and columns.",
-            facts=facts_of(effect="UNKNOWN"),
+            facts=facts_of("not_analysed", effect="UNKNOWN"),
             unproven=True,
         )
     more = [str(other) for other in others if other != need]
@@ -77,6 +77,7 @@ def not_covered(need: Need, others: Iterable[Need]) -> Refusal:
         schema=relation.schema,
         table=relation.name,
         facts=facts_of(
+            "not_covered",
             effect=str(need.effect),
             relation=str(need.relation or ""),
             function=".".join(part for part in need.function or () if part),
@@ -92,7 +93,7 @@ def undefined(relation: RelationRef) -> Refusal:
         detail="It is not in the catalog as this session's search_path sees it.",
         hint="Name it with its schema. One made a moment ago is known as soon as the catalog is read again; "
         "temporary tables are not known at all.",
-        facts=facts_of(relation=str(relation)),
+        facts=facts_of("undefined_table", relation=str(relation)),
         unproven=True,
     )
 
@@ -111,10 +112,11 @@ def use_refused(facts: Touched, use: ColumnUse) -> Refusal:
         f"column {use.column} ({', '.join(labels)}) may not be used in {use.where or use.use.value}",
         f"The use is {use.use.value}, which a label of the column does not allow to you.",
         f"Select the column by itself: it comes back masked.{beyond}",
+        why="column_use",
         use=use.use.value,
         where=use.where,
-        allowed=",".join(["output", *allowed]),
-        held=",".join(held),
+        allowed=("output", *allowed),
+        held=tuple(held),
     )
 
 
@@ -178,10 +180,11 @@ def joined_and_used(facts: Touched, use: ColumnUse, other: ColumnUse) -> Refusal
         f"column {use.column} may be joined on {use.target} only where neither is used otherwise",
         f"Column {other.column} is also used in {other.where or other.use.value} ({other.use.value}).",
         "Join in one statement, and look up or compare in another. The columns may be selected: they come back masked.",
+        why="joined_and_used",
         use=use.use.value,
         where=use.where,
         target=str(use.target or ""),
-        allowed="output,join",
+        allowed=("output", "join"),
     )
 
 
@@ -193,9 +196,10 @@ def compared_twice(facts: Touched, use: ColumnUse) -> Refusal:
         f"column {use.column} may be compared only once in a statement",
         "Many comparisons in one statement are a search, not a look-up.",
         "Compare the column with one value, in a statement of its own.",
+        why="compared_twice",
         use=use.use.value,
         where=use.where,
-        allowed="output,equality",
+        allowed=("output", "equality"),
     )
 
 
@@ -218,13 +222,14 @@ def over_budget(charge: Charge, retry_after: int | None) -> Refusal:
         table=column.table,
         column=column.column,
         facts=facts_of(
+            "budget",
             rule=charge.label,
             column=str(column),
             use=charge.use.value,
-            budget=str(budget.limit),
-            seconds=f"{budget.seconds:g}",
-            retry_after="" if retry_after is None else str(retry_after),
-            allowed="output",
+            budget=budget.limit,
+            seconds=budget.seconds,
+            retry_after=retry_after or 0,
+            allowed=("output",),
         ),
     )
 
@@ -239,10 +244,11 @@ def laundering(facts: Touched, use: ColumnUse) -> Refusal:
         f"column {use.column} ({labels}) may not be written to {target}",
         "The value would be stored where nothing masks it: whoever reads it there would see it as it is.",
         f"Write it to a column labelled {labels} too, or ask the operator to label the target first.",
+        why="laundering",
         use=use.use.value,
         where=use.where,
         target=str(use.target or ""),
-        allowed="output",
+        allowed=("output",),
     )
 
 
@@ -253,7 +259,7 @@ def unresolved_use(use: ColumnUse) -> Refusal:
         f'cannot tell which relation column "{use.column.column}" in {use.where or use.use.value} belongs to',
         detail="What is not known is taken for labelled.",
         hint="Write the column with its table's name or alias.",
-        facts=facts_of(column=str(use.column), use=use.use.value, where=use.where),
+        facts=facts_of("unresolved_column", column=str(use.column), use=use.use.value, where=use.where),
         unproven=True,
     )
 
@@ -269,7 +275,7 @@ def explain(facts: Touched, relation: RelationRef) -> Refusal:
         rule=_label_ref(facts, labels),
         schema=relation.schema,
         table=relation.name,
-        facts=facts_of(relation=str(relation), use="explain"),
+        facts=facts_of("explain", relation=str(relation)),
     )
 
 
@@ -285,7 +291,7 @@ def opaque(facts: Touched) -> Refusal:
         rule=_label_ref(facts, sorted(facts.labels_by_relation.get(relation, ()))) if secret else None,
         schema=relation.schema,
         table=relation.name,
-        facts=facts_of(relation=str(relation) if secret else "", use="output", reason=facts.opaque),
+        facts=facts_of("unproven", relation=str(relation) if secret else "", construct=facts.opaque),
         unproven=True,
     )
 
@@ -298,13 +304,15 @@ def mixed(facts: Touched, column: ColumnRef) -> Refusal:
         f"column {column} may not be mixed with other values in one output",
         "Another arm of the set operation feeds the same output with values of its own: they could be a code book.",
         "Select the column in a statement of its own, or in a UNION ALL of columns with the same label.",
-        use="output",
+        why="mixed_output",
         where="set operation",
-        allowed="output",
+        allowed=("output",),
     )
 
 
-def _about_column(facts: Touched, column: ColumnRef, message: str, detail: str, hint: str, **more: str) -> Refusal:
+def _about_column(
+    facts: Touched, column: ColumnRef, message: str, detail: str, hint: str, *, why: str, **more: Fact
+) -> Refusal:
     labels = sorted(facts.labels(column).labels)
     ref = _label_ref(facts, labels)
     return Refusal(
@@ -316,7 +324,7 @@ def _about_column(facts: Touched, column: ColumnRef, message: str, detail: str, 
         schema=column.schema,
         table=column.table,
         column=column.column,
-        facts=facts_of(rule=ref.id if ref is not None else "", column=str(column), **more),
+        facts=facts_of(why, rule=ref.id if ref is not None else "", column=str(column), **more),
     )
 
 

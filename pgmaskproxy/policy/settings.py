@@ -126,6 +126,7 @@ def setting_allowed(setting: Setting) -> Refusal | None:
             "42501",
             f'setting "{setting.name}" must be given a constant',
             hint="Write the value as a literal: what a parameter or an expression would set cannot be judged.",
+            facts=(("why", "setting"), ("setting", setting.name)),
         )
     if setting.value is None and name in {"all", "*"}:
         return None  # RESET ALL: back to the start-up values, and those are pinned
@@ -196,7 +197,10 @@ def _check(name: str, value: str | None, allowed: frozenset[str], sqlstate: str,
     key = name.lower()
     if key.startswith(_PREFIX) and key != REASON:
         return Refusal(
-            "42704", f'unrecognized configuration parameter "{name}"', hint=f'The only one of ours is "{REASON}".'
+            "42704",
+            f'unrecognized configuration parameter "{name}"',
+            hint=f'The only one of ours is "{REASON}".',
+            facts=_facts(noun, name),
         )
     if key not in allowed:
         return _off_list(name, sqlstate, noun)
@@ -207,11 +211,19 @@ def _check(name: str, value: str | None, allowed: frozenset[str], sqlstate: str,
             "22023",
             f'{noun} "client_encoding" must be UTF8, not "{value}"',
             hint="Set the client's encoding to UTF8; another one would hide from the parser what the server sees.",
+            facts=_facts(noun, name),
         )
     if key == "restrict_nonsystem_relation_kind" and {part.strip().lower() for part in value.split(",")} != _RESTRICTED:
-        return Refusal("22023", f'{noun} "{name}" must be "view, foreign-table", not "{value}"')
+        return Refusal(
+            "22023", f'{noun} "{name}" must be "view, foreign-table", not "{value}"', facts=_facts(noun, name)
+        )
     if key == "datestyle" and "iso" not in {part.strip().lower() for part in value.split(",")}:
-        return Refusal("22023", f'{noun} "DateStyle" must be ISO, not "{value}"', hint='Use "ISO, MDY" or "ISO, DMY".')
+        return Refusal(
+            "22023",
+            f'{noun} "DateStyle" must be ISO, not "{value}"',
+            hint='Use "ISO, MDY" or "ISO, DMY".',
+            facts=_facts(noun, name),
+        )
     return None
 
 
@@ -221,7 +233,11 @@ def is_utf8(encoding: str) -> bool:
 
 
 def _unacceptable(key: str, why: str) -> Refusal:
-    return Refusal("22023", f'unacceptable startup parameter "{key}": {why}', facts=(("parameter", key),))
+    return Refusal("22023", f'unacceptable startup parameter "{key}": {why}', facts=_facts("parameter", key))
+
+
+def _facts(noun: str, name: str) -> tuple[tuple[str, str], ...]:
+    return (("why", "setting" if noun == "setting" else "startup_parameter"), (noun, name))
 
 
 def _off_list(name: str, sqlstate: str, noun: str) -> Refusal:
@@ -233,5 +249,5 @@ def _off_list(name: str, sqlstate: str, noun: str) -> Refusal:
         sqlstate,
         message,
         hint=f"A client may set {', '.join(listed)} and {REASON}.",
-        facts=((noun, name),),
+        facts=_facts(noun, name),
     )

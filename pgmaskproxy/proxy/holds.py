@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, final
 
+from pgmaskproxy.approval.reason import REASON, bounded, reason_of
 from pgmaskproxy.approval.refusals import NoSuchRequest, NotPending
 from pgmaskproxy.approval.request import ApprovalRequest, State, digest_of, new_request
 from pgmaskproxy.errors import AuditFailed, Unavailable
-from pgmaskproxy.model import ColumnRef, Columns, Mask, Principal, Refusal
+from pgmaskproxy.model import ApprovalTerms, ColumnRef, Columns, Mask, Principal, Refusal
 from pgmaskproxy.proxy.budgets import costs
 from pgmaskproxy.proxy.facts import facts_of
 from pgmaskproxy.proxy.records import Records
@@ -39,8 +40,9 @@ class Holds:
     async def hold(self, command: Hold, principal: Principal) -> None:
         """Open a request, tell the session, and tell it again until a person, or time, has decided."""
         ticket = command.ticket
+        command = replace(command, reason=reason_of(command.ruling.sql) or bounded(command.reason))
         if any(term.reason_required for term in command.ruling.decision.terms) and not command.reason:
-            return self._feed(HoldEnded(ticket, _reason_missing()))
+            return self._feed(HoldEnded(ticket, _reason_missing(command.ruling.decision.terms)))
         charges = costs(command.ruling)
         over = await self._services.budgets.exhausted(principal.name, charges) if charges else None
         if over is not None:
@@ -90,7 +92,13 @@ class Holds:
             return Refusal(error.sqlstate, "the approval could not be recorded: nothing ran")
         if released:
             return None
-        return Refusal("42501", "the approval does not cover this execution", detail=f"Request {request}.")
+        return Refusal(
+            "42501",
+            "the approval does not cover this execution",
+            detail=f"Request {request}.",
+            hint="Run the statement again to ask again.",
+            facts=(("why", "not_as_approved"), ("request", request)),
+        )
 
     async def _open_and_wait(self, ticket: int, request: ApprovalRequest) -> Refusal | None:
         services = self._services
@@ -189,7 +197,7 @@ def _refusal(request: ApprovalRequest) -> Refusal | None:
             "the statement was rejected",
             detail=f'Request {request.id}: "{said}"',
             hint="Do not repeat it as it is; change what the reason objects to.",
-            facts=(("request", request.id), ("state", "rejected"), ("reason", said)),
+            facts=(("why", "rejected"), ("request", request.id), ("state", "rejected"), ("reason", said)),
         )
     seconds = int(request.deadline - request.created)
     return Refusal(
@@ -197,15 +205,24 @@ def _refusal(request: ApprovalRequest) -> Refusal | None:
         "the statement was held for approval and nobody decided in time",
         detail=f"Request {request.id} {request.state.value} after {seconds} s.",
         hint="Run the statement again to ask again.",
-        facts=(("request", request.id), ("state", request.state.value)),
+        facts=(
+            ("why", request.state.value),
+            ("request", request.id),
+            ("state", request.state.value),
+            ("waited", seconds),
+        ),
     )
 
 
-def _reason_missing() -> Refusal:
+def _reason_missing(terms: Sequence[ApprovalTerms]) -> Refusal:
+    rule = next(term.rule for term in terms if term.reason_required)
     return Refusal(
         "42501",
         "this statement needs approval, and a reason to ask for it",
-        hint="SET pgmaskproxy.reason = 'why', then run the statement again.",
+        detail=f'Rule "{rule.id}" wants to know why, and nothing was said. Nobody was asked.',
+        hint="Run it again after SET pgmaskproxy.reason = 'why', or begin it with /* reason: why */.",
+        rule=rule,
+        facts=(("why", "reason_required"), ("rule", rule.id), ("setting", REASON)),
     )
 
 
@@ -215,4 +232,5 @@ def _too_many(limit: int) -> Refusal:
         "too many statements of yours are held for approval",
         detail=f"At most {limit} may be open at once.",
         hint="Wait for a decision, or cancel one.",
+        facts=(("why", "too_many_held"), ("limit", limit)),
     )

@@ -126,12 +126,15 @@ UNKNOWN_RELATION: Final = Refusal(
     "cannot prove what this statement shows: it reads a relation that is not in the catalog",
     detail="A relation that was made in a transaction which is still open is known to nobody else.",
     hint="Commit first, then read it.",
+    facts=(("why", "unproven"), ("construct", "a relation that is not in the catalog")),
 )
 
 
 def _unprovable(error: Unattestable) -> Refusal:
     hint = error.hint or "Write the statement in a simpler way, or ask the operator to look at what the server sends."
-    return Refusal(error.sqlstate, f"cannot prove what this statement shows: {error.message}", error.detail, hint)
+    facts = (("why", "unproven"), ("construct", error.message))
+    message = f"cannot prove what this statement shows: {error.message}"
+    return Refusal(error.sqlstate, message, error.detail, hint, facts=facts)
 
 
 def _prove(

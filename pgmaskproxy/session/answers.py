@@ -11,12 +11,14 @@ from typing import Final
 from pgmaskproxy.model import Refusal, Ruling
 from pgmaskproxy.wire.backend import ErrorResponse, NoticeResponse
 
+MARK: Final = "pgmaskproxy:"
+"""Before the JSON object in DETAIL's last line."""
 MAX_NAME: Final = 63
 """NAMEDATALEN - 1."""
 
 
 def error_fields(refusal: Refusal, severity: str, offset: int) -> dict[bytes, bytes]:
-    """A refusal as the fields of an ErrorResponse; DETAIL's last line is JSON an agent can parse."""
+    """A refusal as the fields of an ErrorResponse; DETAIL's last line is `MARK` and JSON that an agent can parse."""
     fields = {
         b"S": severity.encode(),
         b"V": severity.encode(),
@@ -25,7 +27,8 @@ def error_fields(refusal: Refusal, severity: str, offset: int) -> dict[bytes, by
     }
     detail = refusal.detail
     if refusal.facts:
-        detail = f"{detail}\n{json.dumps(dict(refusal.facts), ensure_ascii=False)}".lstrip("\n")
+        # In ASCII: no client's idea of a line (U+2028, U+0085) breaks it.
+        detail = f"{detail}\n{MARK}{json.dumps(dict(refusal.facts))}".lstrip("\n")
     if detail:
         fields[b"D"] = _text(detail)
     if refusal.hint:

@@ -192,6 +192,7 @@ def _not_approved(grant: Grant) -> Refusal:
         "what was approved is not what would run",
         detail=f"Request {grant.request}: policy, a definition or the search_path changed since it was asked.",
         hint="Run the statement again to ask for approval of what it means now.",
+        facts=(("why", "not_as_approved"), ("request", grant.request)),
     )
 
 

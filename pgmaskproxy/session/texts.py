@@ -21,6 +21,7 @@ def too_long(size: int, limits: Limits) -> Refusal:
         "statement is too long",
         detail=f"It has {size} bytes; the limit is {limits.statement_bytes}.",
         hint="Send values as parameters instead of literals, or rows by COPY FROM STDIN.",
+        facts=(("why", "too_long"), ("bytes", size), ("limit", limits.statement_bytes)),
     )
 
 

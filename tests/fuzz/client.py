@@ -97,7 +97,7 @@ class Answer:
     @property
     def refused(self) -> bool:
         """Whether the proxy said no to any of it."""
-        return any(frame.type == ord("E") and b'"pgmaskproxy"' in frame.body for frame in self.frames)
+        return any(frame.type == ord("E") and b"pgmaskproxy:{" in frame.body for frame in self.frames)
 
     @property
     def status(self) -> int:

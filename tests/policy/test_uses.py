@@ -68,13 +68,12 @@ def test_the_error_names_column_use_place_and_what_would_work() -> None:
     assert found.rule is not None
     assert (found.rule.id, found.rule.file, found.rule.line) == ("pii.email", "p.yaml", 6)
     assert dict(found.facts) == {
-        "pgmaskproxy": "policy",
-        "decision": "deny",
+        "why": "column_use",
         "rule": "pii.email",
         "column": "shop.customers.email",
         "use": "ordering",
         "where": "ORDER BY",
-        "allowed": "output,count,equality,null_test",
+        "allowed": ("output", "count", "equality", "null_test"),
     }
 
 

@@ -176,7 +176,7 @@ def test_what_was_computed_from_a_value_is_not_looked_up() -> None:
         rules = labelled("{equality: allow, count: allow, null_test: allow, expression: null}")
         found = judge(rules, used(half, use))
         assert found.outcome is Outcome.DENY
-        assert dict(refusal(found).facts)["allowed"] == "output,expression"
+        assert dict(refusal(found).facts)["allowed"] == ("output", "expression")
         asked = held("{equality: allow, count: allow, null_test: allow, predicate: hold, expression: hold}")
         assert judge(asked, used(half, use)).outcome is Outcome.HOLD
 
@@ -210,7 +210,7 @@ def test_and_nothing_else(use: Use, side: ColumnRef) -> None:
         said = refusal(found)
         assert "may be joined on" in said.message
         assert "only where neither is used otherwise" in said.message
-        assert dict(said.facts)["allowed"] == "output,join"
+        assert dict(said.facts)["allowed"] == ("output", "join")
 
 
 def test_another_pair_is_refused_and_the_declared_ones_are_named() -> None:

@@ -213,7 +213,12 @@ async def test_a_rejection_gives_the_reason(told: Told) -> None:
     assert refusal is not None
     assert refusal.sqlstate == "42501"
     assert "use the archive" in refusal.detail
-    assert dict(refusal.facts) == {"request": request.id, "state": "rejected", "reason": "use the archive"}
+    assert dict(refusal.facts) == {
+        "why": "rejected",
+        "request": request.id,
+        "state": "rejected",
+        "reason": "use the archive",
+    }
 
 
 async def test_a_deadline_that_passes_is_57014(told: Told) -> None:
@@ -246,7 +251,23 @@ async def test_a_reason_that_is_required_is_asked_for_before_anybody(told: Told)
     refusal = told.ended().refusal
     assert refusal is not None
     assert "pgmaskproxy.reason" in refusal.hint
+    assert dict(refusal.facts) == {"why": "reason_required", "rule": TERM.rule.id, "setting": "pgmaskproxy.reason"}
     assert await told.states() == []
+
+
+async def test_a_statements_own_comment_is_its_reason_before_what_was_set(told: Told) -> None:
+    term = replace(TERM, reason_required=True)
+    said = replace(hold(1, term), reason="INC-1 as it\nwas set")
+    task = told.start(said)
+    assert (await told.opened()).reason == "INC-1 as it was set"
+    own = replace(said, ruling=replace(said.ruling, sql="/* reason: INC-2 */ DELETE FROM shop.orders"))
+    other = told.start(replace(own, ticket=2))
+    await until(lambda: sum(isinstance(event, HoldOpened) for event in told.heard) == 2)
+    asked = [await told.desk.broker.get(event.request) for event in told.heard if isinstance(event, HoldOpened)]
+    assert [each.reason for each in asked] == ["INC-1 as it was set", "INC-2"]
+    for each in asked:
+        await told.desk.broker.decide(each.id, BOB, approve=True)
+    await asyncio.gather(task, other)
 
 
 async def test_more_than_the_limit_of_one_principal_is_53400(told: Told) -> None:

@@ -27,7 +27,8 @@ def test_a_refusal_is_an_error_with_everything_it_knows() -> None:
     fields = answers.error_fields(REFUSAL, "ERROR", 10)
     detail = fields.pop(b"D").decode().splitlines()
     assert detail[0] == "The column is labelled."
-    assert json.loads(detail[-1]) == {"rule": "no-ssn", "column": "é"}
+    assert detail[-1].startswith("pgmaskproxy:{")
+    assert json.loads(detail[-1].removeprefix("pgmaskproxy:")) == {"rule": "no-ssn", "column": "é"}
     assert fields == {
         b"S": b"ERROR",
         b"V": b"ERROR",
@@ -49,7 +50,19 @@ def test_what_is_not_known_is_not_said() -> None:
 
 
 def test_facts_alone_are_the_detail() -> None:
-    assert answers.error_fields(Refusal("42501", "no", facts=(("a", "b"),)), "ERROR", 0)[b"D"] == b'{"a": "b"}'
+    assert (
+        answers.error_fields(Refusal("42501", "no", facts=(("a", "b"),)), "ERROR", 0)[b"D"] == b'pgmaskproxy:{"a": "b"}'
+    )
+
+
+def test_facts_are_one_line_whatever_they_say_and_whoever_splits_it() -> None:
+    refusal = Refusal("42501", "no", facts=(("reason", "a\n\u2028b\x85\x1cc"), ("allowed", ("x", "y")), ("limit", 3)))
+    (line,) = answers.error_fields(refusal, "ERROR", 0)[b"D"].decode().splitlines()
+    assert json.loads(line.removeprefix(answers.MARK)) == {
+        "reason": "a\n\u2028b\x85\x1cc",
+        "allowed": ["x", "y"],
+        "limit": 3,
+    }
 
 
 def test_a_zero_byte_cannot_end_a_field_early() -> None:
