@@ -23,7 +23,11 @@ from setuptools.errors import BaseError, CCompilerError
 # inherit from a compiled one: a module with a Message belongs here with the others.
 COMPILED = [
     "pgmaskproxy/mask/canary.py",
+    "pgmaskproxy/mask/copy.py",
+    "pgmaskproxy/mask/copybinary.py",
+    "pgmaskproxy/mask/copycsv.py",
     "pgmaskproxy/mask/copytext.py",
+    "pgmaskproxy/mask/frames.py",
     "pgmaskproxy/mask/kernel.py",
     "pgmaskproxy/mask/maskers.py",
     "pgmaskproxy/mask/plan.py",

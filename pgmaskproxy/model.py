@@ -202,15 +202,32 @@ class NameUse:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyLayout:
+    """How COPY writes its rows, the defaults filled in (manual, "COPY", "File Formats")."""
+
+    format: str = "text"
+    """text, csv or binary; what follows means nothing in binary, and from `quote` on nothing but in csv."""
+    delimiter: str = "\t"
+    null: str = "\\N"
+    header: bool = False
+    quote: str = '"'
+    escape: str = '"'
+    force_quote: frozenset[str] | None = frozenset()
+    """Columns whose values are always quoted; None is all of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class CopyShape:
     """A COPY that flows through the protocol."""
 
     to_stdout: bool
-    text_format: bool
-    """Text format with the default delimiter, NULL and encoding: the only shape relayed so far."""
     probe: str
     """COPY TO: a SELECT with the same outputs, to be parsed under a reserved name and described."""
     columns: int
+    layout: CopyLayout = CopyLayout()
+    """Of COPY TO; what comes FROM the client is read by nobody but the server."""
+    unsupported: str = ""
+    """The option that cannot be carried, in words; '' when all can."""
 
 
 @dataclass(frozen=True, slots=True)

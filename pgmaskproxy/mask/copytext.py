@@ -1,61 +1,132 @@
-"""A field of COPY's text format (manual, "COPY", "Text Format"), as a server writes it.
+"""COPY's text format (manual, "COPY", "Text Format"), as a server writes it: nothing else is let through.
 
-The server writes control characters, the delimiter and the backslash as an escape, and nothing else:
-never octal or hexadecimal digits. Anything else is refused, because whoever reads it further down
-might see another row in it than we do.
+The server writes control characters, the delimiter and the backslash as an escape, and nothing else: never octal or
+hexadecimal digits. Anything else is refused, because whoever reads it further down might see another row in it than
+we do. Source: CopyAttributeOutText, src/backend/commands/copyto.c.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, final
+
+from mypy_extensions import i64
 
 from pgmaskproxy.errors import PeerError
 
-NULL_FIELD: Final = b"\\N"
+NEWLINE: Final = b"\n"
+CARRIAGE_RETURN: Final = b"\r"
+PLAIN_NULL: Final = b"\\N"
 
-_ESCAPED: Final = ((b"\b", b"\\b"), (b"\f", b"\\f"), (b"\n", b"\\n"), (b"\r", b"\\r"), (b"\t", b"\\t"), (b"\v", b"\\v"))
 _BACKSLASH: Final = b"\\"
+_ESCAPED: Final = ((b"\b", b"\\b"), (b"\f", b"\\f"), (b"\n", b"\\n"), (b"\r", b"\\r"), (b"\t", b"\\t"), (b"\v", b"\\v"))
+_WITH_LETTER: Final = frozenset(b"\b\f\n\r\t\v")
 _LETTERS: Final = frozenset(b"bfnrtv")
 
 
-def encode(value: bytes | None) -> bytes:
-    r"""The field for `value`, UTF-8 text; `\N` for NULL. Neither tab nor newline is left in it."""
-    if value is None:
-        return NULL_FIELD
-    field = value.replace(_BACKSLASH, b"\\\\")
-    for character, escape in _ESCAPED:
-        field = field.replace(character, escape)
-    return field
+class RowFormat:
+    """How a row's fields are written. What a subclass reads it has checked: PeerError for what no server writes."""
+
+    def __init__(self, delimiter: bytes, null: bytes) -> None:
+        self.delimiter: Final = delimiter
+        self.null: Final = null
+
+    def split(self, row: bytes) -> list[bytes]:
+        """The fields of one whole row, still written as they were; at least one."""
+        raise NotImplementedError
+
+    def is_null(self, field: bytes) -> bool:
+        """Whether `field` is certainly NULL."""
+        return field == self.null
+
+    def decode(self, field: bytes) -> bytes:
+        """The value of a field of `split` that is not NULL."""
+        raise NotImplementedError
+
+    def encode(self, value: bytes | None, force: bool) -> bytes:
+        """The field for `value`, UTF-8 text or None for NULL; `force` quotes where there are quotes."""
+        raise NotImplementedError
+
+    def row(self, fields: list[bytes]) -> bytes:
+        """A whole row of fields that `encode` wrote."""
+        return self.delimiter.join(fields) + NEWLINE
 
 
-def check(field: bytes) -> None:
-    r"""PeerError unless every backslash in `field` begins an escape that a server writes, or it is `\N`.
+@final
+class TextFormat(RowFormat):
+    r"""Text format with this delimiter (one byte) and NULL.
 
-    `\.` is none: a row that begins with it would end the data.
+    With any NULL but `\N` the server writes NULL and a value of the same letters alike. Then no field is certainly
+    NULL, and what is masked is masked as a value: who chooses NULL could else ask for a value by it.
     """
-    if field == NULL_FIELD:
-        return
-    at = field.find(_BACKSLASH)
-    while at >= 0:
-        if at + 1 >= len(field):
-            raise PeerError("a field of COPY data ends in a backslash")
-        if field[at + 1] != 0x5C and field[at + 1] not in _LETTERS:
-            raise PeerError("a field of COPY data has an escape that no server writes")
-        at = field.find(_BACKSLASH, at + 2)
 
+    def __init__(self, delimiter: bytes, null: bytes) -> None:
+        super().__init__(delimiter, null)
+        self._certain: Final = null == PLAIN_NULL
+        self._as_itself: Final = delimiter[0] not in _WITH_LETTER
+        """The delimiter in a value is written behind a backslash; others have a letter, and stand for themselves."""
+        self._delimiter: Final[i64] = delimiter[0]
 
-def decode(field: bytes) -> bytes | None:
-    r"""The value of `field`, None for `\N`. PeerError as `check`."""
-    if field == NULL_FIELD:
-        return None
-    if field.find(_BACKSLASH) < 0:
-        return field
-    check(field)
-    parts = field.split(b"\\\\")
-    for index, part in enumerate(parts):
-        for character, escape in _ESCAPED:
+    def is_null(self, field: bytes) -> bool:
+        return self._certain and field == self.null
+
+    def split(self, row: bytes) -> list[bytes]:
+        end: i64 = len(row) - 1
+        if end < 0 or row.find(NEWLINE) != end:
+            raise PeerError("a CopyData is not exactly one row")
+        if row.find(CARRIAGE_RETURN) >= 0:
+            raise PeerError("a row of COPY data has a carriage return that no server writes")
+        if row.find(_BACKSLASH) < 0:
+            return row[:end].split(self.delimiter)
+        fields: list[bytes] = []
+        at: i64 = 0
+        while True:
+            stop: i64 = self._field_end(row, at, end)
+            fields.append(row[at:stop])
+            if stop == end:
+                return fields
+            at = stop + 1
+
+    def _field_end(self, row: bytes, begin: i64, end: i64) -> i64:
+        """Where the field ends that begins at `begin`; every backslash in it begins an escape, or it is NULL."""
+        stop: i64 = self._next_delimiter(row, begin, end)
+        if self._certain and stop - begin == 2 and row[begin:stop] == PLAIN_NULL:
+            return stop
+        at: i64 = row.find(_BACKSLASH, begin, stop)
+        while at >= 0:
+            if at + 1 >= end:
+                raise PeerError("a field of COPY data ends in a backslash")
+            escaped: i64 = row[at + 1]
+            if escaped == self._delimiter and self._as_itself:
+                # What looked like the end was in the field.
+                stop = self._next_delimiter(row, at + 2, end)
+            elif at + 1 >= stop or (escaped != 0x5C and escaped not in _LETTERS):
+                raise PeerError("a field of COPY data has an escape that no server writes")
+            at = row.find(_BACKSLASH, at + 2, stop)
+        return stop
+
+    def _next_delimiter(self, row: bytes, begin: i64, end: i64) -> i64:
+        found: i64 = row.find(self.delimiter, begin, end)
+        return found if found >= 0 else end
+
+    def decode(self, field: bytes) -> bytes:
+        if field.find(_BACKSLASH) < 0:
+            return field
+        parts = field.split(b"\\\\")
+        for index, part in enumerate(parts):
             if part.find(_BACKSLASH) < 0:
-                break
-            part = part.replace(escape, character)  # noqa: PLW2901
-        parts[index] = part
-    return _BACKSLASH.join(parts)
+                continue
+            plain = part
+            for character, escape in _ESCAPED:
+                plain = plain.replace(escape, character)
+            if self._as_itself:
+                plain = plain.replace(_BACKSLASH + self.delimiter, self.delimiter)
+            parts[index] = plain
+        return _BACKSLASH.join(parts)
+
+    def encode(self, value: bytes | None, force: bool) -> bytes:
+        if value is None:
+            return self.null
+        field = value.replace(_BACKSLASH, b"\\\\")
+        for character, escape in _ESCAPED:
+            field = field.replace(character, escape)
+        return field.replace(self.delimiter, _BACKSLASH + self.delimiter) if self._as_itself else field

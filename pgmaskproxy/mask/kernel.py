@@ -1,42 +1,22 @@
-"""Whole read buffers through a plan: DataRow and CopyData frames in, the same frames masked out.
+"""Whole read buffers through a plan: DataRow frames in, the same frames masked out. COPY has `copy`.
 
-The only code that runs per row (DESIGN 10). Everything is checked before it is used: lengths against
+This is code that runs per row (DESIGN 10). Everything is checked before it is used: lengths against
 what remains, never by a sum, and a row is consumed exactly. It is all or nothing: an error leaves no
 output at all, so no part of a bad row, nor a row behind it, is ever sent.
 """
 
 from __future__ import annotations
 
-from typing import Final, final
+from typing import Final
 
 from librt.strings import BytesWriter, read_i16_be, read_i32_be, write_i32_be
-from mypy_extensions import i32, i64, u8
+from mypy_extensions import i64
 
-from pgmaskproxy.errors import InternalError, PeerError, SealedError
-from pgmaskproxy.mask.copytext import check, decode, encode
-from pgmaskproxy.mask.plan import CLEAR, FIXED, CopyPlan, MaskPlan
-from pgmaskproxy.wire.limits import ROW
+from pgmaskproxy.errors import PeerError
+from pgmaskproxy.mask.frames import HEADER, Relayed, checked_length, checked_start, patch_length, sealed, write_length
+from pgmaskproxy.mask.plan import CLEAR, FIXED, MaskPlan
 
 _DATA_ROW: Final = 0x44  # D
-_COPY_DATA: Final = 0x64  # d
-_HEADER: Final = 5
-_TAB: Final = b"\t"
-_NEWLINE: Final = b"\n"
-_BACKSLASH: Final = b"\\"
-
-
-@final
-class Relayed:
-    """What became of a buffer: `out` to send, `end` the position of the first byte not consumed.
-
-    `rows` were relayed, `cells` in them masked (a NULL is not counted: it is shown as it was).
-    """
-
-    def __init__(self, out: bytes, end: i64, rows: i64, cells: i64) -> None:
-        self.out: Final = out
-        self.end: Final[i64] = end
-        self.rows: Final[i64] = rows
-        self.cells: Final[i64] = cells
 
 
 def relay(data: bytes, start: int, plan: MaskPlan) -> Relayed:
@@ -47,9 +27,9 @@ def relay(data: bytes, start: int, plan: MaskPlan) -> Relayed:
     byte of one, under a sealed plan; InternalError for a `start` outside `data`.
     """
     size: i64 = len(data)
-    begin: i64 = _checked_start(data, start)
+    begin: i64 = checked_start(data, start)
     if plan.sealed:
-        return _sealed(data, begin, _DATA_ROW)
+        return sealed(data, begin, _DATA_ROW)
     if not plan.masked:
         return _relay_clear_rows(data, begin, plan)
     columns: i64 = plan.columns
@@ -61,8 +41,8 @@ def relay(data: bytes, start: int, plan: MaskPlan) -> Relayed:
     copied: i64 = begin  # everything before it is in `out`, or was replaced there
     rows: i64 = 0
     masked: i64 = 0
-    while size - position >= _HEADER and data[position] == _DATA_ROW:
-        length: i64 = _checked_length(data, position, 6)
+    while size - position >= HEADER and data[position] == _DATA_ROW:
+        length: i64 = checked_length(data, position, 6)
         if size - position - 1 < length:
             break
         frame_end: i64 = position + 1 + length
@@ -96,7 +76,7 @@ def relay(data: bytes, start: int, plan: MaskPlan) -> Relayed:
                         write_i32_be(out, -1)
                         growth -= width
                     else:
-                        _write_length(out, len(shown))
+                        write_length(out, len(shown))
                         out.write(shown)
                         growth += len(shown) - width
                 masked += 1
@@ -106,70 +86,11 @@ def relay(data: bytes, start: int, plan: MaskPlan) -> Relayed:
         if at != frame_end:
             raise PeerError("a row is longer than its columns")
         if growth != 0:
-            _patch_length(out, header + 1, length + growth)
+            patch_length(out, header + 1, length + growth)
         rows += 1
         position = frame_end
     out.write(data[copied:position])
     return Relayed(out.getvalue(), position, rows, masked)
-
-
-def relay_copy(data: bytes, start: int, plan: CopyPlan) -> Relayed:
-    r"""Relay the whole CopyData frames from `start` on: COPY TO STDOUT in text format, a row in each.
-
-    A row has exactly the plan's number of fields, separated by tabs, and one newline, at its end:
-    a server writes neither of them in a field but as an escape. Values are masked as decoded, and
-    escaped again. Stops and errors as `relay`.
-    """
-    size: i64 = len(data)
-    begin: i64 = _checked_start(data, start)
-    if plan.sealed:
-        return _sealed(data, begin, _COPY_DATA)
-    columns: i64 = plan.columns
-    is_masked: bool = plan.masked
-    out = BytesWriter()
-    position: i64 = begin
-    rows: i64 = 0
-    masked: i64 = 0
-    while size - position >= _HEADER and data[position] == _COPY_DATA:
-        length: i64 = _checked_length(data, position, 4)
-        if size - position - 1 < length:
-            break
-        frame_end: i64 = position + 1 + length
-        row = data[position + _HEADER : frame_end]
-        newline: i64 = row.find(_NEWLINE)
-        if newline < 0 or newline != len(row) - 1:
-            raise PeerError("a CopyData is not exactly one row")
-        fields = row[:newline].split(_TAB)
-        if len(fields) != columns and not (columns == 0 and newline == 0):
-            raise PeerError("a row of COPY data has another number of fields than its description")
-        if row.find(_BACKSLASH) >= 0:
-            for field in fields:
-                check(field)
-        if is_masked:
-            masked += _mask_fields(fields, plan)
-            row = _TAB.join(fields)
-            out.append(_COPY_DATA)
-            _write_length(out, len(row) + 5)
-            out.write(row)
-            out.append(0x0A)
-        rows += 1
-        position = frame_end
-    return Relayed(out.getvalue() if is_masked else data[begin:position], position, rows, masked)
-
-
-def _mask_fields(fields: list[bytes], plan: CopyPlan) -> i64:
-    """Replace the masked ones of `fields` in place; how many there were that are not NULL."""
-    masked: i64 = 0
-    column: i64 = 0
-    while column < plan.columns:
-        step: i64 = plan.steps[column]
-        if step != CLEAR:
-            value = decode(fields[column])
-            if value is not None:
-                fields[column] = plan.fields[column] if step == FIXED else encode(plan.maskers[column].mask(value))
-                masked += 1
-        column += 1
-    return masked
 
 
 def _relay_clear_rows(data: bytes, begin: i64, plan: MaskPlan) -> Relayed:
@@ -177,8 +98,8 @@ def _relay_clear_rows(data: bytes, begin: i64, plan: MaskPlan) -> Relayed:
     size: i64 = len(data)
     position: i64 = begin
     rows: i64 = 0
-    while size - position >= _HEADER and data[position] == _DATA_ROW:
-        length: i64 = _checked_length(data, position, 6)
+    while size - position >= HEADER and data[position] == _DATA_ROW:
+        length: i64 = checked_length(data, position, 6)
         if size - position - 1 < length:
             break
         _check_count(data, position, plan.columns)
@@ -187,41 +108,6 @@ def _relay_clear_rows(data: bytes, begin: i64, plan: MaskPlan) -> Relayed:
     return Relayed(data[begin:position], position, rows, 0)
 
 
-def _sealed(data: bytes, begin: i64, kind: i64) -> Relayed:
-    if begin < len(data) and data[begin] == kind:
-        raise SealedError("a row arrived before its plan was bound")
-    return Relayed(b"", begin, 0, 0)
-
-
-def _checked_start(data: bytes, start: int) -> i64:
-    if start < 0 or start > len(data):
-        raise InternalError("a relay starts outside of its buffer")
-    return start
-
-
-def _checked_length(data: bytes, position: i64, least: i64) -> i64:
-    """The length field of the frame at `position`, whose header is there."""
-    length = i64(read_i32_be(data, position + 1))
-    if length < least or length > ROW:
-        raise PeerError("a row has an impossible length")
-    return length
-
-
 def _check_count(data: bytes, position: i64, columns: i64) -> None:
     if i64(read_i16_be(data, position + 5)) != columns:
         raise PeerError("a row has another number of columns than its description")
-
-
-def _write_length(out: BytesWriter, length: i64) -> None:
-    if length > ROW:
-        raise PeerError("a masked value is too long for its length field")
-    write_i32_be(out, i32(length))
-
-
-def _patch_length(out: BytesWriter, at: i64, length: i64) -> None:
-    if length > ROW:
-        raise PeerError("a masked row is too long for its length field")
-    out[at] = u8((length >> 24) & 0xFF)
-    out[at + 1] = u8((length >> 16) & 0xFF)
-    out[at + 2] = u8((length >> 8) & 0xFF)
-    out[at + 3] = u8(length & 0xFF)

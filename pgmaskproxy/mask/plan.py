@@ -12,15 +12,20 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from pgmaskproxy.mask import copytext
+from pgmaskproxy.errors import InternalError
+from pgmaskproxy.mask.copycsv import CsvFormat
+from pgmaskproxy.mask.copytext import RowFormat, TextFormat
 from pgmaskproxy.mask.maskers import Masker, masker, strength
-from pgmaskproxy.model import NULL_MASK, Mask, Visibility
+from pgmaskproxy.model import NULL_MASK, CopyLayout, Mask, Visibility
 from pgmaskproxy.wire.backend import Field
 
 TEXT_LIKE: Final = frozenset({19, 25, 705, 1042, 1043})
 """name, text, unknown, character(n) and character varying: their binary format is their text (`textsend`), so
 any text may stand in either. Of a type with an OID of its own (citext, a domain) the server tells no more than the
 OID, and it is shown as NULL. OIDs: src/include/catalog/pg_type.dat."""
+
+TEXT: Final = CopyLayout()
+"""COPY's text format with every default."""
 
 CLEAR: Final = 0
 FIXED: Final = 1
@@ -50,22 +55,64 @@ class MaskPlan:
 
 @final
 class CopyPlan:
-    """The same for COPY's text format, with what was bound as `BoundPlan` has it.
+    """The same for COPY TO STDOUT, with what was bound as `BoundPlan` has it.
 
-    `fields` holds the whole escaped field of a FIXED column.
+    `rows` is how its rows are written, None in binary format, and `header` the whole header row where there is one.
+    Of a FIXED column `fields` holds the field and `values` the value; `forced` says which fields are always quoted.
     """
 
-    def __init__(self, maskers: Sequence[Masker | None], binding: Binding, *, sealed: bool = False) -> None:
+    def __init__(
+        self,
+        maskers: Sequence[Masker | None],
+        binding: Binding,
+        layout: CopyLayout,
+        names: Sequence[bytes] = (),
+        *,
+        sealed: bool = False,
+    ) -> None:
         columns: i64 = len(maskers)
         self.columns: Final[i64] = columns
         self.sealed: Final = sealed
         self.masked: Final = any(each is not None for each in maskers)
         self.steps: Final = bytes([_step(each) for each in maskers])
-        self.fields: Final = [copytext.encode(each.value) if each is not None else b"" for each in maskers]
+        self.rows: Final = row_format(layout, len(maskers))
+        self.forced: Final = bytes([_is_forced(name, layout) for name in names])
+        self.values: Final = [each.value if each is not None else None for each in maskers]
+        self.fields: Final = _fields(maskers, self.rows, self.forced)
+        self.header: Final = _header(names, self.rows) if layout.header else None
         self.maskers: Final = [each if each is not None else Masker() for each in maskers]
         self.shown: Final = binding.shown
         self.conflicts: Final = binding.conflicts
         self.unknown: Final = binding.unknown
+
+
+def row_format(layout: CopyLayout, columns: int) -> RowFormat | None:
+    """How rows of `columns` are written in `layout`; None in binary format. InternalError for another format."""
+    if layout.format == "binary":
+        return None
+    delimiter, null = layout.delimiter.encode(), layout.null.encode()
+    if layout.format == "csv":
+        return CsvFormat(delimiter, null, layout.quote.encode(), layout.escape.encode(), columns)
+    if layout.format != "text":
+        raise InternalError("a format of COPY that nobody reads")
+    return TextFormat(delimiter, null)
+
+
+def _is_forced(name: bytes, layout: CopyLayout) -> bool:
+    return layout.force_quote is None or name.decode(errors="replace") in layout.force_quote
+
+
+def _fields(maskers: Sequence[Masker | None], rows: RowFormat | None, forced: bytes) -> list[bytes]:
+    if rows is None:
+        return []
+    return [
+        rows.encode(each.value, bool(quoted)) if each is not None else b""
+        for each, quoted in zip(maskers, forced, strict=True)
+    ]
+
+
+def _header(names: Sequence[bytes], rows: RowFormat | None) -> bytes | None:
+    return rows.row([rows.encode(name, False) for name in names]) if rows is not None else None
 
 
 @final
@@ -104,13 +151,15 @@ def bind_plan(fields: Sequence[Field], masks: tuple[Mask | None, ...] | None, vi
     return BoundPlan(MaskPlan(_maskers(binding.shown)), binding)
 
 
-def bind_copy(fields: Sequence[Field], masks: tuple[Mask | None, ...] | None, visibility: Visibility) -> CopyPlan:
-    """The plan for a COPY TO STDOUT in text format; `fields` describe a SELECT with the same outputs.
+def bind_copy(
+    fields: Sequence[Field], masks: tuple[Mask | None, ...] | None, visibility: Visibility, layout: CopyLayout = TEXT
+) -> CopyPlan:
+    """The plan for a COPY TO STDOUT in this layout; `fields` describe a SELECT with the same outputs.
 
     As `bind_plan`; the fields' formats do not count.
     """
     binding = _bind(fields, masks, visibility, formats=False)
-    return CopyPlan(_maskers(binding.shown), binding)
+    return CopyPlan(_maskers(binding.shown), binding, layout, [field.name for field in fields])
 
 
 def _bind(
@@ -186,5 +235,5 @@ def _cell(each: Masker | None) -> bytes:
 SEALED: Final = MaskPlan((), sealed=True)
 """The plan before any decision: a DataRow under it is a SealedError."""
 
-SEALED_COPY: Final = CopyPlan((), Binding((), 0, ()), sealed=True)
+SEALED_COPY: Final = CopyPlan((), Binding((), 0, ()), TEXT, sealed=True)
 """The same for CopyData."""

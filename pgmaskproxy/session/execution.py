@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import final
 
 from pgmaskproxy.errors import PeerError
+from pgmaskproxy.mask.copy import CopyStream
 from pgmaskproxy.mask.plan import SEALED, CopyPlan, MaskPlan, bind_copy, bind_plan
-from pgmaskproxy.model import Effect, Mask, Outcome, Refusal, Ruling, Visibility
+from pgmaskproxy.model import CopyShape, Effect, Mask, Outcome, Refusal, Ruling, Visibility
 from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.early import Allowed, may_go_early
 from pgmaskproxy.session.events import RecordOutcome
@@ -185,7 +186,7 @@ class Execution:
         if copy is not None and not copy.to_stdout:
             return Verdict(SEALED, None, (), 0)
         if copy is not None:
-            return (yield from self._copy_verdict(ruling, copy.probe, visibility))
+            return (yield from self._copy_verdict(ruling, copy, visibility))
         if not description.returns_rows:
             return Verdict(SEALED, None, (), 0)
         fields = description.fields
@@ -219,7 +220,7 @@ class Execution:
         tree names what it means by OID, and what the catalog does not have is refused."""
         return None if self._link.redefined and not ruling.attested else ruling.decision.masks
 
-    def _copy_verdict(self, ruling: Ruling, probe: str, visibility: Visibility) -> Flow[Verdict | None]:
+    def _copy_verdict(self, ruling: Ruling, copy: CopyShape, visibility: Visibility) -> Flow[Verdict | None]:
         """COPY has no description of its own: ask for that of a SELECT with the same outputs, in the same transaction.
 
         The locks that Parse takes keep DDL away until the COPY itself runs.
@@ -228,14 +229,14 @@ class Execution:
         name = link.reserved + b"_copy"
         parse, described = Exchange(PARSE, forward=False), Exchange(DESCRIBE, forward=False)
         parse.scrub = described.scrub = ruling.decision.scrub
-        link.send(Parse(name, probe.encode(), ()).encode(), parse)
+        link.send(Parse(name, copy.probe.encode(), ()).encode(), parse)
         link.send(Describe(b"S", name).encode(), described)
         link.send(Close(b"S", name).encode(), Exchange(CLOSE, forward=False))
         link.flush()
         yield Wait(exchange=described)
         if described.failed:
             return None
-        plan = bind_copy(described.fields, self._masks(ruling), visibility)
+        plan = bind_copy(described.fields, self._masks(ruling), visibility, copy.layout)
         return Verdict(SEALED, plan, plan.shown, plan.conflicts)
 
     def _leave(
@@ -258,7 +259,8 @@ class Execution:
         """Send Execute; its rows come back through this verdict's plan and no other."""
         link, prepared, ruling = self._link, decided.prepared, decided.ruling
         exchange = Exchange(EXECUTE, forward=True)
-        exchange.plan, exchange.copy_plan = verdict.plan, verdict.copy_plan
+        exchange.plan = verdict.plan
+        exchange.copy = CopyStream(verdict.copy_plan) if verdict.copy_plan is not None else None
         exchange.scrub, exchange.offset = ruling.decision.scrub, ruling.offset
         exchange.serial, exchange.ruling = serial, ruling
         exchange.expected = self._naming.expected(prepared)

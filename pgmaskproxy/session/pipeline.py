@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Final, final
 
 from pgmaskproxy.errors import PeerError
-from pgmaskproxy.mask.plan import SEALED, CopyPlan, MaskPlan
+from pgmaskproxy.mask.copy import CopyStream
+from pgmaskproxy.mask.plan import SEALED, MaskPlan
 from pgmaskproxy.model import Refusal, Ruling
 from pgmaskproxy.wire.backend import Field
 
@@ -58,7 +59,8 @@ class Exchange:
         self.offset = 0
         """Added to an error's position, in characters: where the statement stands in the Query's text."""
         self.plan: MaskPlan = SEALED
-        self.copy_plan: CopyPlan | None = None
+        self.copy: CopyStream | None = None
+        """The plan that COPY TO STDOUT goes through, and how far it has come."""
         self.capture: list[bytes] | None = None
         """Rows of a query of our own: kept here, never sent."""
         self.hold_back = False

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Final, final
 
 from pgmaskproxy.errors import PeerError, SealedError
-from pgmaskproxy.mask.kernel import relay, relay_copy
+from pgmaskproxy.mask.kernel import relay
 from pgmaskproxy.model import Ruling, Use
 from pgmaskproxy.session.answers import error_response
-from pgmaskproxy.session.events import RecordOutcome
+from pgmaskproxy.session.events import CancelUpstream, RecordOutcome
 from pgmaskproxy.session.link import IDLE, OFF, Link
 from pgmaskproxy.session.pipeline import BIND, CLOSE, DESCRIBE, EXECUTE, PARSE, SKIPPED, SYNC, Exchange
 from pgmaskproxy.session.scrub import passes, rebuilt, reduced, shifted
@@ -131,12 +131,17 @@ class Results:
         return True
 
     def _copy_rows(self, head: Exchange, size: int) -> bool:
-        if head.copy_plan is None:
+        if head.copy is None:
             raise SealedError("COPY data arrived without a plan")
         if size > self._link.limits.row_bytes:
             raise PeerError("a row to be masked is too large")
         view, start = self._buffer.view()
-        relayed = relay_copy(view, start, head.copy_plan)
+        try:
+            relayed = head.copy.relay(view, start)
+        except PeerError:
+            # No row of it can be told apart any more. The connection goes, and the statement is not to outlive it.
+            self._link.commands.append(CancelUpstream())
+            raise
         if relayed.end == start:
             return False
         self._pass_on(head, relayed.out, relayed.rows, relayed.cells)
@@ -214,11 +219,16 @@ class Results:
             self._forward(head, message.encode())
         elif isinstance(message, CopyOutResponse):
             head = link.pipeline.expect(EXECUTE)
-            if head.copy_plan is None:
+            if head.copy is None:
                 raise SealedError("COPY data was announced without a plan")
+            head.copy.announced(message.format, message.column_formats)
             self._forward(head, message.encode())
         elif isinstance(message, CopyDone):
-            self._forward(link.pipeline.expect(EXECUTE), message.encode())
+            head = link.pipeline.expect(EXECUTE)
+            if head.copy is None:
+                raise SealedError("COPY data ended without a plan")
+            head.copy.finish()
+            self._forward(head, message.encode())
         elif isinstance(message, NotificationResponse):
             self._notified(message)
         else:
@@ -349,7 +359,7 @@ class Results:
         """A tree belongs to what the server is answering now. One that comes when rows were decided already must be
         the one they were decided by: the server has just analysed the statement once more."""
         tree = fields.get(b"D", b"")
-        sealed = head.plan.sealed and head.copy_plan is None
+        sealed = head.plan.sealed and head.copy is None
         decided = head.kind == EXECUTE and (not sealed or head.expected is not None)
         if not decided:
             (head.nested if b"W" in fields else head.own).append(tree)

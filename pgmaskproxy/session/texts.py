@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from pgmaskproxy.model import Outcome, Refusal, Ruling
+from pgmaskproxy.model import CopyShape, Outcome, Refusal, Ruling
 from pgmaskproxy.session.link import Limits
 from pgmaskproxy.session.scrub import LEVELS
 
@@ -61,17 +61,32 @@ def supported(ruling: Ruling) -> Ruling:
     return replace(ruling, decision=replace(ruling.decision, outcome=Outcome.DENY, refusal=refusal, terms=()))
 
 
+def _no_such_copy(copy: CopyShape | None) -> Refusal:
+    if copy is None:
+        return Refusal(
+            "0A000",
+            "COPY of a file or program is not supported",
+            hint="Use COPY ... TO STDOUT or COPY ... FROM STDIN; in psql, \\copy does.",
+            facts=(("why", "unsupported"), ("construct", "COPY of a file or program")),
+        )
+    if "ENCODING" in copy.unsupported:
+        hint = "The proxy works in UTF8 only: leave ENCODING out, and convert what is copied on your side."
+    else:
+        hint = (
+            "COPY ... TO STDOUT takes FORMAT text, csv or binary, DELIMITER, NULL, HEADER, QUOTE, ESCAPE and"
+            " FORCE_QUOTE; COPY ... FROM STDIN all that the server does."
+        )
+    construct = f"COPY with {copy.unsupported}"
+    facts = (("why", "unsupported"), ("construct", construct))
+    return Refusal("0A000", f"{construct} is not supported", hint=hint, facts=facts)
+
+
 def _unsupported(ruling: Ruling) -> Refusal | None:
     analysis = ruling.analysis
     if analysis.kind == "ListenStmt" and analysis.channel is None:
         return Refusal("0A000", "this form of LISTEN is not supported: its channel cannot be told")
-    copy = analysis.copy
-    if analysis.kind == "CopyStmt" and (copy is None or (copy.to_stdout and not copy.text_format)):
-        return Refusal(
-            "0A000",
-            "this form of COPY is not supported",
-            hint="COPY ... TO STDOUT and COPY ... FROM STDIN work in text format with the default options.",
-        )
+    if analysis.kind == "CopyStmt" and (analysis.copy is None or analysis.copy.unsupported):
+        return _no_such_copy(analysis.copy)
     for setting in analysis.settings:
         if setting.name.lower() != MIN_MESSAGES:
             continue

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from pgmaskproxy.model import ColumnOrigin, Columns, CopyShape, Effect, Opaque
 from pgmaskproxy.sql.catalog import Relation
+from pgmaskproxy.sql.copyoptions import CopyOptions, copy_options
 from pgmaskproxy.sql.grammar import lexemes
 from pgmaskproxy.sql.routines import FIRST_NORMAL
 from pgmaskproxy.sql.scope import Scope
 from pgmaskproxy.sql.sources import unresolved
-from pgmaskproxy.sql.tree import Node, items, mapping, string, strings, text, unwrap
+from pgmaskproxy.sql.tree import Node, mapping, strings
 from pgmaskproxy.sql.writes import Writes
-
-_UTF8: Final = frozenset({"utf8", "utf-8", "utf_8", "unicode"})
 
 
 class Copying(Writes):
@@ -26,10 +23,10 @@ class Copying(Writes):
 
     def copy_query(self, fields: Node, inner: str | None, columns: int) -> CopyShape | None:
         """COPY (query) TO: the query's own text is the probe."""
-        text_format = self._plain(fields, to_client=True)
+        options = self._options(fields, to_client=True)
         if not self._through_protocol(fields):
             return None
-        return CopyShape(to_stdout=True, text_format=text_format, probe=inner or "", columns=columns)
+        return CopyShape(True, inner or "", columns, options.layout, options.unsupported)
 
     def copy_relation(self, fields: Node, source: bytes) -> tuple[tuple[ColumnOrigin, ...] | None, CopyShape | None]:
         """COPY table TO or FROM: its outputs (none for FROM), and its shape when it flows through the protocol."""
@@ -38,21 +35,21 @@ class Copying(Writes):
         relation = self.lookup(named)
         ref = relation.ref if relation is not None else unresolved(named)
         names = strings(fields.get("attlist")) or _copied(relation)
-        text_format = self._plain(fields, to_client=not incoming)
+        options = self._options(fields, to_client=not incoming)
         through = self._through_protocol(fields)
         if incoming:
             self._copy_from(fields, relation, names)
-            shape = CopyShape(to_stdout=False, text_format=text_format, probe="", columns=len(names))
+            shape = CopyShape(False, "", len(names), options.layout, options.unsupported)
             return (), shape if through else None
         self.facts.effects.add(Effect.READ)
         self.facts.reads.add(ref)
         if relation is None:
             self.facts.give_up(f'relation "{ref}" is not in the catalog')
-            return None, CopyShape(to_stdout=True, text_format=text_format, probe="", columns=0) if through else None
+            return None, CopyShape(True, "", 0, options.layout, options.unsupported) if through else None
         outputs = tuple(_origin(relation, name) for name in names)
         listed = ", ".join(quoted(name) for name in names)
         probe = f"SELECT {listed} FROM ONLY {relation_tokens(source)}"  # noqa: S608 - the client's own tokens, parsed apart
-        shape = CopyShape(to_stdout=True, text_format=text_format, probe=probe, columns=len(names))
+        shape = CopyShape(True, probe, len(names), options.layout, options.unsupported)
         return outputs, shape if through else None
 
     def _copy_from(self, fields: Node, relation: Relation | None, names: tuple[str, ...]) -> None:
@@ -74,17 +71,13 @@ class Copying(Writes):
             return False
         return True
 
-    def _plain(self, fields: Node, *, to_client: bool) -> bool:
-        """Whether COPY has the one shape that is relayed: text with every default."""
-        for node in items(fields.get("options")):
-            _, option = unwrap(node)
-            name, argument = text(option.get("defname")), string(option.get("arg")) or ""
-            if (name == "format" and argument == "text") or (name == "encoding" and argument.lower() in _UTF8):
-                continue
+    def _options(self, fields: Node, *, to_client: bool) -> CopyOptions:
+        """COPY's options; what cannot be carried makes the statement one that nobody can read."""
+        options = copy_options(fields.get("options"), to_client=to_client)
+        if options.unsupported:
             self.facts.effects.add(Effect.EXPORT if to_client else Effect.UNKNOWN)
-            self.facts.give_up(f"COPY with option {name}")
-            return False
-        return True
+            self.facts.give_up(f"COPY with {options.unsupported}")
+        return options
 
 
 def quoted(name: str) -> str:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from pgmaskproxy.mask.maskers import masker
 from pgmaskproxy.model import NULL_MASK, Mask, Visibility
 from pgmaskproxy.wire.backend import DataRow, Field
-from pgmaskproxy.wire.copy import CopyData
 
 TABLE = 16384
 OTHER_TABLE = 16385
@@ -64,18 +63,6 @@ class Shape:
 
 def data_rows(rows: list[Row]) -> bytes:
     return b"".join(DataRow(row).encode() for row in rows)
-
-
-def copy_field(value: bytes | None) -> bytes:
-    """By the manual's table of escapes, character by character, apart from the code under test."""
-    if value is None:
-        return rb"\N"
-    letters = {8: rb"\b", 9: rb"\t", 10: rb"\n", 11: rb"\v", 12: rb"\f", 13: rb"\r", 92: rb"\\"}
-    return b"".join(letters.get(byte, bytes([byte])) for byte in value)
-
-
-def copy_row(row: Row) -> bytes:
-    return CopyData(b"\t".join(copy_field(value) for value in row) + b"\n").encode()
 
 
 masks = st.sampled_from([None, NULL, REDACT, PARTIAL, EMAIL, NULL_MASK])

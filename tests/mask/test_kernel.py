@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgmaskproxy.errors import InternalError, PeerError
-from pgmaskproxy.mask.kernel import relay, relay_copy
-from pgmaskproxy.mask.plan import CopyPlan, MaskPlan, bind_copy, bind_plan
+from pgmaskproxy.mask.kernel import relay
+from pgmaskproxy.mask.plan import MaskPlan, bind_plan
 from pgmaskproxy.wire.backend import DataRow, decode
-from pgmaskproxy.wire.copy import CopyData
 from pgmaskproxy.wire.framing import BACKEND_LIMITS, FrameBuffer
 from tests.mask.shapes import (
     NULL,
@@ -18,12 +17,10 @@ from tests.mask.shapes import (
     REDACT,
     Row,
     Shape,
-    copy_row,
     data_rows,
     raw_values,
     rows_of,
     shapes,
-    values,
 )
 
 SECRET = b"QQQQQQQQQQQQ"
@@ -34,10 +31,6 @@ READY = b"Z\0\0\0\5I"
 
 def row_plan(shape: Shape) -> MaskPlan:
     return bind_plan(shape.fields, shape.masks, shape.visibility).plan
-
-
-def copy_plan(shape: Shape) -> CopyPlan:
-    return bind_copy(shape.fields, shape.masks, shape.visibility)
 
 
 def parsed(out: bytes) -> list[Row]:
@@ -86,41 +79,6 @@ def test_any_chunking_gives_the_same_bytes(stream: tuple[Shape, list[Row]], choi
     assert out == relay(data, 0, plan).out
 
 
-def copied(out: bytes) -> list[bytes]:
-    buffer = FrameBuffer(BACKEND_LIMITS)
-    buffer.feed(out)
-    lines: list[bytes] = []
-    while (frame := buffer.next()) is not None:
-        message = decode(frame)
-        assert isinstance(message, CopyData)
-        lines.append(message.data)
-    assert buffer.pending == 0
-    return lines
-
-
-@given(streams(values), st.data())
-def test_copy_gives_what_a_server_would_write_for_the_masked_row(
-    stream: tuple[Shape, list[Row]], choices: st.DataObject
-) -> None:
-    shape, rows = stream
-    plan = copy_plan(shape)
-    data = b"".join(copy_row(row) for row in rows)
-    out, position, buffered, cells, count = b"", 0, b"", 0, 0
-    while position < len(data):
-        size = choices.draw(st.integers(1, 60))
-        buffered += data[position : position + size]
-        position += size
-        relayed = relay_copy(buffered, 0, plan)
-        out += relayed.out
-        count += relayed.rows
-        cells += relayed.cells
-        buffered = buffered[relayed.end :]
-    assert buffered == b""
-    assert out == b"".join(copy_row(shape.expected(row)) for row in rows)
-    assert len(copied(out)) == count == len(rows)
-    assert cells == sum(shape.masked_cells(row) for row in rows)
-
-
 SECRETIVE = Shape((None, REDACT, None, NULL, REDACT))
 SECRET_ROWS: list[Row] = [
     (b"1", SECRET, b"berlin", SECRET, SECRET),
@@ -130,20 +88,15 @@ SECRET_ROWS: list[Row] = [
 
 
 def output(data: bytes) -> bytes:
-    """What is sent of `data`, rows or COPY rows of SECRETIVE: nothing when it is refused."""
+    """What is sent of `data`, rows of SECRETIVE: nothing when it is refused."""
     try:
-        if data[:1] == b"d":
-            return relay_copy(data, 0, copy_plan(SECRETIVE)).out
         return relay(data, 0, row_plan(SECRETIVE)).out
     except PeerError:
         return b""
 
 
-SECRET_STREAMS = [data_rows(SECRET_ROWS), b"".join(copy_row(row) for row in SECRET_ROWS)]
-
-
-@pytest.mark.parametrize("data", SECRET_STREAMS, ids=["rows", "copy"])
-def test_no_corrupt_byte_lets_a_masked_value_out(data: bytes) -> None:
+def test_no_corrupt_byte_lets_a_masked_value_out() -> None:
+    data = data_rows(SECRET_ROWS)
     for position in range(len(data)):
         for byte in (0, 1, 2, 9, 10, 13, 0x4E, 0x5C, 0x7F, 0x80, 0xFF, data[position] ^ 1, (data[position] + 12) % 256):
             corrupt = bytearray(data)
@@ -151,9 +104,10 @@ def test_no_corrupt_byte_lets_a_masked_value_out(data: bytes) -> None:
             assert b"QQ" not in output(bytes(corrupt)), (position, byte)
 
 
-@given(st.sampled_from(SECRET_STREAMS), st.integers(0, 400), st.integers(0, 12), st.binary(max_size=6))
-def test_no_cut_or_inserted_bytes_let_a_masked_value_out(data: bytes, at: int, removed: int, inserted: bytes) -> None:
-    corrupt = data[:at] + inserted.replace(b"Q", b"R").replace(b"\t", b"R") + data[at + removed :]
+@given(st.integers(0, 400), st.integers(0, 12), st.binary(max_size=6))
+def test_no_cut_or_inserted_bytes_let_a_masked_value_out(at: int, removed: int, inserted: bytes) -> None:
+    data = data_rows(SECRET_ROWS)
+    corrupt = data[:at] + inserted.replace(b"Q", b"R") + data[at + removed :]
     assert b"QQ" not in output(corrupt)
 
 
@@ -236,9 +190,6 @@ def test_rows_of_no_columns() -> None:
     data = data_rows([(), ()])
     relayed = relay(data, 0, row_plan(Shape(())))
     assert (relayed.out, relayed.rows) == (data, 2)
-    data = copy_row(()) * 2
-    copies = relay_copy(data, 0, copy_plan(Shape(())))
-    assert (copies.out, copies.rows) == (data, 2)
 
 
 def test_the_widest_row() -> None:
@@ -251,59 +202,3 @@ def test_the_widest_row() -> None:
 def test_a_start_outside_of_the_buffer_is_our_own_fault(start: int) -> None:
     with pytest.raises(InternalError):
         relay(b"DDDDDDD", start, row_plan(Shape((REDACT,))))
-    with pytest.raises(InternalError):
-        relay_copy(b"ddddddd", start, copy_plan(Shape((REDACT,))))
-
-
-MALFORMED_COPY = {
-    "nothing": b"",
-    "no newline": b"1\tsecret",
-    "two rows": b"1\tsecret\n2\tsecret\n",
-    "a row and half of one": b"1\tsecret\n2",
-    "one field": b"secret\n",
-    "three fields": b"1\tsecret\tx\n",
-    "an empty row": b"\n",
-    "the end mark": b"\\.\n",
-    "the end mark in a field": b"\\.\tsecret\n",
-    "an escaped newline": b"1\tsecret\\\n",
-    "an escaped tab": b"1\\\tx\tsecret\n",
-    "an escaped tab for a separator": b"1\\\tsecret\n",
-    "a hexadecimal escape": b"\\x31\tsecret\n",
-    "an octal escape": b"\\061\tsecret\n",
-    "a NULL with more": b"\\Nx\tsecret\n",
-    "CRLF": b"1\tsecret\\\r\n",
-}
-
-
-@pytest.mark.parametrize("name", MALFORMED_COPY)
-@pytest.mark.parametrize("shape", [Shape((None, REDACT)), Shape((NULL, PARTIAL)), Shape((None, None))])
-def test_a_malformed_copy_row_is_refused_with_all_that_is_before_it(name: str, shape: Shape) -> None:
-    bad = CopyData(MALFORMED_COPY[name]).encode()
-    good = CopyData(b"1\tsecret\n").encode()
-    for data in (bad, good + bad, bad + good):
-        with pytest.raises(PeerError):
-            relay_copy(data, 0, copy_plan(shape))
-
-
-def test_copy_masks_the_decoded_value_and_escapes_it_again() -> None:
-    shape = Shape((PARTIAL, None))
-    data = CopyData(rb"a\tb\\c\n" + b"\t" + rb"x\ty\\z\n\r" + b"\n").encode()
-    # The value is a, tab, b, backslash, c, newline; spaces around it do not count: one character and the last two.
-    assert relay_copy(data, 0, copy_plan(shape)).out == CopyData(rb"a***\\c" + b"\t" + rb"x\ty\\z\n\r" + b"\n").encode()
-
-
-def test_copy_null_stays_null_and_null_masks_say_so() -> None:
-    relayed = relay_copy(CopyData(b"\\N\tsecret\n").encode(), 0, copy_plan(Shape((REDACT, NULL))))
-    assert relayed.out == CopyData(b"\\N\t\\N\n").encode()
-    assert relayed.cells == 1
-
-
-def test_copy_stops_before_other_frames_and_unfinished_ones() -> None:
-    row = copy_row((b"1", b"secret"))
-    plan = copy_plan(Shape((None, REDACT)))
-    for rest in (b"c\0\0\0\4", b"D", b"", b"d", row[:-1]):
-        relayed = relay_copy(row + rest, 0, plan)
-        assert (relayed.end, relayed.rows) == (len(row), 1)
-    for length in (b"\0\0\0\3", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff"):
-        with pytest.raises(PeerError):
-            relay_copy(b"d" + length, 0, plan)

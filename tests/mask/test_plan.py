@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from pgmaskproxy.errors import SealedError
-from pgmaskproxy.mask.kernel import relay, relay_copy
+from pgmaskproxy.errors import InternalError, SealedError
+from pgmaskproxy.mask.copy import CopyStream
+from pgmaskproxy.mask.kernel import relay
 from pgmaskproxy.mask.plan import SEALED, SEALED_COPY, bind_copy, bind_plan
-from pgmaskproxy.model import NULL_MASK, Mask, Visibility
+from pgmaskproxy.model import NULL_MASK, CopyLayout, Mask, Visibility
 from pgmaskproxy.wire.backend import DataRow, Field
+from pgmaskproxy.wire.copy import CopyData
 from tests.mask.shapes import (
     EMAIL,
     INT4,
@@ -17,7 +19,6 @@ from tests.mask.shapes import (
     TABLE,
     TEXT,
     UNKNOWN_TABLE,
-    copy_row,
     field,
     visibility,
 )
@@ -185,6 +186,11 @@ def test_copy_is_text_whatever_the_described_format() -> None:
     assert plan.shown == (REDACT,)
 
 
+def test_a_format_of_copy_that_nobody_reads_has_no_plan() -> None:
+    with pytest.raises(InternalError):
+        bind_copy([field(1)], (None,), visibility(), CopyLayout("parquet"))
+
+
 def test_a_mask_of_a_kind_that_is_not_known_shows_null() -> None:
     strange = Mask("rot13", "pii")
     bound = bind_plan([field(1)], (strange,), visibility({1: strange}))
@@ -195,15 +201,15 @@ def test_sealed_raises_on_any_row_and_on_the_first_byte_of_one() -> None:
     for data in (DataRow(()).encode(), DataRow((b"x",)).encode(), b"D"):
         with pytest.raises(SealedError):
             relay(data, 0, SEALED)
-    for data in (copy_row(()), copy_row((b"x",)), b"d"):
+    for data in (CopyData(b"\n").encode(), CopyData(b"x\n").encode(), b"d"):
         with pytest.raises(SealedError):
-            relay_copy(data, 0, SEALED_COPY)
+            CopyStream(SEALED_COPY).relay(data, 0)
 
 
 def test_sealed_lets_other_frames_be() -> None:
     assert relay(b"Z\0\0\0\5I", 0, SEALED).end == 0
     assert relay(b"", 0, SEALED).end == 0
-    assert relay_copy(b"c\0\0\0\4", 0, SEALED_COPY).end == 0
+    assert CopyStream(SEALED_COPY).relay(b"c\0\0\0\4", 0).end == 0
 
 
 def test_a_relation_that_is_known_in_another_epoch_only_is_unknown() -> None:

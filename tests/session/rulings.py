@@ -14,6 +14,7 @@ from pgmaskproxy.model import (
     ApprovalTerms,
     ColumnRef,
     ColumnUse,
+    CopyLayout,
     CopyShape,
     Decision,
     Effect,
@@ -38,6 +39,11 @@ UNPROVEN = Refusal("42501", "what this shows is not proven", unproven=True)
 DENIED = Refusal("42501", "permission denied by policy", rule=RuleRef("no-secrets", "policy.yaml", 7))
 TERMS = ApprovalTerms(RuleRef("ask-first"), ("dba",))
 PATH = ("pg_catalog", "public")
+LAYOUTS = {
+    "text": CopyLayout(),
+    "binary": CopyLayout("binary"),
+    "csv": CopyLayout("csv", ",", "", header=True),
+}
 
 _STATEMENTS: dict[str, tuple[str, frozenset[Effect]]] = {
     "read": ("SelectStmt", frozenset({Effect.READ})),
@@ -118,7 +124,9 @@ def _ruling(words: Sequence[str], sql: str, offset: int, statement: Statement) -
         redacted=sql,
         names=names,
         inner=options.get("inner", "").replace("_", " ") or None,
-        copy=CopyShape(first == "copyout", True, f"SELECT {columns} COLUMNS", columns) if copies else None,
+        copy=CopyShape(first == "copyout", f"SELECT {columns} COLUMNS", columns, LAYOUTS[options.get("layout", "text")])
+        if copies
+        else None,
         settings=settings,
         opaque="f()" if "opaque" in options else "",
         transaction=transaction,

@@ -54,7 +54,7 @@ def test_a_plain_read_that_a_tree_allowed_may_go_early() -> None:
         replace(RULING, analysis=replace(READ, settings=(Setting("DateStyle", "ISO"),))),
         replace(RULING, analysis=replace(READ, moves_names=True)),
         replace(RULING, analysis=replace(READ, names=NameUse(NameVerb.FETCH, "c"))),
-        replace(RULING, analysis=replace(READ, copy=CopyShape(True, True, "SELECT 1", 1))),
+        replace(RULING, analysis=replace(READ, copy=CopyShape(True, "SELECT 1", 1))),
         replace(RULING, analysis=replace(READ, inner="SELECT 1")),
     ],
 )

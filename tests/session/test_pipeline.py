@@ -59,5 +59,5 @@ def test_changes_are_taken_back_in_the_reverse_order() -> None:
 def test_an_exchange_begins_sealed_and_scrubbed() -> None:
     exchange = Exchange(EXECUTE, forward=True)
     assert exchange.plan.sealed
-    assert exchange.copy_plan is None
+    assert exchange.copy is None
     assert exchange.scrub

@@ -94,6 +94,18 @@ def test_copy_out_without_a_plan_ends_the_session() -> None:
     )
 
 
+def test_copy_done_without_a_plan_ends_the_session() -> None:
+    play(
+        """
+        <= CopyDone
+        << ErrorResponse FATAL XX000 "a result was withheld: nothing has decided about it"
+        => Terminate
+        -- Close "COPY data ended without a plan" alarm
+        """,
+        before=ESTABLISHED + RUNNING,
+    )
+
+
 def test_copy_in_that_no_statement_has_ends_the_session() -> None:
     play(
         """

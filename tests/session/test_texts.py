@@ -48,7 +48,7 @@ def test_the_clients_own_text_goes_upstream_but_for_one_setting(settings: tuple[
     [
         (ruling("ListenStmt"), "0A000"),
         (ruling("CopyStmt"), "0A000"),
-        (ruling("CopyStmt", copy=CopyShape(True, True, "SELECT 1", 1)), ""),
+        (ruling("CopyStmt", copy=CopyShape(True, "SELECT 1", 1)), ""),
         (ruling("VariableSetStmt", Setting("client_min_messages", "error")), ""),
         (ruling("VariableSetStmt", Setting("client_min_messages", None)), ""),
         (ruling("VariableSetStmt", Setting("client_min_messages", "'; DROP")), "22023"),

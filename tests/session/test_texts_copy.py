@@ -1,19 +1,41 @@
-"""COPY flows in one shape only: whatever policy says, another cannot be carried (DESIGN 8)."""
+"""Whatever policy says: what cannot be carried is refused, and says what would work (DESIGN 8)."""
 
 from __future__ import annotations
 
-from pgmaskproxy.model import Analysis, CopyShape, Decision, Effect, Outcome, Ruling
+import pytest
+
+from pgmaskproxy.model import Analysis, CopyLayout, CopyShape, Decision, Effect, Outcome, Refusal, Ruling
 from pgmaskproxy.session.texts import supported
 from tests.session.rulings import PATH
 
 
-def test_rows_flow_out_in_text_format_or_not_at_all() -> None:
-    for to_stdout, text_format, outcome in (
-        (True, True, Outcome.ALLOW),
-        (True, False, Outcome.DENY),
-        (False, False, Outcome.ALLOW),  # what a client sends it has
-    ):
-        copy = CopyShape(to_stdout, text_format, "SELECT 1", 1)
-        analysis = Analysis("CopyStmt", frozenset({Effect.READ}), copy=copy)
-        ruling = supported(Ruling("COPY t", 0, analysis, Decision(Outcome.ALLOW), 1, PATH))
-        assert ruling.decision.outcome is outcome
+def refusal(copy: CopyShape | None) -> Refusal | None:
+    analysis = Analysis("CopyStmt", frozenset({Effect.READ}), copy=copy)
+    return supported(Ruling("COPY t", 0, analysis, Decision(Outcome.ALLOW), 1, PATH)).decision.refusal
+
+
+@pytest.mark.parametrize("layout", [CopyLayout(), CopyLayout("csv", ",", ""), CopyLayout("binary")], ids=str)
+@pytest.mark.parametrize("to_stdout", [True, False])
+def test_every_format_flows_both_ways(layout: CopyLayout, to_stdout: bool) -> None:
+    assert refusal(CopyShape(to_stdout, "SELECT 1", 1, layout)) is None
+
+
+@pytest.mark.parametrize("to_stdout", [True, False])
+@pytest.mark.parametrize(
+    ("unsupported", "hint"),
+    [("an ENCODING other than UTF8", "UTF8 only"), ("NULL with the quote in it", "FORCE_QUOTE")],
+)
+def test_an_option_that_cannot_be_carried_is_named(to_stdout: bool, unsupported: str, hint: str) -> None:
+    found = refusal(CopyShape(to_stdout, "SELECT 1", 1, CopyLayout(), unsupported))
+    assert found is not None
+    assert found.sqlstate == "0A000"
+    assert unsupported in found.message
+    assert dict(found.facts) == {"why": "unsupported", "construct": f"COPY with {unsupported}"}
+    assert hint in found.hint
+
+
+def test_a_file_or_program_never_flows() -> None:
+    found = refusal(None)
+    assert found is not None
+    assert found.sqlstate == "0A000"
+    assert "STDIN" in found.hint

@@ -72,6 +72,12 @@ def _field(word: str) -> b.Field:
     return b.Field(name.encode(), int(table), int(column or 0), int(type_oid or 25), -1, -1, int(code or 0))
 
 
+def _copy_formats(word: str) -> tuple[int, tuple[int, ...]]:
+    """How many columns, and /1 for binary."""
+    columns, _, code = word.partition("/")
+    return int(code or 0), (int(code or 0),) * int(columns)
+
+
 def _report(words: Sequence[str], severity: str) -> dict[bytes, bytes]:
     rest = list(words)
     if rest[0] in SEVERITIES:
@@ -109,7 +115,7 @@ _MAKERS: dict[str, Callable[[Sequence[str]], Message]] = {
     "Terminate": lambda _: f.Terminate(),
     "FunctionCall": lambda w: f.FunctionCall(int(w[0]), (), (), 0),
     "PasswordMessage": lambda w: PasswordMessage(text(w[0])),
-    "CopyData": lambda w: c.CopyData(text(w[0])),
+    "CopyData": lambda w: c.CopyData(bytes.fromhex(w[1]) if w[0] == "hex" else text(w[0])),
     "CopyDone": lambda _: c.CopyDone(),
     "CopyFail": lambda w: c.CopyFail(text(w[0])),
     "AuthenticationOk": lambda _: AuthenticationOk(),
@@ -133,8 +139,8 @@ _MAKERS: dict[str, Callable[[Sequence[str]], Message]] = {
     "ErrorResponse": lambda w: b.ErrorResponse(_report(w, "ERROR")),
     "NoticeResponse": lambda w: b.NoticeResponse(_report(w, "NOTICE")),
     "NotificationResponse": lambda w: b.NotificationResponse(7, text(w[0]), text(w[1])),
-    "CopyInResponse": lambda w: b.CopyInResponse(0, (0,) * int(w[0])),
-    "CopyOutResponse": lambda w: b.CopyOutResponse(0, (0,) * int(w[0])),
+    "CopyInResponse": lambda w: b.CopyInResponse(*_copy_formats(w[0])),
+    "CopyOutResponse": lambda w: b.CopyOutResponse(*_copy_formats(w[0])),
     "CopyBothResponse": lambda w: b.CopyBothResponse(0, (0,) * int(w[0])),
     "FunctionCallResponse": lambda w: b.FunctionCallResponse(_value(w[0])),
     # A tree that the server itself printed: `Tree`, `Tree "T1"`; W after it is what a nested one has.
@@ -242,7 +248,7 @@ def shown(message: Message) -> str:
         case b.NoticeResponse():
             words = _shown_report(message.fields, "NOTICE")
         case b.CopyInResponse() | b.CopyOutResponse():
-            words = [str(len(message.column_formats))]
+            words = [f"{len(message.column_formats)}{'/1' if message.format else ''}"]
         case AuthenticationSASL():
             words = [quoted(mechanism) for mechanism in message.mechanisms]
         case AuthenticationSASLContinue() | AuthenticationSASLFinal():

@@ -47,7 +47,7 @@ def written(analysis: Analysis) -> dict[str, object]:
         ],
         "names": f"{names.verb.name} {names.name}{' WITH HOLD' if names.holdable else ''}" if names else "",
         "copy": (
-            f"{'TO' if shape.to_stdout else 'FROM'} {'text' if shape.text_format else 'other'} "
+            f"{'TO' if shape.to_stdout else 'FROM'} {shape.unsupported or shape.layout.format} "
             f"{shape.columns}: {shape.probe}"
             if shape
             else ""

@@ -34,15 +34,23 @@ def test_quoted() -> None:
     assert quoted('a"b') == '"a""b"'
 
 
-@pytest.mark.parametrize(
-    "option", ["FORMAT csv", "DELIMITER ','", "NULL 'x'", "HEADER", "ENCODING 'SJIS'", "FORMAT binary"]
-)
-def test_any_other_shape_is_an_export(option: str, catalog: Catalog) -> None:
+@pytest.mark.parametrize("option", ["ENCODING 'SJIS'", "FORMAT xml", "DELIMITER 'ab'"])
+def test_what_cannot_be_carried_is_an_export(option: str, catalog: Catalog) -> None:
     analysis = one(f"COPY customers TO STDOUT ({option})", catalog)
     assert analysis.copy is not None
-    assert not analysis.copy.text_format
+    assert analysis.copy.unsupported
     assert Effect.EXPORT in analysis.effects
-    assert Effect.UNKNOWN in one(f"COPY customers FROM STDIN ({option})", catalog).effects
+    assert analysis.opaque
+    assert Effect.UNKNOWN in one("COPY customers FROM STDIN (ENCODING 'SJIS')", catalog).effects
+
+
+@pytest.mark.parametrize("option", ["FORMAT csv", "DELIMITER ','", "NULL 'x'", "HEADER", "FORMAT binary"])
+def test_every_other_layout_is_a_read_or_a_write_like_any(option: str, catalog: Catalog) -> None:
+    for source in ("customers", "(SELECT * FROM customers)"):
+        analysis = one(f"COPY {source} TO STDOUT ({option})", catalog)
+        assert analysis.effects == {Effect.READ}
+        assert not analysis.opaque
+    assert one(f"COPY customers FROM STDIN ({option})", catalog).effects == {Effect.WRITE}
 
 
 @pytest.mark.parametrize("place", ["TO '/x'", "TO PROGRAM 'x'", "FROM '/x'", "FROM PROGRAM 'x'"])

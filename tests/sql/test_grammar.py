@@ -32,7 +32,10 @@ def test_canonical_is_postgresqls_deparse() -> None:
 
 @pytest.mark.parametrize(
     "sql",
-    ["COPY t TO STDOUT (DELIMITER 5)", "CREATE FUNCTION f() RETURNS void BEGIN ATOMIC COPY t TO STDOUT (FORMAT *); END"],
+    [
+        "COPY t TO STDOUT (DELIMITER 5)",
+        "CREATE FUNCTION f() RETURNS void BEGIN ATOMIC COPY t TO STDOUT (FORMAT *); END",
+    ],
 )
 def test_an_option_of_copy_that_is_no_string_is_not_a_crash(sql: str) -> None:
     """libpg_query's deparse ends the whole process (SIGSEGV): hence another process."""

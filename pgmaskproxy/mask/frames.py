@@ -1,0 +1,67 @@
+"""The frames of rows, for the kernels: bounds of what is read, lengths of what is written, what was relayed."""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+from librt.strings import BytesWriter, read_i32_be, write_i32_be
+from mypy_extensions import i32, i64, u8
+
+from pgmaskproxy.errors import InternalError, PeerError, SealedError
+from pgmaskproxy.wire.limits import ROW
+
+HEADER: Final = 5
+"""A type byte and a length field."""
+
+
+@final
+class Relayed:
+    """What became of a buffer: `out` to send, `end` the position of the first byte not consumed.
+
+    `rows` were relayed, `cells` in them masked (a NULL is not counted: it is shown as it was).
+    """
+
+    def __init__(self, out: bytes, end: i64, rows: i64, cells: i64) -> None:
+        self.out: Final = out
+        self.end: Final[i64] = end
+        self.rows: Final[i64] = rows
+        self.cells: Final[i64] = cells
+
+
+def sealed(data: bytes, begin: i64, kind: i64) -> Relayed:
+    """Nothing; SealedError for the first byte of a frame of type `kind`."""
+    if begin < len(data) and data[begin] == kind:
+        raise SealedError("a row arrived before its plan was bound")
+    return Relayed(b"", begin, 0, 0)
+
+
+def checked_start(data: bytes, start: int) -> i64:
+    """`start`, which is in the buffer or at its end. InternalError otherwise: it is our own."""
+    if start < 0 or start > len(data):
+        raise InternalError("a relay starts outside of its buffer")
+    return start
+
+
+def checked_length(data: bytes, position: i64, least: i64) -> i64:
+    """The length field of the frame at `position`, whose header is there. PeerError for an impossible one."""
+    length = i64(read_i32_be(data, position + 1))
+    if length < least or length > ROW:
+        raise PeerError("a row has an impossible length")
+    return length
+
+
+def write_length(out: BytesWriter, length: i64) -> None:
+    """Append a length field. PeerError when none can say it."""
+    if length > ROW:
+        raise PeerError("a masked value is too long for its length field")
+    write_i32_be(out, i32(length))
+
+
+def patch_length(out: BytesWriter, at: i64, length: i64) -> None:
+    """Put another length into the field at `at`. PeerError when none can say it."""
+    if length > ROW:
+        raise PeerError("a masked row is too long for its length field")
+    out[at] = u8((length >> 24) & 0xFF)
+    out[at + 1] = u8((length >> 16) & 0xFF)
+    out[at + 2] = u8((length >> 8) & 0xFF)
+    out[at + 3] = u8(length & 0xFF)

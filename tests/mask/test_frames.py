@@ -1,0 +1,41 @@
+"""Bounds of frames: what is read lies within its buffer, and what is written can be said by a length field."""
+
+from __future__ import annotations
+
+import pytest
+from librt.strings import BytesWriter
+
+from pgmaskproxy.errors import InternalError, PeerError, SealedError
+from pgmaskproxy.mask.frames import checked_length, checked_start, patch_length, sealed, write_length
+from pgmaskproxy.wire.limits import ROW
+
+
+def test_a_start_is_in_the_buffer_or_at_its_end() -> None:
+    assert [checked_start(b"abc", start) for start in (0, 3)] == [0, 3]
+    for start in (-1, 4):
+        with pytest.raises(InternalError):
+            checked_start(b"abc", start)
+
+
+@pytest.mark.parametrize("length", [0, 3, -1, ROW + 1, 2**31 - 1])
+def test_an_impossible_length_is_refused(length: int) -> None:
+    with pytest.raises(PeerError):
+        checked_length(b"d" + length.to_bytes(4, "big", signed=True), 0, 4)
+    assert checked_length(b"d\0\0\0\4", 0, 4) == 4
+
+
+def test_a_length_that_no_field_can_say_is_not_written() -> None:
+    out = BytesWriter()
+    write_length(out, ROW)
+    patch_length(out, 0, 0x01020304)
+    assert out.getvalue() == b"\1\2\3\4"
+    for write in (lambda: write_length(out, ROW + 1), lambda: patch_length(out, 0, ROW + 1)):
+        with pytest.raises(PeerError):
+            write()
+
+
+def test_the_first_byte_of_a_sealed_row_is_one_too_many() -> None:
+    with pytest.raises(SealedError):
+        sealed(b"xd", 1, ord("d"))
+    assert sealed(b"xd", 2, ord("d")).end == 2
+    assert sealed(b"xZ", 1, ord("d")).out == b""
