@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pgmaskproxy.model import Use
-from pgmaskproxy.sql.catalog import Catalog, Index
+from pgmaskproxy.sql.catalog import Catalog, Column, Index, Operator, Relation
 from pgmaskproxy.sql.implied import OVER_AN_INDEX
 from pgmaskproxy.sql.reader import read
 from tests.sql.conftest import SEARCH_PATH, deep
@@ -91,6 +91,10 @@ def test_nothing_else_does(indexed: Catalog, sql: str) -> None:
         "SELECT id FROM customers WHERE ssn IS NULL UNION ALL SELECT 1",
         "UPDATE customers SET name = 'x' WHERE ssn IS NOT NULL",
         "SELECT id FROM v_customers WHERE tax_no IS NOT NULL",
+        "SELECT count(*) FROM v_customers WHERE tax_no IS NOT NULL",
+        "SELECT (SELECT id FROM customers WHERE ssn IS NOT NULL LIMIT 1)",
+        "SELECT public.count(id) FROM customers WHERE ssn IS NOT NULL",
+        "SELECT bool_and(DISTINCT id = 1) FROM customers WHERE ssn IS NOT NULL",
         "COPY (SELECT id FROM customers WHERE ssn IS NOT NULL) TO STDOUT",
     ],
 )
@@ -111,3 +115,17 @@ def test_is_null_orders_the_rows_that_are_seen(indexed: Catalog, sql: str) -> No
 )
 def test_and_not_those_of_which_no_order_shows(indexed: Catalog, sql: str) -> None:
     assert implied(indexed, sql) == set()
+
+
+def test_an_operator_of_somebodys_own_may_notice_the_order(indexed: Catalog) -> None:
+    own = replace(indexed, operators=(*indexed.operators, Operator("public", "=", 25, 25)))
+    assert implied(own, "SELECT count(*) FROM customers WHERE ssn IS NOT NULL AND id = 1") == {"customers.ssn"}
+
+
+def test_a_views_column_of_unknown_origin_is_every_column_behind_it(indexed: Catalog) -> None:
+    columns = (Column(1, "id", 23), Column(2, "made", 25))
+    definition = "SELECT c.id, public.unknown_function(c.ssn, 1) AS made FROM public.customers c"
+    view = Relation(99_999, "public", "v_made", "v", columns, definition=definition)
+    catalog = replace(indexed, relations=(*indexed.relations, view))
+    assert "customers.ssn" in implied(catalog, "SELECT id FROM v_made WHERE made IS NOT NULL")
+    assert "tax_filings.ssn" in implied(catalog, "UPDATE v_made SET made = 'x'")

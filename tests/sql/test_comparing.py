@@ -72,6 +72,8 @@ def with_column(catalog: Catalog, type_oid: int) -> Catalog:
         (INT4, "c.x = 5::int8", Use.PREDICATE),
         (INT4, "c.x = '5'::numeric(3)", Use.PREDICATE),
         (INT4, "c.x = '5'::public.int4", Use.PREDICATE),
+        (TEXT, "c.x = 'abc'::varchar(2)", Use.PREDICATE),
+        (TEXT, "c.x = '{a}'::varchar[]", Use.PREDICATE),
         (DOMAIN, "c.x = 'a'", Use.PREDICATE),
     ],
 )

@@ -60,6 +60,13 @@ def test_a_deleted_row_asks_every_table_that_references_it_and_those_that_a_casc
     assert implied_uses(CATALOG, Changes(deleted=frozenset({PAGES}))) == ()
 
 
+def test_a_row_that_a_cascade_takes_goes_with_every_column_that_is_referenced() -> None:
+    remarks = replace(relation(20_006, "remarks", "note"), foreign_keys=key(FILINGS, 2))
+    catalog = Catalog((*CATALOG.relations, remarks))
+    remark = predicate("remarks", "note", "a foreign key of s.remarks")
+    assert remark in implied_uses(catalog, Changes(deleted=frozenset({PEOPLE})))
+
+
 def test_only_the_referenced_columns_change_asks() -> None:
     changed = implied_uses(CATALOG, Changes(updated=frozenset({(PEOPLE, 2)})))
     assert FILING in changed

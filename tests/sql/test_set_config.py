@@ -43,6 +43,8 @@ def test_so_it_does_for_a_setting_that_may_not_be_set(catalog: Catalog) -> None:
         DUMPED.replace("pg_settings", "customers"),
         DUMPED.replace(")", "), set_config(name, 'x', true)", 1),
         DUMPED + " OR true",
+        DUMPED + " LIMIT 1",
+        "WITH pg_settings AS (SELECT 'role' AS name) " + DUMPED,
         DUMPED.replace("=", "OPERATOR(public.=)"),
         DUMPED[: DUMPED.index(" WHERE")],
     ],

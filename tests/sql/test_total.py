@@ -64,6 +64,7 @@ def test_total(expression: str, functions: set[tuple[str | None, str]]) -> None:
         "ltrim(ssn, name)",
         "replace(ssn, '7', 'seven')",
         "replace(ssn, '\u00e9', 'xyz')",
+        "replace(ssn, 'e', '\u00e9')",
         "replace(ssn, name, '')",
         "replace(ssn, '', name)",
         "ssn::int",
