@@ -10,6 +10,7 @@ have their own) and the whole of its text match a row below. What varies in a te
     {name}               a name that the server found in its catalog before it complained of it
     {type}               a type that came with the server
     {number}             a type's length or a column count
+    {count}              a line or a number of rows of what the client sent
     {verb}               a command in capitals
     {value}              a value: cut out of what is shown
 
@@ -39,6 +40,7 @@ _PARTS: Final[Mapping[str, str]] = {
     "name": _NAME,
     "type": f"(?:{_TYPES})",
     "number": r"\d{1,5}",
+    "count": r"\d{1,20}",
     "verb": r"[A-Z]+(?: [A-Z]+){0,3}",
     "value": r"(?P<value>.*)",
 }
@@ -148,6 +150,27 @@ _TABLE: Final = """\
 26000 * prepared statement "{own}" does not exist
 34000 * cursor "{own}" does not exist
 34000 * portal "{own}" does not exist
+57014 copyfromparse.c COPY from stdin failed: {value}
+22P04 copyfromparse.c missing data for column "{name}"
+22P04 copyfromparse.c extra data after last expected column
+22P04 copyfromparse.c unterminated CSV quoted field
+22P04 copyfromparse.c unquoted newline found in data
+22P04 copyfromparse.c unquoted carriage return found in data
+22P04 copyfromparse.c literal newline found in data
+22P04 copyfromparse.c literal carriage return found in data
+22P04 copyfromparse.c end-of-copy marker is not alone on its line
+22P04 copyfromparse.c wrong number of fields in header line: got {number}, expected {number}
+22P04 copyfromparse.c COPY file signature not recognized
+22P04 copyfromparse.c row field count is {number}, expected {number}
+22P04 copyfromparse.c unexpected EOF in COPY data
+22P04 copyfromparse.c received copy data after EOF marker
+22P04 copyfromparse.c invalid field size
+22P03 copyfromparse.c incorrect binary data format
+00000 copyfrom.c {count} row was skipped due to data type incompatibility
+00000 copyfrom.c {count} rows were skipped due to data type incompatibility
+00000 copyfromparse.c skipping row due to data type incompatibility at line {count} for column "{name}": null input
+00000 copyfromparse.c skipping row due to data type incompatibility at line {count} for column "{name}": "{value}"
+22P02 copyfrom.c skipped more than REJECT_LIMIT ({count}) rows due to data type incompatibility
 """
 
 

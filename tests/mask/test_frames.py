@@ -29,9 +29,10 @@ def test_a_length_that_no_field_can_say_is_not_written() -> None:
     write_length(out, ROW)
     patch_length(out, 0, 0x01020304)
     assert out.getvalue() == b"\1\2\3\4"
-    for write in (lambda: write_length(out, ROW + 1), lambda: patch_length(out, 0, ROW + 1)):
-        with pytest.raises(PeerError):
-            write()
+    with pytest.raises(PeerError):
+        write_length(out, ROW + 1)
+    with pytest.raises(PeerError):
+        patch_length(out, 0, ROW + 1)
 
 
 def test_the_first_byte_of_a_sealed_row_is_one_too_many() -> None:

@@ -36,6 +36,9 @@ def fields(state: str, file: str, message: str, **named: str) -> dict[bytes, byt
         ("42P07", "heap.c", 'relation "t" already exists', {}, "create table T (a int)"),
         ("42701", "tablecmds.c", 'column "a" of relation "t" already exists', {}, "ALTER TABLE t ADD a int"),
         ("3B001", "xact.c", 'savepoint "s" does not exist', {}, "ROLLBACK TO s"),
+        ("22P04", "copyfromparse.c", 'missing data for column "ssn"', {}, "COPY customers FROM STDIN"),
+        ("22P04", "copyfromparse.c", "row field count is 3, expected 4", {}, ""),
+        ("00000", "copyfrom.c", "1234567 rows were skipped due to data type incompatibility", {}, ""),
     ],
 )  # fmt: skip
 def test_what_passes_as_it_is(state: str, file: str, message: str, named: dict[str, str], sql: str) -> None:
@@ -53,6 +56,10 @@ def test_what_passes_as_it_is(state: str, file: str, message: str, named: dict[s
          "date/time field value out of range"),
         ("22P02", "enum.c", f'invalid input value for enum mood: "{SECRET}"', "invalid input value for enum mood"),
         ("22P02", "arrayfuncs.c", f'malformed array literal: "{SECRET}"', "malformed array literal"),
+        ("57014", "copyfromparse.c", f"COPY from stdin failed: {SECRET}", "COPY from stdin failed"),
+        ("00000", "copyfromparse.c",
+         f'skipping row due to data type incompatibility at line 7 for column "birth_date": "{SECRET}"',
+         'skipping row due to data type incompatibility at line 7 for column "birth_date"'),
     ],
 )  # fmt: skip
 def test_a_value_is_cut_out(state: str, file: str, message: str, shown: str) -> None:
@@ -73,6 +80,8 @@ def test_a_value_is_cut_out(state: str, file: str, message: str, shown: str) -> 
         ("P0001", "int.c", "division by zero", {}, ""),
         ("22012", "int.c", f"division by zero {SECRET}", {}, ""),
         ("22012", "int.c", f"{SECRET}\ndivision by zero", {}, ""),
+        ("22P04", "copyfromparse.c", f'missing data for column "a": {SECRET}', {}, ""),
+        ("22P04", "copyfromparse.c", f"extra data after last expected column {SECRET}", {}, ""),
         # A name that the server has not put into its field.
         ("23505", "nbtinsert.c", f'duplicate key value violates unique constraint "{SECRET}"', {"n": "k"}, ""),
         ("23505", "nbtinsert.c", f'duplicate key value violates unique constraint "{SECRET}"', {}, ""),
