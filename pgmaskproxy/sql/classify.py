@@ -60,6 +60,8 @@ _RELATIONS: Final = frozenset(
 _FALSE: Final = frozenset({"off", "false", "0"})
 
 
+ACCESS_SHARE: Final = 1
+"""What a SELECT takes, and pg_dump before it reads."""
 ROW_EXCLUSIVE: Final = 3
 """The strongest table lock that ordinary statements take."""
 
@@ -98,11 +100,20 @@ class Classifier(Copying):
             return reader(fields)
         self._named_relations(kind, fields)
         self._code_inside(fields)
-        mode = fields.get("mode")
-        if kind == "LockStmt" and not (isinstance(mode, int) and mode <= ROW_EXCLUSIVE):
-            # It stops everybody else's work, and the reading of the catalog (manual, "Table-Level Locks").
-            self.facts.effects.add(Effect.ADMIN)
+        if kind == "LockStmt":
+            self._lock_table(fields)
         return Reading()
+
+    def _lock_table(self, fields: Node) -> None:
+        """LOCK by what its mode keeps others from (manual, "Table-Level Locks")."""
+        mode = fields.get("mode")
+        if mode == ACCESS_SHARE:
+            self.facts.reads |= self.facts.writes
+            self.facts.writes.clear()
+            self.facts.effects.discard(Effect.WRITE)
+        elif not (isinstance(mode, int) and mode <= ROW_EXCLUSIVE):
+            # It stops everybody else's work, and the reading of the catalog.
+            self.facts.effects.add(Effect.ADMIN)
 
     def _readers(self) -> Mapping[str, Callable[[Node], Reading]]:
         return {

@@ -56,7 +56,7 @@ EFFECTS: Final[Mapping[str, frozenset[Effect]]] = MappingProxyType(
             ("VariableShowStmt", (_R,)),
             ("ConstraintsSetStmt", (_S,)),
             ("TransactionStmt", (_T,)),
-            ("LockStmt", (_W,)),  # blocks writers and readers of what it names
+            ("LockStmt", (_W,)),  # blocks writers of what it names, unless it takes no more than a SELECT
             ("ListenStmt", (_A,)),
             ("UnlistenStmt", (_S,)),  # connection pools send it, and pg_advisory_unlock_all(), on every return
             ("NotifyStmt", (_A,)),
