@@ -44,6 +44,8 @@ lib: Final[Any] = _native.lib
 _JSON_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _TO_BRACES: Final = bytes.maketrans(b"[]", b"{}")
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_BETWEEN: Final = re.compile(rb"[ \t\n\r\f\v]+|;|--[^\n\r]*|/\*")
+_NESTING: Final = re.compile(rb"/\*|\*/")
 _SET: Final = re.compile(r"\bset\b", re.IGNORECASE)
 _QUERIES: Final = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
 LITERALS: Final = frozenset(
@@ -58,7 +60,10 @@ _NO_KEYWORD: Final = int(_tokens.KeywordKind.Value("NO_KEYWORD"))
 
 @dataclass(frozen=True, slots=True)
 class RawStatement:
-    """One statement of a text. `text` is its slice of the client's own, from character `offset` on."""
+    """One statement of a text. `text` is its slice of the client's own, from character `offset` on.
+
+    The comments before it belong to it: they may say why it is asked, and what is approved is what was written.
+    """
 
     kind: str
     """The node type, e.g. `SelectStmt`."""
@@ -91,10 +96,12 @@ def parse(sql: str) -> tuple[RawStatement, ...]:
     data = encode(sql)
     _check_expansion(sql)
     found: list[RawStatement] = []
+    end = 0
     for raw in _parse_json(data):
         start = _integer(raw, "stmt_location")
         length = _integer(raw, "stmt_len")
-        text = data[start : start + length] if length else data[start:]
+        start, end = end + _comments(data[end:start]), start + length if length else len(data)
+        text = data[start:end]
         statement = mapping(raw.get("stmt"))
         kind = kind_of(statement)
         found.append(
@@ -107,6 +114,27 @@ def parse(sql: str) -> tuple[RawStatement, ...]:
             )
         )
     return tuple(found)
+
+
+def _comments(between: bytes) -> int:
+    """Where the comments before a statement begin: `between` is what stands between the one before it and its first
+    token, which is white space, semicolons and comments."""
+    begin: int | None = None
+    at = 0
+    while (token := _BETWEEN.match(between, at)) is not None:
+        if token[0] == b";":
+            begin = None
+        elif not token[0].isspace() and begin is None:
+            begin = at
+        at = token.end()
+        depth = int(token[0] == b"/*")
+        while depth:  # they nest
+            mark = _NESTING.search(between, at)
+            if mark is None:
+                return len(between)
+            depth += 1 if mark[0] == b"/*" else -1
+            at = mark.end()
+    return begin if begin is not None else len(between)
 
 
 def encode(sql: str) -> bytes:
