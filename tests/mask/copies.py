@@ -14,7 +14,7 @@ from pgmaskproxy.model import CopyLayout
 from pgmaskproxy.wire.backend import Field, decode
 from pgmaskproxy.wire.copy import CopyData
 from pgmaskproxy.wire.framing import BACKEND_LIMITS, FrameBuffer
-from tests.mask.shapes import TABLE, TEXT, Row, Shape, rows_of, shapes, values
+from tests.mask.shapes import TABLE, TEXT, Row, Shape, masks, values
 
 PROLOGUE = b"PGCOPY\n\xff\r\n\0" + b"\0\0\0\0" + b"\0\0\0\0"
 LETTERS = {8: rb"\b", 9: rb"\t", 10: rb"\n", 11: rb"\v", 12: rb"\f", 13: rb"\r", 92: rb"\\"}
@@ -158,5 +158,5 @@ cells = st.one_of(values, awkward, nulls.map(str.encode), st.just(rb"\."))
 
 @st.composite
 def copies(draw: st.DrawFn) -> Copy:
-    shape = draw(shapes)
-    return Copy(shape, draw(layouts), draw(rows_of(shape, cells)))
+    shape = Shape(tuple(draw(st.lists(masks, max_size=4))))
+    return Copy(shape, draw(layouts), draw(st.lists(st.tuples(*[cells] * len(shape.masks)), max_size=3)))
