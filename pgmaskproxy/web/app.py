@@ -1,18 +1,20 @@
-"""The REST interface put together: `create_app(services)`, and its OpenAPI document."""
+"""REST interface and pages put together: `create_app(services)`, and the OpenAPI document."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
 
 from pgmaskproxy.web import requests, tokens
-from pgmaskproxy.web.guard import Guard
+from pgmaskproxy.web.guard import API, Guard
 from pgmaskproxy.web.idempotency import Answers
 from pgmaskproxy.web.identity import Identity, signed_in
-from pgmaskproxy.web.problems import MEDIA_TYPE, ProblemDetails, install
+from pgmaskproxy.web.pages import history, inbox, request, signin, site
+from pgmaskproxy.web.pages.site import Site
+from pgmaskproxy.web.problems import MEDIA_TYPE, ProblemDetails, Rejected, install, problem
 from pgmaskproxy.web.services import Account, Services, services_of
 from pgmaskproxy.web.shapes import Whoami
 
@@ -58,6 +60,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.state.identity = Identity(services)
     app.state.answers = Answers(services.clock)
+    app.state.site = Site(services, app.state.identity, app.state.answers)
     return app
 
 
@@ -75,12 +78,15 @@ def _application() -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
         responses=PROBLEMS,
-        middleware=[Middleware(Guard)],
+        middleware=[Middleware(Guard, pages=True)],
         redirect_slashes=False,
     )
     for each in (router, requests.router, tokens.router):
         app.include_router(each)
-    install(app)
+    for each in (signin.router, inbox.router, request.router, history.router):
+        app.include_router(each, include_in_schema=False)
+    install(app, _answer)
+    site.install(app)
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -89,6 +95,13 @@ def _application() -> FastAPI:
 
     app.openapi = document  # type: ignore[method-assign]
     return app
+
+
+def _answer(request: Request, rejected: Rejected) -> Response:
+    """A person is told on a page, a program by a problem."""
+    if request.url.path.startswith(API):
+        return problem(request.url.path, rejected)
+    return site.site_of(request).wrong(request, rejected)
 
 
 def _document(app: FastAPI) -> dict[str, Any]:

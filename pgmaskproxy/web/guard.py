@@ -28,12 +28,31 @@ HEADERS: Final = {
 }
 """On every answer. No CORS header is ever sent: another origin's script can read nothing."""
 
+PAGE_HEADERS: Final = HEADERS | {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    # With no-referrer a browser would say `Origin: null` of our own forms, and they could not be told from others'.
+    "Referrer-Policy": "same-origin",
+}
+"""On every answer that is a page for people: scripts and styles are files of ours, never text in the page."""
+
+FORM: Final = "application/x-www-form-urlencoded"
+API: Final = "/api/"
+
 
 class Guard:
-    """ASGI middleware. The whole (bounded) body is read before the application runs: a refused one changes nothing."""
+    """ASGI middleware. The whole (bounded) body is read before the application runs: a refused one changes nothing.
 
-    def __init__(self, app: ASGIApp, *, body_bytes: int = BODY_BYTES, body_seconds: float = BODY_SECONDS) -> None:
+    `pages`: what is not below /api/ is for browsers. A link of another site may lead there, and forms are understood.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, pages: bool = False, body_bytes: int = BODY_BYTES, body_seconds: float = BODY_SECONDS
+    ) -> None:
         self._app = app
+        self._pages = pages
         self._body_bytes = body_bytes
         self._body_seconds = body_seconds
 
@@ -51,14 +70,13 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers[name] = value
+                self._stamp(MutableHeaders(scope=message), page)
             await send(message)
 
         path = scope["path"]
+        page = self._pages and not path.startswith(API)
         try:
-            body = await self._body(scope, receive)
+            body = await self._body(scope, receive, page)
         except Rejected as rejected:
             await problem(path, rejected)(scope, receive, stamped)
             return
@@ -83,9 +101,18 @@ class Guard:
                         scope, replay, stamped
                     )
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+    @staticmethod
+    def _stamp(headers: MutableHeaders, page: bool) -> None:
+        kept = headers.get("cache-control") if page else None
+        html = page and headers.get("content-type", "").startswith("text/html")
+        for name, value in (PAGE_HEADERS if html else HEADERS).items():
+            headers[name] = value
+        if kept is not None and not html:
+            headers["Cache-Control"] = kept
+
+    async def _body(self, scope: Scope, receive: Receive, page: bool) -> bytes:
         headers = Headers(scope=scope)
-        if headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
+        if headers.get("sec-fetch-site") in {"cross-site", "same-site"} and not (page and _followed(scope, headers)):
             raise Rejected(403, "cross_site", "a page of another site may not use this interface")
         declared = headers.get("content-length", "0")
         if not declared.isdecimal() or len(declared) > 10 or int(declared) > self._body_bytes:
@@ -108,7 +135,10 @@ class Guard:
         except TimeoutError:
             raise Rejected(408, "too_slow", f"the body did not arrive within {self._body_seconds:g} seconds") from None
         body = b"".join(chunks)
-        if body and headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if body and page and kind != FORM:
+            raise Rejected(415, "not_a_form", f"the body must be {FORM}")
+        if body and not page and kind != "application/json":
             raise Rejected(415, "not_json", "the body must be application/json")
         return body
 
@@ -116,6 +146,15 @@ class Guard:
         return Rejected(
             413, "too_long", f"the body is longer than {self._body_bytes} bytes", headers={"Connection": "close"}
         )
+
+
+def _followed(scope: Scope, headers: Headers) -> bool:
+    """Whether somebody followed a link (from a chat, a mail): a whole page in a tab of its own, that only reads."""
+    return (
+        scope["method"] == "GET"
+        and headers.get("sec-fetch-mode") == "navigate"
+        and headers.get("sec-fetch-dest") == "document"
+    )
 
 
 class _Gone(Exception):

@@ -49,14 +49,14 @@ class Identity:
         scheme, credential = self._credential(request)
         if scheme == "bearer":
             return await self._by_token(credential, self._address(request))
-        return await self._by_password(credential, self._address(request))
+        return await self._by_basic(credential, self._address(request))
 
     async def by_password(self, request: Request) -> Account:
         """As `signed_in`, but a token will not do: a stolen one must not be able to make more."""
         scheme, credential = self._credential(request)
         if scheme != "basic":
             raise unauthenticated("a token cannot do this", "use the person's id and password (HTTP Basic)")
-        return await self._by_password(credential, self._address(request))
+        return await self._by_basic(credential, self._address(request))
 
     def _credential(self, request: Request) -> tuple[str, str]:
         values = request.headers.getlist("authorization")
@@ -82,19 +82,26 @@ class Identity:
         self._count("bearer", "ok")
         return person
 
-    async def _by_password(self, credential: str, address: str) -> Account:
+    async def by_form(self, request: Request, name: str, password: str) -> Account:
+        """The person who typed their id and password into the sign-in page; limited and recorded as all others."""
+        return await self._by_password(name, password, self._address(request), "form")
+
+    async def _by_basic(self, credential: str, address: str) -> Account:
         name, password = _decode_basic(credential)
+        return await self._by_password(name, password, address, "basic")
+
+    async def _by_password(self, name: str, password: str, address: str, method: str) -> Account:
         now = self._services.clock()
-        self._refuse_if_limited("basic", name, address, now)
+        self._refuse_if_limited(method, name, address, now)
         person = self._services.directory().person(name)
         stored = person.password_hash if person is not None else None
         async with self._checks:
             good = await asyncio.to_thread(self._verify, stored or self._decoy, password)
         if person is None or not stored or not good:
-            raise await self._failed("basic", name, address, "the id or the password is wrong")
+            raise await self._failed(method, name, address, "the id or the password is wrong")
         self._throttle.succeeded(name, address, now)
         await self._services.record(person_signed_in(person.id, address, "password"), durable=False)
-        self._count("basic", "ok")
+        self._count(method, "ok")
         return person
 
     def _verify(self, stored: str, password: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from pgmaskproxy.errors import AuditFailed, ProxyError, Unavailable
+from pgmaskproxy.errors import AuditFailed, Unavailable
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -74,40 +74,32 @@ def problem(path: str, rejected: Rejected) -> JSONResponse:
     )
 
 
-def install(app: FastAPI) -> None:
-    """Makes every error of `app` a problem. An unexpected one says nothing of itself: the log has class and place."""
+def understood(error: Exception) -> Rejected:
+    """What is told of `error`: one of the kinds that `install` catches."""
+    match error:
+        case Rejected():
+            return error
+        case RequestValidationError():
+            # pydantic's own texts, without its `input`, which would echo what was sent
+            parts = [f"{'.'.join(str(step) for step in item['loc'])}: {item['msg']}" for item in error.errors()]
+            return Rejected(422, "invalid", "; ".join(parts))
+        case HTTPException():
+            reason = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+            return Rejected(error.status_code, reason, str(error.detail), headers=error.headers)
+        case AuditFailed():
+            detail = "the audit log cannot be written, so nothing was changed"
+            return Rejected(503, "audit_failed", detail, hint=error.hint or None)
+        case _:
+            assert isinstance(error, Unavailable)
+            return Rejected(503, "unavailable", error.message, hint=error.hint or None)
 
-    def rejected(request: Request, error: Exception) -> Response:
-        assert isinstance(error, Rejected)
-        return problem(request.url.path, error)
 
-    def invalid(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        # pydantic's own texts, without its `input`, which would echo what was sent
-        parts = [f"{'.'.join(str(step) for step in item['loc'])}: {item['msg']}" for item in error.errors()]
-        return problem(request.url.path, Rejected(422, "invalid", "; ".join(parts)))
+def install(app: FastAPI, answer: Callable[[Request, Rejected], Response]) -> None:
+    """Has every error of `app` answered by `answer`. An unexpected one says nothing of itself: the log has class and
+    place."""
 
-    def http(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        reason = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
-        return problem(request.url.path, Rejected(error.status_code, reason, str(error.detail), headers=error.headers))
+    def handler(request: Request, error: Exception) -> Response:
+        return answer(request, understood(error))
 
-    def ours(request: Request, error: Exception) -> Response:
-        assert isinstance(error, ProxyError)
-        if isinstance(error, AuditFailed):
-            return problem(
-                request.url.path,
-                Rejected(
-                    503,
-                    "audit_failed",
-                    "the audit log cannot be written, so nothing was changed",
-                    hint=error.hint or None,
-                ),
-            )
-        return problem(request.url.path, Rejected(503, "unavailable", error.message, hint=error.hint or None))
-
-    app.add_exception_handler(Rejected, rejected)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(AuditFailed, ours)
-    app.add_exception_handler(Unavailable, ours)
+    for kind in (Rejected, RequestValidationError, HTTPException, AuditFailed, Unavailable):
+        app.add_exception_handler(kind, handler)

@@ -48,23 +48,15 @@ async def list_requests(
     """Requests that ask one of your groups, that you asked for, or that a login you answer for did. A page may be
     shorter than `limit`: only a `next` of null is the end."""
     which = Filter(states=frozenset(state or ()), principal=principal, database=database)
-    if cursor is not None and not is_id(cursor, "apr"):
-        raise Rejected(400, "bad_cursor", "the cursor is not one that this interface gave")
+    found, after = await seen_by(person, services, which, limit, cursor)
     now = services.clock()
-    found: list[RequestSummary] = []
-    for _ in range(LOOK_AHEAD):
-        page = await services.store.list(which, limit - len(found), cursor)
-        found += [RequestSummary.of(each, person, now) for each in page.requests if may_see(person, each)]
-        cursor = page.next
-        if cursor is None or len(found) >= limit:
-            break
-    return RequestPage(requests=found, next=cursor)
+    return RequestPage(requests=[RequestSummary.of(each, person, now) for each in found], next=after)
 
 
 @router.get("/{request_id}", operation_id="getRequest", summary="Everything an approver needs to know")
 async def get_request(request_id: str, person: Signed, services: Serving) -> RequestDetail:
     """The exact statement, its parameters, what it touches, how it will be shown, who asks, who must agree."""
-    return RequestDetail.of(await _visible(request_id, person, services), person, services.clock())
+    return RequestDetail.of(await visible(request_id, person, services), person, services.clock())
 
 
 @router.post("/{request_id}/approve", operation_id="approveRequest", summary="Agree", response_model=RequestDetail)
@@ -78,14 +70,9 @@ async def approve(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Your agreement; the statement runs when everybody who must has agreed."""
-    what = f"approve {request_id} {body.model_dump_json()}"
-
-    async def work() -> bytes:
-        if body.digest is not None and (await _visible(request_id, person, services)).digest != body.digest:
-            raise Rejected(409, "other_digest", "this is not what was looked at", hint="read the request again")
-        return await _decide(services, request_id, person, approve=True, reason=body.reason)
-
-    return _json(await _answers(request).once(person.id, idempotency_key, what, work))
+    answers: Answers = request.app.state.answers
+    content = await approved(answers, services, request_id, person, body=body, key=idempotency_key)
+    return Response(content, media_type="application/json")
 
 
 @router.post("/{request_id}/reject", operation_id="rejectRequest", summary="Refuse", response_model=RequestDetail)
@@ -99,24 +86,55 @@ async def reject(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Your refusal ends the request: the client gets an error with your reason, and its session goes on."""
-    what = f"reject {request_id} {body.model_dump_json()}"
+    answers: Answers = request.app.state.answers
+    content = await rejected(answers, services, request_id, person, body=body, key=idempotency_key)
+    return Response(content, media_type="application/json")
+
+
+async def approved(
+    answers: Answers, services: Services, request_id: str, person: Person, *, body: Approval, key: str | None
+) -> bytes:
+    """Casts the agreement of `person`, once for `key`: the RequestDetail afterwards, as JSON. The one way to approve,
+    by REST and on the page. Raises Rejected: 403, 404, 409, or 400 and 422 for the key."""
+
+    async def work() -> bytes:
+        if body.digest is not None and (await visible(request_id, person, services)).digest != body.digest:
+            raise Rejected(409, "other_digest", "this is not what was looked at", hint="read the request again")
+        return await _decide(services, request_id, person, approve=True, reason=body.reason)
+
+    return await answers.once(person.id, key, f"approve {request_id} {body.model_dump_json()}", work)
+
+
+async def rejected(
+    answers: Answers, services: Services, request_id: str, person: Person, *, body: Rejection, key: str | None
+) -> bytes:
+    """As `approved`: the refusal of `person`."""
 
     async def work() -> bytes:
         return await _decide(services, request_id, person, approve=False, reason=body.reason)
 
-    return _json(await _answers(request).once(person.id, idempotency_key, what, work))
+    return await answers.once(person.id, key, f"reject {request_id} {body.model_dump_json()}", work)
 
 
-def _answers(request: Request) -> Answers:
-    answers: Answers = request.app.state.answers
-    return answers
+async def seen_by(
+    person: Person, services: Services, which: Filter, limit: int, cursor: str | None
+) -> tuple[list[ApprovalRequest], str | None]:
+    """Up to `limit` requests of `which` that concern `person`, newest first, and the cursor of what follows; None at
+    the end. Raises Rejected for a cursor that was not given here."""
+    if cursor is not None and not is_id(cursor, "apr"):
+        raise Rejected(400, "bad_cursor", "the cursor is not one that this interface gave")
+    found: list[ApprovalRequest] = []
+    for _ in range(LOOK_AHEAD):
+        page = await services.store.list(which, limit - len(found), cursor)
+        found += [each for each in page.requests if may_see(person, each)]
+        cursor = page.next
+        if cursor is None or len(found) >= limit:
+            break
+    return found, cursor
 
 
-def _json(content: bytes) -> Response:
-    return Response(content, media_type="application/json")
-
-
-async def _visible(request_id: str, person: Person, services: Services) -> ApprovalRequest:
+async def visible(request_id: str, person: Person, services: Services) -> ApprovalRequest:
+    """The request, if `person` may see it. Raises Rejected: 404, 403."""
     found = await services.store.get(request_id) if is_id(request_id, "apr") else None
     if found is None:
         raise _unknown()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -16,15 +16,29 @@ GRACE_SECONDS = 5
 
 
 class EmbeddedServer(uvicorn.Server):
-    """A server that leaves signals to the composition root: set `should_exit` to end `serve()`."""
+    """A server that leaves signals to the composition root: set `should_exit` to end `serve()`.
+
+    `closing` is called when it begins to end: whoever keeps a response open for ever is to end it now.
+    """
+
+    def __init__(self, config: uvicorn.Config, closing: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._closing = closing
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Captures none."""
         yield
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends what is open, within `GRACE_SECONDS`."""
+        self._closing()
+        await super().shutdown(sockets)
 
-def embedded_server(app: ASGIApp, host: str, port: int) -> tuple[EmbeddedServer, socket.socket]:
+
+def embedded_server(
+    app: ASGIApp, host: str, port: int, closing: Callable[[], None] = lambda: None
+) -> tuple[EmbeddedServer, socket.socket]:
     """A server for `app` and its bound socket; run it with `await server.serve(sockets=[bound])`.
 
     Binds at once, so that a taken port is known before anything is served. Raises `Unavailable`.
@@ -45,7 +59,7 @@ def embedded_server(app: ASGIApp, host: str, port: int) -> tuple[EmbeddedServer,
         limit_concurrency=256,
         h11_max_incomplete_event_size=32 * 1024,
     )
-    return EmbeddedServer(config), bind(host, port)
+    return EmbeddedServer(config, closing), bind(host, port)
 
 
 def bind(host: str, port: int) -> socket.socket:

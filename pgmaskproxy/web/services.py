@@ -1,4 +1,4 @@
-"""What the REST interface is given; the composition root builds it."""
+"""What the REST interface and the pages are given; the composition root builds it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from fastapi import Request
@@ -16,6 +16,7 @@ from pgmaskproxy.approval.request import ApprovalRequest
 from pgmaskproxy.metrics import Metrics
 from pgmaskproxy.model import AuditEvent
 from pgmaskproxy.store.protocol import Store
+from pgmaskproxy.web.pulse import Pulse
 
 
 class Account(Person, Protocol):
@@ -64,6 +65,10 @@ class Services:
     clock: Callable[[], float] = time.time
     """Unix seconds."""
     randbytes: Callable[[int], bytes] = secrets.token_bytes
+    public_url: str = ""
+    """How people reach it; '' where that is the address it listens on."""
+    pulse: Pulse = field(default_factory=Pulse)
+    """Beats when a request has changed."""
 
     async def record(self, event: AuditEvent, *, durable: bool) -> None:
         """Writes `event` before what it tells of happens. Raises AuditFailed."""

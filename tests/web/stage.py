@@ -14,6 +14,7 @@ import httpx2
 from argon2 import PasswordHasher
 
 from pgmaskproxy.approval.broker import Broker
+from pgmaskproxy.approval.facts import NO_FACTS, Facts
 from pgmaskproxy.approval.request import ApprovalRequest
 from pgmaskproxy.audit.log import AuditLog
 from pgmaskproxy.ids import new_id
@@ -21,6 +22,7 @@ from pgmaskproxy.metrics import Metrics
 from pgmaskproxy.model import ApprovalTerms, Parameter, RuleRef
 from pgmaskproxy.policy.principals import Directory, Person
 from pgmaskproxy.store.sqlite import SqliteStore
+from pgmaskproxy.web.pulse import Pulse
 from pgmaskproxy.web.services import Services
 
 SQL = "UPDATE shop.customers\n   SET name = $1 WHERE ssn = '123-45-6789' -- O'Hara"
@@ -98,6 +100,8 @@ class Stage:
         person: str | None = None,
         database: str = "shop",
         seconds: float = 600.0,
+        reason: str = "INC-123",
+        facts: Facts = NO_FACTS,
         parameters: tuple[Parameter, ...] = (Parameter(1, 25, "O'Hara"), Parameter(2, 23, None)),
     ) -> ApprovalRequest:
         """Opens a request, as a session would."""
@@ -121,7 +125,7 @@ class Stage:
             shown=("name: as it is", "ssn: redacted (pii.ssn)"),
             effects=("WRITE",),
             card="Data leaves the database",
-            reason="INC-123",
+            reason=reason,
             terms=terms,
             created=now,
             deadline=now + seconds,
@@ -129,6 +133,7 @@ class Stage:
             salt=secrets.token_hex(16),
             person=person,
             address="10.0.0.7",
+            facts=facts,
         )
         request = replace(request, digest=request.bound_digest())
         await self.broker.open(request)
@@ -136,7 +141,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(place: Path) -> AsyncIterator[Stage]:
+async def staged(place: Path, public_url: str = "") -> AsyncIterator[Stage]:
     """A stage whose files are in `place`."""
     audit_directory = place / "audit"
     audit_directory.mkdir(exist_ok=True)
@@ -145,8 +150,15 @@ async def staged(place: Path) -> AsyncIterator[Stage]:
     audit = AuditLog(audit_directory, "web")
     directory = Directory(dict(PEOPLE), {})
     try:
+        pulse = Pulse()
         broker = Broker(
-            store, audit, (), clock, writer="web", make_id=lambda: new_id("evt", clock, secrets.token_bytes)
+            store,
+            audit,
+            (),
+            clock,
+            writer="web",
+            make_id=lambda: new_id("evt", clock, secrets.token_bytes),
+            notified=pulse.beat,
         )
         metrics = Metrics(process=False)
         services = Services(
@@ -157,6 +169,8 @@ async def staged(place: Path) -> AsyncIterator[Stage]:
             metrics=metrics,
             version="0.0.test",
             clock=clock,
+            public_url=public_url,
+            pulse=pulse,
         )
         yield Stage(services, broker, store, audit, clock, directory)
     finally:

@@ -15,7 +15,7 @@ import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from pgmaskproxy.logs import configure
-from pgmaskproxy.web.guard import BODY_BYTES, HEADERS, Guard
+from pgmaskproxy.web.guard import BODY_BYTES, HEADERS, PAGE_HEADERS, Guard
 from tests.web.stage import BOB, Stage
 
 SECRET = "123-45-6789"
@@ -25,15 +25,22 @@ SECRET = "123-45-6789"
     ("method", "path"),
     [
         ("GET", "/api/v1/whoami"),
-        ("GET", "/nowhere"),
+        ("GET", "/api/nowhere"),
         ("PUT", "/api/v1/requests"),
         ("GET", "/api/v1/openapi.json"),
+        ("GET", "/nowhere"),
         ("POST", "/"),
+        ("GET", "/"),
+        ("GET", "/sign-in"),
+        ("GET", "/events"),
+        ("GET", "/static/page.css"),
     ],
 )
 async def test_every_answer_is_stamped(web: httpx2.AsyncClient, method: str, path: str) -> None:
     answer = await web.request(method, path)
-    for name, value in HEADERS.items():
+    html = answer.headers.get("content-type", "").startswith("text/html")
+    assert html == (path in {"/nowhere", "/sign-in"} or method == "POST")
+    for name, value in (PAGE_HEADERS if html else HEADERS).items():
         assert answer.headers[name] == value
     assert not any(name.lower().startswith("access-control") for name in answer.headers)
 
@@ -47,6 +54,28 @@ async def test_no_cors_and_no_other_sites_page(web: httpx2.AsyncClient) -> None:
         answer = await web.get("/api/v1/whoami", headers=BOB | {"Sec-Fetch-Site": site})
         assert (answer.status_code, answer.json()["reason"]) == (403, "cross_site")
     assert (await web.get("/api/v1/whoami", headers=BOB | {"Sec-Fetch-Site": "same-origin"})).status_code == 200
+
+
+NAVIGATION = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+
+async def test_a_link_of_another_site_leads_to_a_page_and_nothing_else_does(web: httpx2.AsyncClient) -> None:
+    assert (await web.get("/sign-in", headers=NAVIGATION)).status_code == 200
+    for path, changed in (
+        ("/api/v1/whoami", {}),
+        ("/sign-in", {"Sec-Fetch-Dest": "iframe"}),
+        ("/sign-in", {"Sec-Fetch-Mode": "no-cors"}),
+        ("/events", {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}),
+        ("/static/page.js", {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"}),
+    ):
+        assert (await web.get(path, headers=BOB | NAVIGATION | changed)).status_code == 403, path
+    assert (await web.post("/sign-in", headers=NAVIGATION)).status_code == 403
+
+
+async def test_pages_take_forms_and_rest_takes_json(web: httpx2.AsyncClient) -> None:
+    for path, kind in (("/sign-in", "application/json"), ("/sign-in", "multipart/form-data"), ("/sign-in", "")):
+        answer = await web.post(path, content=b"{}", headers={"Content-Type": kind})
+        assert answer.status_code == 415, kind
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])

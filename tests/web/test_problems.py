@@ -12,9 +12,9 @@ SECRET = "123-45-6789"
 
 async def test_errors_of_the_framework_are_problems(web: httpx2.AsyncClient) -> None:
     for method, path, status, reason in (
-        ("GET", "/nowhere", 404, "not_found"),
+        ("GET", "/api/nowhere", 404, "not_found"),
         ("PATCH", "/api/v1/requests", 405, "method_not_allowed"),
-        ("GET", "/docs", 404, "not_found"),
+        ("GET", "/api/docs", 404, "not_found"),
         ("GET", "/api/v1/requests/", 404, "not_found"),
     ):
         answer = await web.request(method, path)
@@ -22,6 +22,13 @@ async def test_errors_of_the_framework_are_problems(web: httpx2.AsyncClient) -> 
         assert answer.headers["content-type"] == "application/problem+json"
         body = answer.json()
         assert (body["status"], body["reason"], body["instance"], body["type"]) == (status, reason, path, "about:blank")
+
+
+async def test_a_person_is_told_on_a_page(web: httpx2.AsyncClient) -> None:
+    for method, path, status in (("GET", "/nowhere", 404), ("GET", "/docs", 404), ("PUT", "/sign-in", 405)):
+        answer = await web.request(method, path)
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+        assert "There is no such page" in answer.text
 
 
 @pytest.mark.parametrize("body", [f'{{"reason": ["{SECRET}"]}}', f'{{"{SECRET}": 1}}', f'"{SECRET}"', "{", "NaN"])

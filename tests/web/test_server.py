@@ -7,6 +7,7 @@ import signal
 
 import httpx2
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from pgmaskproxy.errors import Unavailable
 from pgmaskproxy.metrics import Metrics
@@ -36,6 +37,28 @@ async def test_serves_and_ends_when_told_and_leaves_signals_alone() -> None:
         assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
         server.should_exit = True
         await asyncio.wait_for(serving, 20)
+
+
+async def test_what_is_open_for_ever_is_told_to_end() -> None:
+    ended = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        await ended.wait()
+        await send({"type": "http.response.body", "body": b"end"})
+
+    server, bound = embedded_server(app, "127.0.0.1", 0, closing=ended.set)
+    serving = asyncio.create_task(server.serve(sockets=[bound]))
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{bound.getsockname()[1]}", trust_env=False) as web:
+        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.02)
+        async with web.stream("GET", "/") as answer:
+            chunks = answer.aiter_bytes()
+            assert await anext(chunks) == b"x"
+            server.should_exit = True
+            assert await asyncio.wait_for(anext(chunks), 20) == b"end"
+    await asyncio.wait_for(serving, 20)
 
 
 async def test_bytes_that_are_no_http_are_refused_and_the_server_lives() -> None:
