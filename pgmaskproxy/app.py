@@ -26,8 +26,9 @@ from pgmaskproxy.approval.broker import Broker
 from pgmaskproxy.audit import events
 from pgmaskproxy.audit.log import AuditLog
 from pgmaskproxy.build_info import compiled
+from pgmaskproxy.channels.channel import Channel, Receipt, Sent
+from pgmaskproxy.channels.making import make_channel
 from pgmaskproxy.channels.outbox import Outbox
-from pgmaskproxy.channels.webhook import Webhook
 from pgmaskproxy.config import Config, policy_files, read_text
 from pgmaskproxy.errors import AuditFailed, ConfigError, Problem, ProxyError, Unavailable
 from pgmaskproxy.ids import new_id
@@ -57,7 +58,6 @@ from pgmaskproxy.sql.reader import read
 from pgmaskproxy.store.sqlite import SqliteStore
 from pgmaskproxy.web.app import create_app
 from pgmaskproxy.web.health import create_health_app
-from pgmaskproxy.web.pulse import Pulse
 from pgmaskproxy.web.server import EmbeddedServer, bind, embedded_server
 from pgmaskproxy.web.services import Services as WebServices
 
@@ -112,7 +112,6 @@ class Proxy:
         self._stack = contextlib.AsyncExitStack()
         self._upstream_seen = False
         self._noticed = asyncio.Event()
-        self._pulse = Pulse()
         self._watches: list[Watch] = []
         self.servers: list[tuple[EmbeddedServer, socket.socket]] = []
 
@@ -140,7 +139,7 @@ class Proxy:
             writer=WRITER,
             make_id=lambda: new_id("evt", time.time, secrets.token_bytes),
             link=self._link,
-            notified=self._told,
+            notified=self._outbox.wake,
         )
         await self._broker.recover()
         self._labels = Labels(store, self._deep, self.audit, self.metrics)
@@ -241,15 +240,13 @@ class Proxy:
                 audit=self.audit,
                 metrics=self.metrics,
                 version=pgmaskproxy.__version__,
-                public_url=config.web.public_url or "",
-                pulse=self._pulse,
             )
         )
         for app, host, port in (
             (web, config.web.host, config.web.port),
             (create_health_app(self.metrics, self.ready), config.metrics.host, config.metrics.port),
         ):
-            server, bound = embedded_server(app, host, port, closing=self._pulse.close)
+            server, bound = embedded_server(app, host, port)
             self._stack.callback(bound.close)
             self.servers.append((server, bound))
 
@@ -367,17 +364,14 @@ class Proxy:
             except ProxyError as error:
                 self._log.error("expiry_failed", reason=error.message)
 
-    def _notified(self, channel: str, outcome: str) -> None:
-        self.metrics.approval_notifications.labels(channel, outcome).inc()
-
-    def _told(self) -> None:
-        """A request has changed: channels are told, and pages look again."""
-        self._outbox.wake()
-        self._pulse.beat()
+    def _notified(self, channel: str, receipt: Receipt) -> None:
+        self.metrics.approval_notifications.labels(channel, receipt.sent.value).inc()
+        if receipt.sent in {Sent.GONE, Sent.REFUSED, Sent.EXPIRED}:
+            self._log.error("notification_lost", channel=channel, outcome=receipt.sent.value, reason=receipt.detail)
 
     def _link(self, request: str) -> str:
         base = self.config.web.public_url or f"http://{self.config.web.host}:{self.ports.web}"
-        return f"{base.rstrip('/')}/requests/{request}"
+        return f"{base.rstrip('/')}/api/v1/requests/{request}"
 
 
 def _claim(state: str) -> int:
@@ -403,13 +397,13 @@ def _claim(state: str) -> int:
     return lock
 
 
-def _channels(config: Config) -> list[Webhook]:
+def _channels(config: Config) -> list[Channel]:
     return [
-        Webhook(
+        make_channel(
+            channel.kind,
             name,
             channel.url.get_secret_value(),
-            [channel.secret.get_secret_value()],
-            time.time,
+            channel.secret.get_secret_value() if channel.secret is not None else "",
             groups=channel.groups,
         )
         for name, channel in sorted(config.channels.items())

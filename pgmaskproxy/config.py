@@ -150,9 +150,16 @@ class Metrics(_Section):
 class Channel(_Section):
     """Where approvers are told of requests."""
 
-    kind: Literal["webhook"] = Field(description="webhook: a POST signed as Standard Webhooks says.")
+    kind: Literal["webhook", "teams", "teams-legacy"] = Field(
+        description="webhook: a POST signed as Standard Webhooks says. teams: an Adaptive Card to the address of a "
+        "Workflows flow. teams-legacy: a MessageCard, by the extra `teams-legacy`."
+    )
     url: SecretStr = Field(description="The address; https, or http to this machine.", min_length=1)
-    secret: SecretStr = Field(description="The signing key: whsec_ and the base64 of 24 to 64 bytes.", min_length=1)
+    secret: SecretStr | None = Field(
+        default=None,
+        description="webhook only, and required there: the signing key, whsec_ and the base64 of 24 to 64 bytes.",
+        min_length=1,
+    )
     groups: Names = Field(description="Told of requests that ask one of these groups.")
 
 

@@ -114,7 +114,7 @@ class Metrics:
         )
         self.approval_notifications: Final = counter(
             "approval_notifications_total",
-            "Messages to approvers by channel and outcome: sent, failed",
+            "Messages to approvers by channel and outcome: accepted, delivered, retry, refused, gone, expired",
             "channel",
             "outcome",
         )

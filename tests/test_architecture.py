@@ -45,7 +45,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "pgmaskproxy.approval.broker": ("pgmaskproxy.audit", "pgmaskproxy.store.protocol", "pgmaskproxy.ids"),
     "pgmaskproxy.session": ("pgmaskproxy.wire", "pgmaskproxy.mask"),
     "pgmaskproxy.store": ("sqlalchemy", "alembic", "pgmaskproxy.approval", "pgmaskproxy.audit"),
-    "pgmaskproxy.channels": ("httpx2", "pgmaskproxy.approval", "pgmaskproxy.store.protocol"),
+    "pgmaskproxy.channels": ("httpx2", "microsoft_teams", "pgmaskproxy.approval", "pgmaskproxy.store.protocol"),
     "pgmaskproxy.config_types": ("pydantic", "pydantic_core", "pgmaskproxy.policy"),
     "pgmaskproxy.config": ("pydantic", "pydantic_core", "yaml", "pgmaskproxy.policy", "pgmaskproxy.config_types"),
     "pgmaskproxy.proxy": EVERYTHING,

@@ -120,7 +120,9 @@ def test_lists_and_channels_from_the_environment(tmp_path: Path) -> None:
     )
     assert found.upstream.databases == {"shop": "shop", "hr": "hr"}
     assert found.policies == (tmp_path / "a.yaml", tmp_path / "b.yaml")
-    assert found.channels["dba-hook"].secret.get_secret_value() == "whsec_abc"
+    key = found.channels["dba-hook"].secret
+    assert key is not None
+    assert key.get_secret_value() == "whsec_abc"
     assert found.channels["dba-hook"].groups == ("dba", "ops")
 
 
@@ -192,7 +194,7 @@ trust: {extensions: [citext], functions: ["f(int)"]}
 audit: {directory: x, checkpoint: {records: 1}}
 state: postgresql://db
 channels:
-  teams: {kind: teams, url: "x", groups: []}
+  teams: {kind: fax, url: "x", groups: []}
 limits: {statement_bytes: 256KB, connections: 0}
 hold: {heartbeat: soon}
 lisen: {}
@@ -220,8 +222,7 @@ lisen: {}
         f'{at}12: "audit.checkpoint" {later}',
         f"{at}13: \"state\": string should match pattern '^sqlite:///.+'",
         f'{at}15: "channels.teams.groups": tuple should have at least 1 item after validation, not 0',
-        f"{at}15: \"channels.teams.kind\": input should be 'webhook'",
-        f'{at}15: "channels.teams.secret" is missing',
+        f"{at}15: \"channels.teams.kind\": input should be 'webhook', 'teams' or 'teams-legacy'",
         f'{at}16: "limits.connections": input should be greater than or equal to 1',
         f'{at}16: "limits.statement_bytes": must be a size like 65536, 256KiB or 64MiB',
         f'{at}17: "hold.heartbeat": must be a time like 30s, 15m or 2h',

@@ -1,4 +1,4 @@
-"""What channels are told: never a parameter or a literal, only what is fit for a chat room."""
+"""What channels are told: never a parameter or a labelled literal, only what is fit for a chat room."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pgmaskproxy.approval.request import ApprovalRequest
+from pgmaskproxy.approval.summary import summarize
 from pgmaskproxy.model import JsonValue
 
 LONGEST_SQL: Final = 8000
@@ -28,7 +29,11 @@ class Notification:
 
 
 def notification_data(request: ApprovalRequest, link: str) -> dict[str, JsonValue]:
-    """What may be told of a request: who asks for what under which rule, literals redacted, and where to decide."""
+    """What may be told of a request: who asks for what under which rule, and where to decide.
+
+    `sql` has every literal redacted; `summary` (see `approval.summary`) shows those of a statement that touches no
+    labelled column.
+    """
     return {
         "id": request.id,
         "state": request.state.value,
@@ -47,5 +52,7 @@ def notification_data(request: ApprovalRequest, link: str) -> dict[str, JsonValu
         "groups": list(request.groups),
         "deadline": int(request.deadline),
         "decided_by": [vote.person for vote in request.votes],
+        "votes": [{"person": vote.person, "approve": vote.approve, "reason": vote.reason} for vote in request.votes],
+        "summary": summarize(request).as_json(),
         "link": link,
     }

@@ -91,6 +91,8 @@ class Summary:
     """Characters of the exact text."""
     literals: bool
     """Whether the excerpts show the statement's literals."""
+    comments: bool
+    """Whether the exact text may have comments, which the excerpts never have."""
     parameters: int
     """How many there are; their values are on the page only."""
     digest: str
@@ -147,6 +149,7 @@ def summarize(request: ApprovalRequest) -> Summary:
         sql=excerpts,
         sql_length=len(request.sql),
         literals=facts.literals,
+        comments="--" in request.sql or "/*" in request.sql,
         parameters=len(request.parameters),
         digest=request.digest,
     )

@@ -31,7 +31,8 @@ class Recorder(Protocol):
 
 
 class Outbox:
-    """Delivers to `channels`. `jitter` gives numbers in [0, 1) (`random.random`); `observe` feeds the metric.
+    """Delivers to `channels`. `jitter` gives numbers in [0, 1) (`random.random`); `observe` is told of
+    every attempt: it feeds metric and log.
 
     One object belongs to one event loop; several processes may deliver from one store.
     """
@@ -44,7 +45,7 @@ class Outbox:
         clock: Callable[[], float],
         *,
         jitter: Callable[[], float],
-        observe: Callable[[str, str], None] = lambda _channel, _outcome: None,
+        observe: Callable[[str, Receipt], None] = lambda _channel, _receipt: None,
         poll: float = 1.0,
     ) -> None:
         self._store = store
@@ -100,12 +101,19 @@ class Outbox:
             await self._settle(item, await channel.send(item.notification))
 
     async def _settle(self, item: OutboxItem, receipt: Receipt) -> None:
-        self._observe(item.channel, receipt.sent.value)
+        self._observe(item.channel, receipt)
         again = self._clock() + self._pause(item.attempts, receipt.retry_after)
         done = receipt.sent is not Sent.RETRY
         detail = receipt.detail or receipt.sent.value
         try:
-            await self._store.settle(item.id, done=done, next_at=again, detail=detail)
+            await self._store.settle(
+                item.id,
+                done=done,
+                next_at=again,
+                detail=detail,
+                outcome=receipt.sent.value,
+                address=channel.address if (channel := self._channels.get(item.channel)) is not None else "",
+            )
         finally:
             # The attempt is on record already; how it went must not make it happen twice.
             with suppress(AuditFailed):

@@ -10,7 +10,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import ipaddress
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -18,13 +17,12 @@ from typing import Final
 
 import httpx2
 
-import pgmaskproxy
 from pgmaskproxy.approval.notification import Notification
 from pgmaskproxy.channels.channel import Receipt, Sent
+from pgmaskproxy.channels.http import fingerprint, may_be_told, receipt_of, user_agent
 from pgmaskproxy.errors import ConfigError, Problem
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - what a secret starts with
-_LONGEST_PAUSE: Final = 3600.0
 
 
 def decode_secret(text: str, owner: str = "a webhook") -> bytes:
@@ -73,7 +71,7 @@ class Webhook:
         seconds: float = 10.0,
     ) -> None:
         problems = []
-        if not _may_be_told(url):
+        if not may_be_told(url):
             problems.append(
                 Problem(f"channel {name}: the address must be https", hint="http only to this machine: 127.0.0.1, ::1")
             )
@@ -83,12 +81,13 @@ class Webhook:
             raise ConfigError(problems)
         self.name = name
         self.groups = frozenset(groups)
+        self.address = fingerprint(url)
         self._url = url
         self._keys = tuple(decode_secret(secret, f"channel {name}") for secret in secrets)
         self._clock = clock
         self._client = httpx2.AsyncClient(
             timeout=seconds,
-            headers={"user-agent": f"pgmaskproxy/{pgmaskproxy.__version__}", **(headers or {})},
+            headers={"user-agent": user_agent(), **(headers or {})},
         )
 
     async def send(self, notification: Notification) -> Receipt:
@@ -102,41 +101,15 @@ class Webhook:
         }
         try:
             async with self._client.stream("POST", self._url, content=body, headers=headers) as response:
-                return _receipt(response.status_code, response.headers.get("retry-after", ""))
+                return receipt_of(response.status_code, response.headers)
         except httpx2.HTTPError as error:
             return Receipt(Sent.RETRY, type(error).__name__)
+
+    async def greet(self, host: str) -> Receipt:
+        """POST a `notification.test`."""
+        now = self._clock()
+        return await self.send(Notification(f"test_{int(now)}", "notification.test", now, now, {"host": host}))
 
     async def close(self) -> None:
         """Close the client's connections."""
         await self._client.aclose()
-
-
-def _receipt(status: int, retry_after: str) -> Receipt:
-    detail = f"HTTP {status}"
-    if 200 <= status < 300:
-        return Receipt(Sent.DELIVERED, detail)
-    if status in {408, 425, 429} or status >= 500:
-        return Receipt(Sent.RETRY, detail, _seconds(retry_after))
-    return Receipt(Sent.REFUSED, detail)
-
-
-def _seconds(retry_after: str) -> float | None:
-    """Retry-After in its seconds form (RFC 9110 section 10.2.3); a date is left to the usual back-off."""
-    if not retry_after.isascii() or not retry_after.isdigit() or len(retry_after) > 9:
-        return None
-    return min(float(retry_after), _LONGEST_PAUSE)
-
-
-def _may_be_told(url: str) -> bool:
-    try:
-        parsed = httpx2.URL(url)
-    except httpx2.InvalidURL:
-        return False
-    if parsed.scheme == "https":
-        return bool(parsed.host)
-    if parsed.scheme != "http":
-        return False
-    try:
-        return ipaddress.ip_address(parsed.host).is_loopback
-    except ValueError:
-        return parsed.host == "localhost"

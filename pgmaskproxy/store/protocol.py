@@ -207,8 +207,13 @@ class Store(Protocol):
     async def claim(self, now: float, lease: float, limit: int) -> tuple[OutboxItem, ...]:
         """Take up to `limit` notifications that are due, oldest first; they come again after `lease` seconds."""
 
-    async def settle(self, item_id: int, *, done: bool, next_at: float, detail: str) -> None:
-        """Say how an attempt went: `done` for good (delivered or given up), else again at `next_at`."""
+    async def settle(
+        self, item_id: int, *, done: bool, next_at: float, detail: str, outcome: str = "", address: str = ""
+    ) -> None:
+        """Say how an attempt went: `done` for good (delivered or given up), else again at `next_at`.
+
+        `outcome` is one word for it, `address` a fingerprint of where it went: for who looks at it later.
+        """
 
     async def ready(self) -> None:
         """Return if the state can be written; for readiness."""

@@ -128,5 +128,7 @@ OUTBOX: Final = Table(
     Column("next_at", Float, nullable=False),
     Column("done", Boolean, nullable=False),
     Column("detail", Text, nullable=False),
+    Column("outcome", String(16), nullable=False, server_default=""),
+    Column("address", String(16), nullable=False, server_default=""),
     Index("outbox_by_due", "done", "next_at"),
 )

@@ -269,10 +269,12 @@ class SqliteStore:
 
         return await self._run(work)
 
-    async def settle(self, item_id: int, *, done: bool, next_at: float, detail: str) -> None:
+    async def settle(
+        self, item_id: int, *, done: bool, next_at: float, detail: str, outcome: str = "", address: str = ""
+    ) -> None:
         def work() -> None:
             with self._engine.begin() as connection:
-                values = {"done": done, "next_at": next_at, "detail": detail}
+                values = {"done": done, "next_at": next_at, "detail": detail, "outcome": outcome, "address": address}
                 connection.execute(update(OUTBOX).where(OUTBOX.c.id == item_id).values(values))
 
         await self._run(work)

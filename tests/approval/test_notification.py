@@ -1,10 +1,11 @@
-"""What channels are told: never a parameter or a literal, nor a digest to test guesses with."""
+"""What channels are told: never a parameter or a labelled literal, nor the salt to test guesses at the digest with."""
 
 from __future__ import annotations
 
 import json
 
 from pgmaskproxy.approval.notification import LONGEST_SQL, notification_data
+from pgmaskproxy.approval.summary import Summary, summarize
 from tests.approval.making import CANARY, make_request
 
 
@@ -13,7 +14,6 @@ def test_it_says_who_what_and_where_but_no_value() -> None:
     data = notification_data(request, "https://approvals.example.com/x")
     text = json.dumps(data)
     assert CANARY not in text
-    assert request.digest not in text
     assert request.salt not in text
     assert data["principal"] == "sales-agent"
     assert data["rules"] == ["exports"]
@@ -21,6 +21,8 @@ def test_it_says_who_what_and_where_but_no_value() -> None:
     assert data["labels"] == ["pii.ssn"]
     assert data["sql"] == request.redacted
     assert data["parameters"] == 2
+    assert data["votes"] == []
+    assert Summary.from_json(json.loads(text)["summary"]) == summarize(request)
     assert data["link"] == "https://approvals.example.com/x"
 
 

@@ -25,6 +25,7 @@ class Receiver:
 
     answers: list[int | tuple[int, str] | float] = field(default_factory=lambda: [200])
     got: list[Got] = field(default_factory=list)
+    body: bytes = b"no"
 
     def __enter__(self) -> Self:
         receiver = self
@@ -45,9 +46,9 @@ class Receiver:
                     self.send_header("retry-after", retry_after)
                 if 300 <= status < 400:
                     self.send_header("location", "/elsewhere")
-                self.send_header("content-length", "2")
+                self.send_header("content-length", str(len(receiver.body)))
                 self.end_headers()
-                self.wfile.write(b"no")
+                self.wfile.write(receiver.body)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 pass

@@ -14,5 +14,5 @@ def test_a_webhook_is_a_channel() -> None:
 
 
 def test_outcomes_are_fit_for_a_metrics_label() -> None:
-    assert {sent.value for sent in Sent} == {"delivered", "retry", "refused", "expired"}
+    assert {sent.value for sent in Sent} == {"accepted", "delivered", "retry", "refused", "gone", "expired"}
     assert Receipt(Sent.RETRY) == Receipt(Sent.RETRY, "", None)

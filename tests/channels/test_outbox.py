@@ -32,7 +32,7 @@ def connect(desk: Desk, *urls: str, seconds: float = 5.0) -> tuple[Broker, Outbo
         desk.audit,
         desk.clock,
         jitter=lambda: 0.0,
-        observe=lambda channel, outcome: seen.append((channel, outcome)),
+        observe=lambda channel, receipt: seen.append((channel, receipt.sent.value)),
         poll=0.05,
     )
     broker = Broker(desk.store, desk.audit, channels, desk.clock, writer="w1", make_id=id_maker(), notified=outbox.wake)
