@@ -29,6 +29,7 @@ class CsvFormat(RowFormat):
         self.quote: Final = quote
         self.escape: Final = escape
         self._single: Final = columns == 1
+        self._special: Final = delimiter + quote + b"\n\r"
 
     def split(self, row: bytes) -> list[bytes]:
         end: i64 = len(row) - 1
@@ -97,15 +98,8 @@ class CsvFormat(RowFormat):
     def encode(self, value: bytes | None, force: bool) -> bytes:
         if value is None:
             return self.null
-        if not (
-            force
-            or value == self.null
-            or (self._single and value == _END_MARK)
-            or value.find(self.delimiter) >= 0
-            or value.find(self.quote) >= 0
-            or value.find(NEWLINE) >= 0
-            or value.find(CARRIAGE_RETURN) >= 0
-        ):
+        plain = len(value.translate(None, self._special)) == len(value)
+        if plain and not force and value != self.null and not (self._single and value == _END_MARK):
             return value
         text = value
         if self._escape != self._quote:

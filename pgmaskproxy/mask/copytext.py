@@ -65,6 +65,7 @@ class TextFormat(RowFormat):
         self._as_itself: Final = delimiter[0] not in _WITH_LETTER
         """The delimiter in a value is written behind a backslash; others have a letter, and stand for themselves."""
         self._delimiter: Final[i64] = delimiter[0]
+        self._special: Final = b"\\\b\f\n\r\t\v" + delimiter
 
     def is_null(self, field: bytes) -> bool:
         return self._certain and field == self.null
@@ -126,6 +127,8 @@ class TextFormat(RowFormat):
     def encode(self, value: bytes | None, force: bool) -> bytes:
         if value is None:
             return self.null
+        if len(value.translate(None, self._special)) == len(value):
+            return value
         field = value.replace(_BACKSLASH, b"\\\\")
         for character, escape in _ESCAPED:
             field = field.replace(character, escape)

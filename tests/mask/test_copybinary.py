@@ -75,6 +75,14 @@ def test_a_malformed_tuple_is_refused_with_all_that_is_before_it(shape: Shape, b
     refused(shape, PROLOGUE + GOOD, bad, GOOD * 4)
 
 
+@pytest.mark.parametrize("shape", SHAPES[:3], ids=str)
+def test_no_masker_is_shown_what_lies_behind_its_tuple(shape: Shape) -> None:
+    for width in (7, 2**31 - 1):
+        bad = struct.pack("!h", 2) + ONE + struct.pack("!i", width) + b"x"
+        with pytest.raises(PeerError, match="longer than its row"):
+            CopyStream(plan(shape, BINARY)).relay(frames([PROLOGUE + bad, GOOD]), 0)
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("behind", [GOOD, b"", b"\xff\xff", PROLOGUE])
 def test_nothing_comes_behind_the_trailer(shape: Shape, behind: bytes) -> None:

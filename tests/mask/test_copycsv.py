@@ -66,6 +66,11 @@ def test_an_escape_that_is_the_delimiter() -> None:
         assert fields(b",".join(form.encode(value, False) for value in values) + b"\n", form) == values
 
 
+def test_a_value_that_looks_like_null_is_quoted() -> None:
+    assert (PLAIN.encode(b"", False), PLAIN.encode(None, False)) == (b'""', b"")
+    assert (ODD.encode(b"NULL", False), ODD.encode(None, True)) == (b"'NULL'", b"NULL")
+
+
 def test_the_end_mark_is_quoted_where_it_is_alone() -> None:
     assert SINGLE.encode(rb"\.", False) == rb'"\."'
     assert PLAIN.encode(rb"\.", False) == rb"\."
