@@ -19,7 +19,7 @@ from pgmaskproxy.model import Analysis, ColumnRef, Effect, Opaque, Use
 from pgmaskproxy.sql.catalog import Catalog, Operator
 from pgmaskproxy.sql.closure import close_labels
 from pgmaskproxy.sql.grammar import MAX_BYTES
-from pgmaskproxy.sql.reader import ReadStatement, read
+from pgmaskproxy.sql.reader import MAX_STATEMENTS, ReadStatement, read
 from tests.sql.conftest import FIXTURES, SEARCH_PATH, SNAPSHOTS, deep
 from tests.sql.notation import output, written
 
@@ -55,6 +55,18 @@ def test_version_makes_no_difference(path: Path, catalog18: Catalog) -> None:
 
 def all_of(sql: str) -> list[Analysis]:
     return [item.analysis for item in deep(lambda: read(sql, CATALOG, SEARCH_PATH))]
+
+
+def test_where_the_second_reader_has_no_tree_no_output_is_known() -> None:
+    """sqlglot has no XMLTABLE: what the text tells then rests on one reader alone."""
+    found = one("SELECT c.id, x.v FROM customers c, XMLTABLE('/a' PASSING '<a/>' COLUMNS v text PATH '.') x")
+    assert [type(origin) for origin in found.outputs or ()] == [Opaque, Opaque]
+
+
+def test_a_text_of_very_many_statements_is_not_read() -> None:
+    with pytest.raises(Unparsable) as refused:
+        all_of("BEGIN;" * (MAX_STATEMENTS + 1))
+    assert refused.value.sqlstate == "54000"
 
 
 # -- the leak corpus: no labelled column comes out clear ---------------------------------------------------------
