@@ -105,13 +105,14 @@ def use_refused(facts: Touched, use: ColumnUse) -> Refusal:
     allowed, held = ({}, {}) if explain else _possible(facts, use.column)
     beyond = f" Allowed besides: {', '.join(allowed.values())}." if allowed else ""
     beyond += f" After a person has agreed: {', '.join(held.values())}." if held else ""
-    beyond += " EXPLAIN shows estimates, so nothing more is allowed in it." if explain else ""
     return _about_column(
         facts,
         use.column,
         f"column {use.column} ({', '.join(labels)}) may not be used in {use.where or use.use.value}",
         f"The use is {use.use.value}, which a label of the column does not allow to you.",
-        f"Select the column by itself: it comes back masked.{beyond}",
+        "Run the statement itself: EXPLAIN shows estimates, which tell of the values."
+        if explain
+        else f"Select the column by itself: it comes back masked.{beyond}",
         why="column_use",
         use=use.use.value,
         where=use.where,
