@@ -112,3 +112,37 @@ def test_a_condition_that_leaves_no_row_out_is_none(condition: str, *, all_rows:
     if condition != "CURRENT OF c":
         source = source.replace("USING", "FROM")
         assert one(f"UPDATE scratch SET t = '' {source} WHERE {condition}", catalog).without_where is all_rows
+
+
+@pytest.mark.parametrize(
+    ("sql", "where"),
+    [
+        ("INSERT INTO customers (id) VALUES (1) ON CONFLICT (lower(ssn)) DO NOTHING", "ON CONFLICT"),
+        ("INSERT INTO customers (id) VALUES (1) ON CONFLICT (id) WHERE ssn > 'a' DO NOTHING", "ON CONFLICT"),
+        (
+            "INSERT INTO customers (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET name = 'x' WHERE customers.ssn > 'a'",
+            "ON CONFLICT DO UPDATE WHERE",
+        ),
+        ("UPDATE customers SET name = 'x' WHERE ssn > 'a'", "WHERE"),
+        ("MERGE INTO scratch s USING customers c ON c.ssn > s.t WHEN MATCHED THEN DELETE", "MERGE ON"),
+        ("MERGE INTO scratch s USING customers c ON true WHEN MATCHED AND c.ssn > 'a' THEN DELETE", "MERGE WHEN"),
+    ],
+)
+def test_every_condition_of_a_write_decides(sql: str, where: str, catalog: Catalog) -> None:
+    found = {(use.column.column, use.use, use.where) for use in one(sql, catalog).uses}
+    assert ("ssn", Use.PREDICATE, where) in found
+
+
+def test_what_unknown_columns_are_made_of_is_used_where_they_are_written(catalog: Catalog) -> None:
+    rows = "SELECT id, ssn FROM gen UNION ALL SELECT * FROM json_populate_record(NULL::pair, '{}')"
+    found = {(use.column.column, use.use) for use in one(f"INSERT INTO scratch {rows}", catalog).uses}
+    assert ("ssn", Use.EXPRESSION) in found
+
+
+def test_what_either_arm_of_a_merge_wrote_may_return(catalog: Catalog) -> None:
+    sql = (
+        "MERGE INTO scratch s USING gen g ON s.id = g.id WHEN MATCHED THEN UPDATE SET t = g.ssn "
+        "WHEN NOT MATCHED THEN INSERT (id, t) VALUES (1, 'x') RETURNING s.t"
+    )
+    (origin,) = one(sql, catalog).outputs or ()
+    assert "gen.ssn" in output(origin)
