@@ -30,7 +30,8 @@ SELECT i.indexrelid::pg_catalog.regclass::pg_catalog.text, n.nspname::pg_catalog
                JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) i.indrelid
                                              AND a.attnum OPERATOR(pg_catalog.=) k.number
               ORDER BY k.place),
-       CASE WHEN i.indkey[0] OPERATOR(pg_catalog.<>) 0::pg_catalog.int2 THEN ARRAY[]::pg_catalog.text[]
+       CASE WHEN NOT (0::pg_catalog.int2 OPERATOR(pg_catalog.=) ANY (i.indkey::pg_catalog.int2[]))
+            THEN ARRAY[]::pg_catalog.text[]
             ELSE ARRAY(SELECT a.attname::pg_catalog.text
                          FROM pg_catalog.pg_depend d
                          JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) d.refobjid
@@ -38,7 +39,11 @@ SELECT i.indexrelid::pg_catalog.regclass::pg_catalog.text, n.nspname::pg_catalog
                         WHERE d.objid OPERATOR(pg_catalog.=) i.indexrelid
                           AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
                           AND d.refobjid OPERATOR(pg_catalog.=) i.indrelid
-                        ORDER BY a.attnum) END, i.indisclustered
+                        ORDER BY a.attnum) END, i.indisclustered,
+       (SELECT pg_catalog.count(*)
+          FROM pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY AS k (number, place)
+         WHERE k.place OPERATOR(pg_catalog.<=) i.indnkeyatts
+           AND k.number OPERATOR(pg_catalog.<>) 0::pg_catalog.int2)::pg_catalog.int4
   FROM pg_catalog.pg_index i
   JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indrelid
   JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
@@ -87,14 +92,18 @@ class Index:
     columns: tuple[str, ...]
     """Key columns, then INCLUDE; expressions are left out."""
     computed_from: tuple[str, ...]
-    """Where an expression leads: every column that the index rests on, since nothing says which are in the first."""
+    """Where an expression is a key: every column that the index rests on, since nothing says which are in which."""
     clustered: bool
     """The table was last CLUSTERed by it: its rows lie in this order."""
 
+    keys: int
+    """How many of `columns` are key columns."""
+
     @property
-    def leading(self) -> tuple[ColumnRef, ...]:
-        """What its order may tell of."""
-        return tuple(self.ref(name) for name in self.computed_from or self.columns[:1])
+    def ordering(self) -> tuple[ColumnRef, ...]:
+        """What its order may tell of: a later key orders the rows that are alike in the earlier ones."""
+        named = self.columns[: self.keys]
+        return tuple(self.ref(name) for name in (*named, *(name for name in self.computed_from if name not in named)))
 
     def ref(self, column: str) -> ColumnRef:
         """The shared noun for a column of its table."""
@@ -140,7 +149,7 @@ async def read_privileges(connection: psycopg.AsyncConnection[tuple[Any, ...]]) 
         tuple(sorted(row[0] for row in others if row[0].startswith("pg_") and row[0] not in HARMLESS)),
         log_min_messages,
         creates,
-        tuple(Index(row[0], row[1], row[2], tuple(row[3]), tuple(row[4]), row[5]) for row in await rows(_INDEXES)),
+        tuple(Index(a, b, c, tuple(d), tuple(e), f, g) for a, b, c, d, e, f, g in await rows(_INDEXES)),
         frozenset(row[0] for row in await rows(_EXTENSIONS)),
         tuple(row[0] for row in await rows(_LANGUAGES)),
         tuple(row[0] for row in await rows(_DEFINERS)),

@@ -111,17 +111,17 @@ def _indexes(indexes: Sequence[Index], labelled: frozenset[ColumnRef]) -> Iterat
     innocent query come in that order (THREATS, "Closure over the catalog")."""
     plain = []
     for each in indexes:
-        leading = [ref.column for ref in each.leading if ref in labelled]
-        if not leading:
+        ordering = [ref.column for ref in each.ordering if ref in labelled]
+        if not ordering:
             continue
         clean = [column for column in each.columns if each.ref(column) not in labelled]
-        table, order = f"{each.schema}.{each.table}", f"in the order of {leading[0]}, a labelled column"
+        table, order = f"{each.schema}.{each.table}", f"in the order of {ordering[0]}, a labelled column"
         if clean:
             yield (
                 "warning",
                 f"index {each.name} has {', '.join(clean)} of {table} {order}",
                 "rows of a query for the others may come in that order, which tells of the labelled values: drop "
-                "what it covers, or let another column lead",
+                "it, or take the labelled column out of its keys",
             )
         if each.clustered:
             yield "warning", f"{table} is clustered by {each.name}: its rows lie {order}", "CLUSTER it by another index"

@@ -92,8 +92,10 @@ async def test_what_surrounds_it(shop_database: Database, admin: psycopg.AsyncCo
     indexes = {index.name.removeprefix("shop."): index for index in found.indexes}
     assert indexes["covering"].columns == ("ssn", "name")
     assert indexes["covering"].computed_from == ()
+    assert indexes["covering"].keys == 1
     assert indexes["computed"].columns == ("city",)
     assert indexes["computed"].computed_from == ("email", "city")
+    assert [str(column) for column in indexes["computed"].ordering] == ["shop.customers.city", "shop.customers.email"]
     assert indexes["customers_ssn_key"].clustered
     assert not indexes["covering"].clustered
     assert found.definers == ("shop.defined()",)

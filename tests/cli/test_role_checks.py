@@ -89,8 +89,10 @@ def test_attestation_off_is_weaker() -> None:
     assert "off" in message
 
 
-def index(name: str, *columns: str, computed_from: tuple[str, ...] = (), clustered: bool = False) -> Index:
-    return Index(name, "shop", "customers", columns, computed_from, clustered)
+def index(
+    name: str, *columns: str, computed_from: tuple[str, ...] = (), clustered: bool = False, keys: int | None = None
+) -> Index:
+    return Index(name, "shop", "customers", columns, computed_from, clustered, len(columns) if keys is None else keys)
 
 
 def test_indexes_in_the_order_of_a_labelled_column() -> None:
@@ -100,17 +102,19 @@ def test_indexes_in_the_order_of_a_labelled_column() -> None:
             index("both", "ssn", "email"),
             index("alone", "email"),
             index("behind", "name", "ssn"),
+            index("included", "name", "ssn", keys=1),
             index("computed", "name", computed_from=("email", "name")),
-            index("harmless", "ssn", computed_from=("city", "name")),
+            index("harmless", "ssn", computed_from=("city", "name"), keys=0),
             index("lower", computed_from=("email",)),
             index("lies", "email", clustered=True),
         )
     )
     messages = [message for _, message in found(server)]
-    assert len(messages) == 3
+    assert len(messages) == 4
     assert "covers has name of shop.customers in the order of ssn" in messages[0]
-    assert "computed has name of shop.customers in the order of email" in messages[1]
-    assert "clustered by lies" in messages[2]
+    assert "behind has name of shop.customers in the order of ssn" in messages[1]
+    assert "computed has name of shop.customers in the order of email" in messages[2]
+    assert "clustered by lies" in messages[3]
     fine = [message for level, message, _ in role_findings(server, LABELLED, UPSTREAM) if level == "ok"]
     assert [message for message in fine if message.endswith("alone, both, lower")]
 
