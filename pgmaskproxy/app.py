@@ -51,6 +51,7 @@ from pgmaskproxy.proxy.listener import Listener
 from pgmaskproxy.proxy.pins import PinFile
 from pgmaskproxy.proxy.prover import Prover
 from pgmaskproxy.proxy.services import Services
+from pgmaskproxy.proxy.supervisor import Supervisor
 from pgmaskproxy.proxy.trees import why_no_tree
 from pgmaskproxy.proxy.watch import Watch
 from pgmaskproxy.sql.catalog import Catalog
@@ -219,6 +220,12 @@ class Proxy:
     def ready(self) -> dict[str, bool]:
         """What /readyz reports."""
         return {"upstream": self._upstream_seen, "accepting": not self.listener.draining}
+
+    def status(self) -> str:
+        """One line for who supervises the process."""
+        doing = "draining" if self.listener.draining else f"listening on port {self.ports.proxy}"
+        clients, held = len(self.listener.connections), sum(self.services.held.values())
+        return f"{doing}; {clients} clients, {held} held statements, policy {self.knowledge.now.policy.version[:12]}"
 
     def _reloaded(self, problems: int) -> bool:
         version = self.knowledge.now.policy.version
@@ -429,17 +436,21 @@ async def running(config: Config, *, drain_seconds: float = DRAIN_SECONDS) -> As
 
 
 async def serve(config: Config) -> None:
-    """Run until SIGTERM or SIGINT; SIGHUP reloads policy and principals."""
+    """Run until SIGTERM or SIGINT; SIGHUP reloads policy and principals. systemd is told, where it asks to be."""
     loop = asyncio.get_running_loop()
+    supervisor = Supervisor.of(os.environ)
     stop, reload = asyncio.Event(), asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, reload.set)  # from the start: its default is to end the process
-    async with running(config) as proxy:
+    async with contextlib.AsyncExitStack() as after, running(config) as proxy:
         # What is there now stays: without this, looking through all of it again and again stops everybody for
         # a tenth of a second each time.
         gc.collect()
         gc.freeze()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        supervisor.ready(proxy.status())
+        after.callback(supervisor.close)
+        after.callback(asyncio.ensure_future(supervisor.live(proxy.status)).cancel)  # draining is a life too
         ending = asyncio.ensure_future(stop.wait())
         while not ending.done():
             reloading = asyncio.ensure_future(reload.wait())
@@ -447,7 +458,10 @@ async def serve(config: Config) -> None:
             reloading.cancel()
             if reload.is_set():
                 reload.clear()
+                supervisor.reloading()
                 await proxy.reload()
+                supervisor.ready(proxy.status())
+        supervisor.stopping()
 
 
 def run(config: Config) -> int:
