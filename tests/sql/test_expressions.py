@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pgmaskproxy.model import Analysis, Columns, Effect, Opaque, Use
-from pgmaskproxy.sql.catalog import Catalog
+from pgmaskproxy.sql.catalog import Catalog, Function, TypeName
 from pgmaskproxy.sql.classify import Classifier
 from pgmaskproxy.sql.expressions import TRANSPARENT
 from pgmaskproxy.sql.reader import read
@@ -104,3 +105,30 @@ def test_a_functional_attribute_never_clears_a_row(catalog: Catalog) -> None:
         origins = one(sql, catalog).outputs or ()
         assert not any(isinstance(origin, Columns) for origin in origins)
         assert uses(sql, catalog) == {Use.EXPRESSION}
+
+
+def test_a_field_of_a_row_is_one_only_where_no_function_and_no_type_has_its_name(catalog: Catalog) -> None:
+    sql = "SELECT ssn(customers) FROM customers"
+    (field,) = one(sql, catalog).outputs or ()
+    assert isinstance(field, Columns)
+    function = replace(catalog, functions=(*catalog.functions, Function(99_999, "public", "ssn", "customers")))
+    (called,) = one(sql, function).outputs or ()
+    assert isinstance(called, Opaque)
+    assert Effect.ROUTINE in one(sql, function).effects
+    kind = replace(catalog, types=(*catalog.types, TypeName(99_999, "public", "ssn", "d", True)))
+    for cast in (one(sql, kind), one("SELECT name(customers) FROM customers", catalog)):
+        assert not any(isinstance(origin, Columns) for origin in cast.outputs or ())
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE scratch SET t = nope.*",
+        "SELECT id FROM customers, gen",
+        "SELECT (SELECT * FROM json_populate_record(NULL::pair, '{}'))",
+    ],
+)
+def test_what_names_nothing_for_certain_is_given_up(sql: str, catalog: Catalog) -> None:
+    found = one(sql, catalog)
+    assert found.opaque
+    assert all(isinstance(origin, Opaque) for origin in found.outputs or ())

@@ -63,6 +63,7 @@ def test_only_what_is_named_of_the_target_is_read(catalog: Catalog) -> None:
     assert reads("UPDATE scratch SET t = 'x'") == set()
     assert reads("UPDATE scratch SET t = 'x' WHERE id = 1") == {"scratch"}
     assert reads("UPDATE scratch SET t = t") == {"scratch"}
+    assert reads("UPDATE scratch SET t = row_to_json(scratch)::text") == {"scratch"}
     assert reads("DELETE FROM scratch") == set()
     assert reads("DELETE FROM scratch RETURNING *") == {"scratch"}
     assert reads("INSERT INTO scratch VALUES (1) RETURNING scratch") == {"scratch"}
