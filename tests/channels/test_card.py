@@ -17,6 +17,7 @@ from pgmaskproxy.approval.facts import Facts, TouchedColumn
 from pgmaskproxy.approval.notification import Notification, notification_data
 from pgmaskproxy.approval.request import State, Vote
 from pgmaskproxy.channels.card import CONTENT_TYPE, LIMIT, envelope, harmless, message
+from pgmaskproxy.model import RuleRef
 from pgmaskproxy.proxy.deep import DeepThread
 from tests.approval.making import CANARY, NOW, make_request, term
 from tests.channels.hostile import HOSTILE, LINK, Hostile
@@ -191,3 +192,15 @@ def test_whatever_it_is_it_fits_and_is_valid(many: tuple[str, ...], text: str, r
     notification = note(facts=facts, shown=many * 50, reason=reason, principal="*" * 300, card=reason)
     assert len(message(notification)) <= LIMIT
     valid(card(notification))
+
+
+@pytest.mark.parametrize("marks", ["*_`~", "😀שׁ", "[](", "⟨<&\\"])
+def test_what_would_be_too_long_is_made_shorter(marks: str) -> None:
+    long = marks * 20_000
+    many = tuple(f"{number}{marks * 200}" for number in range(40))
+    facts = Facts(application=long, does=many, text=long, places=tuple(range(0, 70_000, 9000)), reads=many, writes=many)
+    changes: dict[str, Any] = dict.fromkeys(("principal", "owner", "database", "role", "reason", "card", "sql"), long)
+    notification = note(facts=facts, shown=many, rules=tuple(RuleRef(each) for each in many), **changes)
+    made = message(notification)
+    assert LIMIT / 4 < len(made) <= LIMIT
+    assert said(valid(card(notification))).startswith("A statement waits for approval0")

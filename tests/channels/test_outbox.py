@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ import pytest
 from pgmaskproxy.approval.broker import Broker
 from pgmaskproxy.approval.request import State
 from pgmaskproxy.audit.tail import tail
+from pgmaskproxy.channels.channel import Receipt, Sent
 from pgmaskproxy.channels.outbox import LEASE, Outbox
+from pgmaskproxy.channels.teams import Teams
 from pgmaskproxy.channels.webhook import Webhook
 from pgmaskproxy.errors import AuditFailed
 from pgmaskproxy.model import JsonValue
@@ -198,3 +201,60 @@ async def test_what_cannot_be_recorded_is_not_sent(tmp_path: Path) -> None:
         await outbox.close()
     assert receiver.got == []
     await desk.store.close()
+
+
+async def test_a_flow_that_is_gone_is_given_up_at_once_and_kept_for_whoever_checks(tmp_path: Path) -> None:
+    desk = await open_desk(tmp_path)
+    seen: list[tuple[str, Receipt]] = []
+    with Receiver([404]) as receiver:
+        channel = Teams("room", receiver.url)
+        outbox = Outbox(
+            desk.store,
+            [channel],
+            desk.audit,
+            desk.clock,
+            jitter=lambda: 0.0,
+            observe=lambda name, receipt: seen.append((name, receipt)),
+        )
+        broker = Broker(desk.store, desk.audit, [channel], desk.clock, writer="w1", make_id=id_maker())
+        await broker.open(make_request())
+        assert await outbox.deliver_due() == 1
+        desk.clock.now += 10_000
+        assert await outbox.deliver_due() == 0
+        await outbox.close()
+    ((name, receipt),) = seen
+    assert (name, receipt.sent) == ("room", Sent.GONE)
+    (settled,) = records(desk, "notification.settled")
+    assert isinstance(settled, dict)
+    assert settled["outcome"] == "gone"
+    assert "127.0.0.1" not in str(settled), "an address is a capability"
+    with sqlite3.connect(tmp_path / "state.db") as connection:
+        (row,) = connection.execute("SELECT outcome, address, done FROM outbox").fetchall()
+    assert row == ("gone", channel.address, 1)
+    await desk.close()
+
+
+async def test_every_decision_is_told_and_the_card_is_the_same_at_every_retry(tmp_path: Path) -> None:
+    desk = await open_desk(tmp_path)
+    with Receiver([503, 202]) as receiver:
+        channel = Teams("room", receiver.url)
+        outbox = Outbox(desk.store, [channel], desk.audit, desk.clock, jitter=lambda: 0.0)
+        broker = Broker(desk.store, desk.audit, [channel], desk.clock, writer="w1", make_id=id_maker())
+        request = make_request()
+        await broker.open(request)
+        await outbox.deliver_due()
+        desk.clock.now += 1
+        await outbox.deliver_due()
+        await broker.decide(request.id, BOB, approve=False, reason="not today")
+        await outbox.deliver_due()
+        expiring = make_request(2, created=desk.clock.now, deadline=desk.clock.now + 5)
+        await broker.open(expiring)
+        desk.clock.now += 5
+        assert await broker.expire_due() == 1
+        await outbox.deliver_due()
+        await outbox.close()
+    first, again, rejected, *rest = [got.body.decode() for got in receiver.got]
+    assert first == again
+    assert "bob rejected it: not today" in rejected
+    assert any('"Expired"' in each for each in rest)
+    await desk.close()
