@@ -132,3 +132,10 @@ def test_what_names_nothing_for_certain_is_given_up(sql: str, catalog: Catalog) 
     found = one(sql, catalog)
     assert found.opaque
     assert all(isinstance(origin, Opaque) for origin in found.outputs or ())
+
+
+def test_a_count_of_somebodys_own_gets_the_values(catalog: Catalog) -> None:
+    own = replace(catalog, functions=(*catalog.functions, Function(99_999, "public", "count", "text", "a")))
+    for call in ("count(ssn)", "public.count(ssn)"):
+        assert Use.COUNT not in uses(f"SELECT {call} FROM customers", own)
+    assert uses("SELECT pg_catalog.count(ssn) FROM customers", own) == {Use.COUNT}
