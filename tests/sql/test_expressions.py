@@ -139,3 +139,8 @@ def test_a_count_of_somebodys_own_gets_the_values(catalog: Catalog) -> None:
     for call in ("count(ssn)", "public.count(ssn)"):
         assert Use.COUNT not in uses(f"SELECT {call} FROM customers", own)
     assert uses("SELECT pg_catalog.count(ssn) FROM customers", own) == {Use.COUNT}
+
+
+def test_a_windows_frame_may_ask_something(catalog: Catalog) -> None:
+    frame = "ROWS (SELECT max(length(ssn)) FROM customers) PRECEDING"
+    assert Use.EXPRESSION in uses(f"SELECT sum(id) OVER (ORDER BY id {frame}) FROM orders", catalog)
