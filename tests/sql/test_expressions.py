@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pgmaskproxy.model import Analysis, Columns, Effect, Opaque, Use
-from pgmaskproxy.sql.catalog import Catalog, Function, TypeName
+from pgmaskproxy.sql.catalog import Catalog, Function, Operator, TypeName
 from pgmaskproxy.sql.classify import Classifier
 from pgmaskproxy.sql.expressions import TRANSPARENT
 from pgmaskproxy.sql.reader import read
@@ -50,6 +50,7 @@ def test_transparent_nodes_are_nodes_of_the_grammar() -> None:
         "NOT ssn = 'a'",
         "ssn = ANY ($1)",
         "ssn = lower('a')",
+        "ssn = lower('a')::text",
         "ssn = (SELECT 'a')",
         "ssn = ssn || ''",
         "ssn <> 'a'",
@@ -144,3 +145,22 @@ def test_a_count_of_somebodys_own_gets_the_values(catalog: Catalog) -> None:
 def test_a_windows_frame_may_ask_something(catalog: Catalog) -> None:
     frame = "ROWS (SELECT max(length(ssn)) FROM customers) PRECEDING"
     assert Use.EXPRESSION in uses(f"SELECT sum(id) OVER (ORDER BY id {frame}) FROM orders", catalog)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "orders o JOIN customers c ON c.ssn = o.memo OR true",
+        "customers c JOIN (SELECT ssn AS guess FROM gen UNION ALL SELECT 'a') q ON q.guess = c.ssn",
+        "customers c JOIN (SELECT ssn FROM gen UNION ALL SELECT 'a') q USING (ssn)",
+    ],
+)
+def test_no_join_of_keys(source: str, catalog: Catalog) -> None:
+    assert uses("SELECT 1 FROM customers c JOIN gen g ON c.ssn = g.ssn", catalog) == {Use.JOIN}
+    assert Use.PREDICATE in uses(f"SELECT 1 FROM {source}", catalog)
+    assert Use.JOIN not in uses(f"SELECT 1 FROM {source}", catalog)
+
+
+def test_an_equality_of_somebodys_own_joins_nothing(catalog: Catalog) -> None:
+    own = replace(catalog, operators=(*catalog.operators, Operator("public", "=", 25, 25)))
+    assert uses("SELECT 1 FROM customers c JOIN gen g ON c.ssn = g.ssn", own) == {Use.PREDICATE}

@@ -95,3 +95,20 @@ def test_local_columns() -> None:
     scope = Scope((item("a", "id"),), Scope((item("b", "ssn"),)))
     assert local_column(scope, "id")
     assert not local_column(scope, "ssn")
+
+
+def test_a_guessed_name_may_be_any_column_of_a_guessed_name() -> None:
+    guess = Item("f", (Output("a", CLEAN, guessed=True), Output("b", column("ssn").origin, guessed=True)))
+    found = guess.column("a")
+    assert found is not None
+    assert found.origin == Columns(frozenset({ColumnRef("s", "t", "ssn")}), pure=False)
+    assert not local_column(Scope((guess,)), "a")
+    qualified = find(Scope((guess,)), ("f", "ctid"))
+    assert qualified is not None
+    assert qualified.attribute is None
+
+
+def test_only_a_table_has_system_columns() -> None:
+    assert Item("t", (), relation=TABLE).column("xmin") is not None
+    assert Item("t", (), relation=replace(TABLE, kind="v")).column("xmin") is None
+    assert Item("t", ()).column("xmin") is None
