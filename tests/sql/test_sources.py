@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from pgmaskproxy.model import Analysis, Effect
-from pgmaskproxy.sql.catalog import Catalog, Column, Relation
+from pgmaskproxy.model import Analysis, Effect, Opaque, Use
+from pgmaskproxy.sql.catalog import Catalog, Column, Relation, TypeName
+from pgmaskproxy.sql.classify import Classifier
 from pgmaskproxy.sql.reader import read
+from pgmaskproxy.sql.scope import Scope
 from pgmaskproxy.sql.sources import REVEALING
 from tests.sql.conftest import SEARCH_PATH, deep
 from tests.sql.notation import output
@@ -101,7 +103,30 @@ def test_a_star_over_what_has_no_alias(sql: str, catalog: Catalog) -> None:
 
 
 def test_a_column_of_a_row_type_is_unnested_into_nobody_knows_what(catalog: Catalog) -> None:
-    rows = Relation(99, "public", "rows", "r", (Column(1, "pair", 16_478), Column(2, "t", 25)))
+    columns = (Column(1, "pair", 16_478), Column(2, "t", 25), Column(3, "pairs", 16_477))
+    rows = Relation(99, "public", "rows", "r", columns)
     known = replace(catalog, relations=(*catalog.relations, rows))
     assert one("SELECT u.* FROM rows, unnest(ARRAY[pair]) u", known).outputs is None
+    assert one("SELECT u.* FROM rows, unnest(pairs) u", known).outputs is None
     assert len(one("SELECT u.* FROM rows, unnest(ARRAY[t]) u", known).outputs or ()) == 1
+
+
+def test_a_source_that_nobody_knows_is_unknown(catalog: Catalog) -> None:
+    reader = Classifier(catalog, SEARCH_PATH, b"")
+    (found,) = reader.source({"BrandNewSource": {"alias": {"aliasname": "s"}}}, Scope())
+    assert isinstance(found.more, Opaque)
+    assert Effect.UNKNOWN in reader.facts.effects
+
+
+def test_using_a_name_that_a_side_has_twice_is_unknown(catalog: Catalog) -> None:
+    twice = "(SELECT c.ssn AS secret, g.ssn AS secret FROM customers c, gen g)"
+    found = one(f"SELECT secret FROM {twice} a JOIN {twice} b USING (secret)", catalog)
+    assert found.opaque
+    assert Use.JOIN not in {use.use for use in found.uses}
+
+
+def test_an_expression_in_from_may_bring_a_rows_columns(catalog: Catalog) -> None:
+    assert one("SELECT * FROM CAST('(1,x)' AS pair)", catalog).outputs is None
+    assert len(one("SELECT * FROM CAST('x' AS text)", catalog).outputs or ()) == 1
+    own = replace(catalog, types=(*catalog.types, TypeName(99_999, "public", "text", "c", True)))
+    assert one("SELECT * FROM CAST('(1,x)' AS text)", own).outputs is None

@@ -35,6 +35,7 @@ def of(trees: Trees, sql: str) -> Attestation:
         "SELECT count(random()) FROM customers WHERE ssn IS NOT NULL",
         "SELECT count(*) FROM (SELECT ssn, nextval('s') FROM customers) s WHERE ssn IS NOT NULL",
         "SELECT count(id) FROM customers TABLESAMPLE system (50) WHERE ssn IS NOT NULL",
+        "SELECT count(*) FROM customers, generate_series(1, id) WHERE ssn IS NOT NULL",
         "SELECT count(*) OVER () FROM customers WHERE ssn IS NOT NULL",
         "SELECT count(*), generate_series(1, 2) FROM customers WHERE ssn IS NOT NULL",
         "SELECT count(id) FROM (SELECT id FROM customers WHERE ssn IS NOT NULL LIMIT 3) s",
