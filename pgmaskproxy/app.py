@@ -59,6 +59,7 @@ from pgmaskproxy.sql.reader import read
 from pgmaskproxy.store.sqlite import SqliteStore
 from pgmaskproxy.web.app import create_app
 from pgmaskproxy.web.health import create_health_app
+from pgmaskproxy.web.pulse import Pulse
 from pgmaskproxy.web.server import EmbeddedServer, bind, embedded_server
 from pgmaskproxy.web.services import Services as WebServices
 
@@ -113,6 +114,7 @@ class Proxy:
         self._stack = contextlib.AsyncExitStack()
         self._upstream_seen = False
         self._noticed = asyncio.Event()
+        self._pulse = Pulse()
         self._watches: list[Watch] = []
         self.servers: list[tuple[EmbeddedServer, socket.socket]] = []
 
@@ -140,7 +142,7 @@ class Proxy:
             writer=WRITER,
             make_id=lambda: new_id("evt", time.time, secrets.token_bytes),
             link=self._link,
-            notified=self._outbox.wake,
+            notified=self._told,
         )
         await self._broker.recover()
         self._labels = Labels(store, self._deep, self.audit, self.metrics)
@@ -247,13 +249,15 @@ class Proxy:
                 audit=self.audit,
                 metrics=self.metrics,
                 version=pgmaskproxy.__version__,
+                public_url=config.web.public_url or "",
+                pulse=self._pulse,
             )
         )
         for app, host, port in (
             (web, config.web.host, config.web.port),
             (create_health_app(self.metrics, self.ready), config.metrics.host, config.metrics.port),
         ):
-            server, bound = embedded_server(app, host, port)
+            server, bound = embedded_server(app, host, port, closing=self._pulse.close)
             self._stack.callback(bound.close)
             self.servers.append((server, bound))
 
@@ -376,9 +380,14 @@ class Proxy:
         if receipt.sent in {Sent.GONE, Sent.REFUSED, Sent.EXPIRED}:
             self._log.error("notification_lost", channel=channel, outcome=receipt.sent.value, reason=receipt.detail)
 
+    def _told(self) -> None:
+        """A request has changed: channels are told, and pages look again."""
+        self._outbox.wake()
+        self._pulse.beat()
+
     def _link(self, request: str) -> str:
         base = self.config.web.public_url or f"http://{self.config.web.host}:{self.ports.web}"
-        return f"{base.rstrip('/')}/api/v1/requests/{request}"
+        return f"{base.rstrip('/')}/requests/{request}"
 
 
 def _claim(state: str) -> int:
