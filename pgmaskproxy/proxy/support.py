@@ -75,6 +75,13 @@ SELECT f.oid::pg_catalog.int8, pg_catalog.concat(n.nspname, '.', f.opfname),
  ORDER BY f.oid
 """
 
+_CASTS: Final = """
+SELECT c.castsource::pg_catalog.int8, c.castfunc::pg_catalog.int8 FROM pg_catalog.pg_cast c
+ WHERE c.castfunc OPERATOR(pg_catalog.>=) 12000::pg_catalog.oid
+   AND c.castcontext OPERATOR(pg_catalog.<>) 'e'::pg_catalog."char"
+ ORDER BY c.oid
+"""
+
 _SYSTEM: Final = """
 SELECT p.oid::pg_catalog.int8,
        pg_catalog.concat(n.nspname, '.', p.proname, '(', pg_catalog.oidvectortypes(p.proargtypes), ')')
@@ -112,6 +119,7 @@ async def read_support(
         classes=tuple(ClassSupport(oid, name, tuple(ran)) for oid, name, ran in await rows(_CLASSES)),
         families=tuple(ClassSupport(oid, name, tuple(ran)) for oid, name, ran in await rows(_FAMILIES)),
         system=tuple(SystemFunction(oid, signature) for oid, signature in system),
+        casts=tuple((source, function) for source, function in await rows(_CASTS)),
     )
 
 

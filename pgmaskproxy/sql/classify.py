@@ -28,6 +28,7 @@ from pgmaskproxy.sql.expressions import operators_of
 from pgmaskproxy.sql.functions import TYPES, Verdict, resolve_function, type_effect
 from pgmaskproxy.sql.inner import inner_text
 from pgmaskproxy.sql.origins import Result
+from pgmaskproxy.sql.safety import silent_casts_are_safe
 from pgmaskproxy.sql.sources import unresolved
 from pgmaskproxy.sql.statements import EFFECTS, LINEAGE, UNKNOWN
 from pgmaskproxy.sql.tree import Node, descend, items, kind_of, mapping, string, strings, text, unwrap
@@ -58,6 +59,10 @@ _RELATIONS: Final = frozenset(
 """What DROP may name that is a relation."""
 
 _FALSE: Final = frozenset({"off", "false", "0"})
+
+_BOOL: Final = 16
+_NUMBERS: Final = frozenset({20, 23, 1700})
+"""OIDs of int8, int4 and numeric."""
 
 
 ACCESS_SHARE: Final = 1
@@ -170,10 +175,11 @@ class Classifier(Copying):
 
     def _execute(self, fields: Node) -> Reading:
         self.parts(fields.get("params"), self.empty, Use.EXPRESSION, "EXECUTE")
-        # No tree says how an argument becomes what its parameter is: from a type of somebody's own by a cast that is
-        # somebody's own as well.
+        # No tree says how an argument becomes what its parameter is: by a cast that is somebody's own, where its type
+        # is, or where there is such a cast at all.
         for argument in items(fields.get("params")):
-            if any(_of_own_type(kind, inside) for kind, inside in descend(argument)):
+            own = any(_of_own_type(kind, inside) for kind, inside in descend(argument))
+            if own or not silent_casts_are_safe(self.catalog, _literal_types(argument)):
                 self.facts.function_effect(Effect.ROUTINE)
                 self.facts.give_up("an argument of a type that is not PostgreSQL's own")
         return Reading(None, names=NameUse(NameVerb.EXECUTE, text(fields.get("name")), portals=False))
@@ -383,6 +389,17 @@ def _analyzes(fields: Node) -> bool:
         else:
             analyze = text(argument.get("sval")).lower() not in _FALSE
     return analyze
+
+
+def _literal_types(argument: Node) -> frozenset[int] | None:
+    """OIDs of the types that a literal may have, none for a string, which is read as what is wanted; None for what is
+    no literal (manual, "Constants")."""
+    kind, fields = unwrap(argument)
+    if kind != "A_Const":
+        return None
+    if "sval" in fields or fields.get("isnull") is True:
+        return frozenset()
+    return frozenset({_BOOL}) if "boolval" in fields else _NUMBERS if {"ival", "fval"} & fields.keys() else None
 
 
 def _of_own_type(kind: str, fields: Node) -> bool:

@@ -7,6 +7,7 @@ from pgmaskproxy.sql.catalog import Relation
 from pgmaskproxy.sql.copyoptions import CopyOptions, copy_options
 from pgmaskproxy.sql.grammar import lexemes
 from pgmaskproxy.sql.routines import FIRST_NORMAL
+from pgmaskproxy.sql.safety import silent_casts_are_safe
 from pgmaskproxy.sql.scope import Scope
 from pgmaskproxy.sql.sources import unresolved
 from pgmaskproxy.sql.tree import Node, mapping, strings
@@ -60,10 +61,11 @@ class Copying(Writes):
             self.written(target, name, "COPY FROM")
         if "whereClause" in fields:
             self.predicate(mapping(fields["whereClause"]), Scope((target,)), "COPY FROM WHERE")
-            if relation is None or any(column.type_oid >= FIRST_NORMAL for column in relation.columns):
-                # No tree says by which casts a column of a type of somebody's own is compared.
+            own = relation is None or any(column.type_oid >= FIRST_NORMAL for column in relation.columns)
+            if own or not silent_casts_are_safe(self.catalog):
+                # No tree says by which casts columns are compared.
                 self.facts.function_effect(Effect.ROUTINE)
-                self.facts.give_up("a condition over columns of types that are not PostgreSQL's own")
+                self.facts.give_up("a condition whose casts may be somebody's own")
 
     def _through_protocol(self, fields: Node) -> bool:
         if "filename" in fields or fields.get("is_program"):

@@ -55,6 +55,12 @@ def unsafe_of_order(catalog: Catalog, oid: int) -> frozenset[int] | None:
     return unsafe_behind(catalog, (function for part in made_of for function in part.comparison))
 
 
+def silent_casts_are_safe(catalog: Catalog, sources: frozenset[int] | None = None) -> bool:
+    """Whether the casts that a text does not show run nothing but their work: from types of these OIDs, or from any."""
+    casts = catalog.support.casts
+    return not unsafe_behind(catalog, (function for source, function in casts if sources is None or source in sources))
+
+
 def every_type_is_safe(catalog: Catalog) -> bool:
     """Whether making a value of any type at all runs nothing but its work."""
     return not unsafe_behind(catalog, (function for part in catalog.support.types for function in part.functions))

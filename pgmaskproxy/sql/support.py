@@ -58,6 +58,9 @@ class Support:
     classes: tuple[ClassSupport, ...] = ()
     families: tuple[ClassSupport, ...] = ()
     system: tuple[SystemFunction, ...] = ()
+    casts: tuple[tuple[int, int], ...] = ()
+    """Casts that nobody has to write down (manual, "CREATE CAST": assignment and implicit ones): from type, by function.
+    """
 
     @cached_property
     def types_by_oid(self) -> dict[int, TypeSupport]:
@@ -118,6 +121,7 @@ def to_json(support: Support) -> dict[str, Any]:
         "classes": [[row.oid, row.name, row.functions] for row in support.classes],
         "families": [[row.oid, row.name, row.functions] for row in support.families],
         "system": [[row.oid, row.signature] for row in support.system],
+        "casts": [list(cast) for cast in support.casts],
     }
 
 
@@ -132,4 +136,5 @@ def from_json(data: dict[str, Any]) -> Support:
         classes=tuple(ClassSupport(oid, name, tuple(functions)) for oid, name, functions in data["classes"]),
         families=tuple(ClassSupport(oid, name, tuple(functions)) for oid, name, functions in data["families"]),
         system=tuple(SystemFunction(oid, signature) for oid, signature in data["system"]),
+        casts=tuple((source, function) for source, function in data.get("casts", ())),
     )

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from pgmaskproxy.proxy.catalog import load_catalog
+from pgmaskproxy.sql import support as support_json
 from pgmaskproxy.sql.catalog import Catalog, Function
 from pgmaskproxy.sql.safety import shipped, unsafe_of_order, unsafe_of_type
 from tests.harness.servers import Database
@@ -66,6 +67,12 @@ def test_what_is_behind_types(catalog: Catalog) -> None:
     orders = {name: functions(catalog, unsafe_of_order(catalog, oid)) for name, oid in types.items()}
     assert orders["citext"] == orders["loud"] == {"citext_cmp"}
     assert orders["spied"] == orders["mood"] == set()
+
+
+def test_casts_that_nobody_writes_down(catalog: Catalog) -> None:
+    casts = [(source, *functions(catalog, frozenset({function}))) for source, function in catalog.support.casts]
+    assert sorted(casts) == [(16, "citext"), (869, "citext"), (1042, "citext")]
+    assert support_json.from_json(support_json.to_json(catalog.support)) == catalog.support
 
 
 def test_classes_families_and_what_initdb_made(catalog: Catalog) -> None:

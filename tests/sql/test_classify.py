@@ -42,6 +42,22 @@ def test_explain_analyze_runs(options: str, runs: bool, catalog: Catalog) -> Non
     assert (Effect.WRITE in one(f"EXPLAIN {options} DELETE FROM scratch", catalog).effects) is runs
 
 
+@pytest.mark.parametrize(
+    ("argument", "silent"),
+    [("'x'", False), ("NULL", False), ("1", False), ("-1.5", False), ("true", True), ("1 + 1", True), ("now()", True)],
+)
+def test_a_cast_that_is_somebodys_own_may_be_behind_any_argument_of_its_type(
+    argument: str, silent: bool, catalog: Catalog
+) -> None:
+    """One from boolean, by a function that nobody vouches for."""
+    having = replace(catalog, support=replace(catalog.support, casts=((16, 99_999),)))
+    for sql in (f"EXECUTE p ({argument})", f"COPY orders FROM STDIN WHERE {argument} IS NULL"):
+        assert Effect.ROUTINE not in one(sql, catalog).effects
+        assert (Effect.ROUTINE in one(sql, having).effects) is (silent or sql.startswith("COPY"))
+    vouched = replace(having, trusted=frozenset({99_999}))
+    assert Effect.ROUTINE not in one(f"EXECUTE p ({argument})", vouched).effects
+
+
 def test_explain_never_hides_a_function(catalog: Catalog) -> None:
     assert Effect.ROUTINE in one("EXPLAIN SELECT f_sql(1)", catalog).effects
     assert Effect.EXPORT in one("EXPLAIN SELECT query_to_xml('x', true, true, '')", catalog).effects
