@@ -21,8 +21,14 @@ def test_groups_are_one_term_and_steps_are_several() -> None:
         (ApprovalTerms(REF, ("a", "b"), 2, DEADLINE, IN_TRANSACTION, True, "c"),),
         [],
     )
-    found, _ = read("{steps: [{group: a}, {group: b}]}")
-    assert [term.groups for term in found] == [("a",), ("b",)]
+    found, _ = read("{steps: [{group: a}, {group: b, quorum: 2}]}")
+    assert [(term.groups, term.quorum) for term in found] == [(("a",), 1), (("b",), 2)]
+
+
+def test_groups_and_steps_are_not_said_at_once() -> None:
+    for more in ("groups: [b]", "quorum: 2"):
+        wrong = read(f"{{steps: [{{group: a}}], {more}}}")[1]
+        assert wrong == ['"steps" stands instead of "groups" and "quorum"']
 
 
 def test_nobody_asked_is_nobody_and_a_problem() -> None:

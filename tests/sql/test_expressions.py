@@ -151,8 +151,8 @@ def test_a_windows_frame_may_ask_something(catalog: Catalog) -> None:
     "source",
     [
         "orders o JOIN customers c ON c.ssn = o.memo OR true",
-        "customers c JOIN (SELECT ssn AS guess FROM gen UNION ALL SELECT 'a') q ON q.guess = c.ssn",
-        "customers c JOIN (SELECT ssn FROM gen UNION ALL SELECT 'a') q USING (ssn)",
+        "customers c JOIN (SELECT ssn AS guess FROM gen UNION ALL SELECT 'a'::text) q ON q.guess = c.ssn",
+        "customers c JOIN (SELECT ssn FROM gen UNION ALL SELECT 'a'::text) q USING (ssn)",
     ],
 )
 def test_no_join_of_keys(source: str, catalog: Catalog) -> None:

@@ -29,6 +29,7 @@ def of(trees: Trees, sql: str) -> Attestation:
         "SELECT sum(id::float8) FROM customers WHERE ssn IS NOT NULL",
         "SELECT min(name) FROM customers WHERE ssn IS NOT NULL",
         "SELECT sum(DISTINCT id) FROM customers WHERE ssn IS NOT NULL",
+        "SELECT sum(id ORDER BY name) FROM customers WHERE ssn IS NOT NULL",
         "SELECT (SELECT array_agg(c.id)), count(*) FROM customers c WHERE ssn IS NULL",
         "SELECT count(1 / id) FROM customers WHERE ssn IS NOT NULL",
         "SELECT count(*) FROM customers WHERE ssn IS NOT NULL AND 1 / id = 1",

@@ -39,6 +39,7 @@ def test_comparisons_compare() -> None:
         (f"{{FUNCEXPR :funcid 3787 :funcvariadic true :args ({VAR})}}", False),
         (f"{{FUNCEXPR :funcid 20000 :funcvariadic false :args ({VAR})}}", False),
         (f"{{AGGREF :aggfnoid 2335 :aggvariadic false :args ({VAR})}}", True),
+        (f"{{AGGREF :aggfnoid 2335 :aggvariadic true :args ({VAR})}}", False),
         (f"{{AGGREF :aggfnoid 2114 :aggvariadic false :args ({VAR})}}", False),  # sum(numeric)
         (f"{{COERCEVIAIO :arg {VAR}}}", False),
         ("{SUBLINK :subLinkType 4}", False),
