@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pgmaskproxy.model import Analysis, Effect, Opaque, Use
-from pgmaskproxy.sql.catalog import Catalog, Column, Relation, TypeName
+from pgmaskproxy.sql.catalog import Catalog, Column, Operator, Relation, TypeName
 from pgmaskproxy.sql.classify import Classifier
 from pgmaskproxy.sql.reader import read
 from pgmaskproxy.sql.scope import Scope
@@ -130,3 +130,10 @@ def test_an_expression_in_from_may_bring_a_rows_columns(catalog: Catalog) -> Non
     assert len(one("SELECT * FROM CAST('x' AS text)", catalog).outputs or ()) == 1
     own = replace(catalog, types=(*catalog.types, TypeName(99_999, "public", "text", "c", True)))
     assert one("SELECT * FROM CAST('(1,x)' AS text)", own).outputs is None
+
+
+def test_using_runs_an_equality_that_may_be_somebodys_own(catalog: Catalog) -> None:
+    sql = "SELECT 1 FROM customers JOIN gen USING (ssn)"
+    own = replace(catalog, operators=(*catalog.operators, Operator("public", "=", 25, 25)))
+    assert Effect.ROUTINE not in one(sql, catalog).effects
+    assert Effect.ROUTINE in one(sql, own).effects
