@@ -7,6 +7,7 @@ Fixtures are files: a case is a statement and everything that its analysis says,
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 
 from pgmaskproxy.errors import Unparsable
 from pgmaskproxy.model import Analysis, ColumnRef, Effect, Opaque, Use
+from pgmaskproxy.sql import reader
+from pgmaskproxy.sql.agree import Second
 from pgmaskproxy.sql.catalog import Catalog, Operator
 from pgmaskproxy.sql.closure import close_labels
 from pgmaskproxy.sql.grammar import MAX_BYTES
@@ -61,6 +64,45 @@ def test_where_the_second_reader_has_no_tree_no_output_is_known() -> None:
     """sqlglot has no XMLTABLE: what the text tells then rests on one reader alone."""
     found = one("SELECT c.id, x.v FROM customers c, XMLTABLE('/a' PASSING '<a/>' COLUMNS v text PATH '.') x")
     assert [type(origin) for origin in found.outputs or ()] == [Opaque, Opaque]
+
+
+def test_where_the_second_reader_says_otherwise_the_statement_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Effect.UNKNOWN not in one("SELECT id FROM customers").effects
+    monkeypatch.setattr(reader, "second_reading", lambda *_: (Second.DISAGREES, "it reads another relation"))
+    found = one("SELECT id FROM customers")
+    assert Effect.UNKNOWN in found.effects
+    assert [type(origin) for origin in found.outputs or ()] == [Opaque]
+
+
+def viewing(definition: str) -> Analysis:
+    """What reading a view says that has this definition."""
+    views = [replace(each, definition=definition) for each in CATALOG.relations if each.name == "v_customers"]
+    others = tuple(each for each in CATALOG.relations if each.name != "v_customers")
+    return one("SELECT id FROM v_customers", replace(CATALOG, relations=(*others, *views)))
+
+
+def test_functions_in_a_view_are_the_statements_and_a_view_that_cannot_be_read_is_unknown() -> None:
+    columns = "name, ssn AS tax_no, email AS uemail"
+    assert viewing(f"SELECT id, {columns} FROM customers").effects == {Effect.READ}
+    assert Effect.ROUTINE in viewing(f"SELECT id, {columns} FROM customers WHERE f_sql(id) = ''").effects
+    assert Effect.UNKNOWN in viewing("not SQL (").effects
+
+
+def test_what_only_a_tree_knows_better_is_told_apart() -> None:
+    """A utility statement's own expressions are in no tree, and no tree tells which setting set_config() sets."""
+    assert one("SELECT f_sql(1)").called_effects == {Effect.ROUTINE}
+    default = one("ALTER TABLE orders ALTER memo SET DEFAULT f_sql(1)")
+    assert Effect.ROUTINE in default.effects
+    assert default.called_effects == frozenset()
+    role = one("SELECT set_config('role', 'x', false)")
+    assert Effect.PRIVILEGE in role.effects
+    assert Effect.PRIVILEGE not in role.called_effects
+
+
+def test_a_with_query_that_nobody_reads_runs_all_the_same() -> None:
+    found = one("WITH x AS (DELETE FROM orders WHERE memo = f_sql(1) RETURNING id) SELECT 1")
+    assert {Effect.WRITE, Effect.ROUTINE} <= found.effects
+    assert [str(ref) for ref in found.writes] == ["public.orders"]
 
 
 def test_a_text_of_very_many_statements_is_not_read() -> None:
