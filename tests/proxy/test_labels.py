@@ -124,3 +124,15 @@ async def test_without_the_store_nothing_is_labelled(store: SqliteStore, deep: D
     await store.close()
     with pytest.raises(Unavailable):
         await labels.label("shop", known.policy(), known.catalog())
+
+
+async def test_labels_that_never_settle_are_not_known(store: SqliteStore, deep: DeepThread) -> None:
+    class Restless(SqliteStore):
+        """Somebody always writes between the reading and the writing."""
+
+        async def remember_labels(self, database: str, what: object) -> bool:
+            return False
+
+    restless = Restless(store._engine, store._thread)
+    with pytest.raises(Unavailable):
+        await Labels(restless, deep, Audit(), Metrics()).label("shop", known.policy(), known.catalog())
