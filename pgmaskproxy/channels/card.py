@@ -172,7 +172,7 @@ def _ended(
             yield _said(f"{one_line(str(each.get('person')))} {word} it{': ' + said if said else ''}")
     yield _block(what)
     if told is not None:
-        yield _fact("It", _some(told.does, room)[:1], room)
+        yield _fact("Statement", _some(told.does, room)[:1], room)
         yield _fact("Asked by", [f"{told.principal} in {told.database}"], room)
     yield _said(f"request {one_line(str(data.get('id', '')))}", size="Small", is_subtle=True)
 

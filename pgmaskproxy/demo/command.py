@@ -22,6 +22,7 @@ from pgmaskproxy.demo.narrator import Narrator
 from pgmaskproxy.demo.server import HOST
 from pgmaskproxy.demo.stage import AGENT, OWNER, SECOND, Passwords, Ports, Upstream
 from pgmaskproxy.demo.tap import ByteTap
+from pgmaskproxy.demo.teams import TeamsRoom
 from pgmaskproxy.demo.tour import Scene, Tour, command_line
 from pgmaskproxy.errors import ConfigError, Problem
 from pgmaskproxy.logs import configure
@@ -59,18 +60,25 @@ def run(
         configure(level="error")  # what the demo says is enough, unless --verbose asked for more
     narrator = Narrator()
     source = stage.existing(upstream) if upstream else stage.embedded(Path(pg_bindir) if pg_bindir else None)
-    with source as database, tempfile.TemporaryDirectory(prefix="pgmaskproxy-demo-") as directory:
+    with source as database, TeamsRoom() as room, tempfile.TemporaryDirectory(prefix="pgmaskproxy-demo-") as directory:
         narrator.say(
             f"PostgreSQL {database.version} with a small shop in it listens on {database.host}:{database.port}."
         )
         passwords = Passwords()
-        path = stage.write_files(Path(directory), database, passwords, ports)
+        path = stage.write_files(Path(directory), database, passwords, ports, room.flow)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_serve(path, database, passwords, narrator, tour=tour, yes=yes))
+            return runner.run(_serve(path, database, passwords, room, narrator, tour=tour, yes=yes))
 
 
 async def _serve(
-    path: Path, database: Upstream, passwords: Passwords, narrator: Narrator, *, tour: bool, yes: bool
+    path: Path,
+    database: Upstream,
+    passwords: Passwords,
+    room: TeamsRoom,
+    narrator: Narrator,
+    *,
+    tour: bool,
+    yes: bool,
 ) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -81,7 +89,16 @@ async def _serve(
     async with app.running(config, drain_seconds=DRAIN_SECONDS) as running:
         port, web = running.ports.proxy, f"http://{HOST}:{running.ports.web}"
         if not tour:
-            _introduce(narrator, path, port, web, passwords, psql=database.psql, database=database.database)
+            _introduce(
+                narrator,
+                path,
+                port,
+                web,
+                passwords,
+                teams=room.url,
+                psql=database.psql,
+                database=database.database,
+            )
             await stop.wait()
             narrator.say("Stopping; everything the demo made is removed.")
             return 0
@@ -95,6 +112,7 @@ async def _serve(
                 audit=config.audit.directory,
                 passwords=passwords,
                 tap=tap,
+                room=room,
             )
             played = _in_a_thread(Tour(scene, narrator, automatic=yes).play)
             interrupted = asyncio.ensure_future(stop.wait())
@@ -133,7 +151,7 @@ def _in_a_thread(function: Callable[[], bool]) -> asyncio.Future[bool]:
 
 
 def _introduce(
-    narrator: Narrator, path: Path, port: int, web: str, passwords: Passwords, *, psql: str, database: str
+    narrator: Narrator, path: Path, port: int, web: str, passwords: Passwords, *, teams: str, psql: str, database: str
 ) -> None:
     say, program = narrator.say, command_line()
     say(f"The proxy listens on {HOST}:{port}, its REST interface on {web}. Files: {path.parent}")
@@ -143,7 +161,9 @@ def _introduce(
     for line in TRY:
         say(f"    {line}", "cyan")
     narrator.title("Be the one who decides")
-    say(f"  {SECOND} (password {passwords.second}) is a database administrator. In another terminal:")
+    say(f"  {SECOND} (password {passwords.second}) is a database administrator. A card tells him what waits, in Teams;")
+    say(f"  a page stands in for that here: {teams}", "bold")
+    say("  Its button leads to the page where he signs in and decides. Or, in another terminal:")
     say(f"  export PGMASKPROXY_URL={web} PGMASKPROXY_PERSON={SECOND} PGMASKPROXY_PASSWORD={passwords.second}", "bold")
     say(f"  {program} approvals list", "bold")
     say(f"  {program} approvals approve apr_...      # or reject apr_... --reason '...'", "bold")

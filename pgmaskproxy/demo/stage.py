@@ -44,6 +44,11 @@ web: {{host: {host}, port: {web_port}}}
 metrics: {{host: {host}, port: {metrics_port}}}
 """
 
+CHANNEL: Final = """\
+channels:
+  dba-room: {{kind: teams, url: "{flow}", groups: [dba]}}   # a stand-in; in earnest the address of a flow, in a file
+"""
+
 PRINCIPALS: Final = """\
 apiVersion: pgmaskproxy/v1
 kind: Principals
@@ -181,8 +186,11 @@ def _fill(admin: str, password: str) -> None:
         shop.set_password(connection, password)
 
 
-def write_files(directory: Path, upstream: Upstream, passwords: Passwords, ports: Ports) -> Path:
-    """Write configuration, principals and policy into `directory`; returns pgmaskproxy.yaml."""
+def write_files(directory: Path, upstream: Upstream, passwords: Passwords, ports: Ports, flow: str = "") -> Path:
+    """Write configuration, principals and policy into `directory`; returns pgmaskproxy.yaml.
+
+    `flow` is where the cards for Teams are posted, '' for nowhere.
+    """
     secret = directory / "upstream.password"
     secret.touch(mode=0o600)
     secret.write_text(upstream.password, encoding="ascii")
@@ -211,7 +219,8 @@ def write_files(directory: Path, upstream: Upstream, passwords: Passwords, ports
             metrics_port=ports.metrics,
             upstream=upstream,
             directory=directory,
-        ),
+        )
+        + (CHANNEL.format(flow=flow) if flow else ""),
         encoding="utf-8",
     )
     return config

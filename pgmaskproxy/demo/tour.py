@@ -6,6 +6,7 @@ REST, and at the end every byte that the agent was sent is searched for every se
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import time
@@ -20,13 +21,16 @@ from pgmaskproxy.audit.verify import audit_files, verify
 from pgmaskproxy.demo import shop
 from pgmaskproxy.demo.agent import REQUEST_ID, AsyncpgAgent, Pending, PsycopgAgent, Reply
 from pgmaskproxy.demo.approver import Approver
+from pgmaskproxy.demo.cards import card_text
 from pgmaskproxy.demo.narrator import Narrator
 from pgmaskproxy.demo.stage import AGENT, OWNER, SECOND, Passwords
 from pgmaskproxy.demo.steps import MASKED, PLAIN, REFUSED, describe, differs, not_refused, truth
 from pgmaskproxy.demo.tap import ByteTap
+from pgmaskproxy.demo.teams import TeamsRoom
 
 NOTICE_SECONDS: Final = 15.0
 REPLY_SECONDS: Final = 15.0
+CARD_SECONDS: Final = 15.0
 PATIENCE: Final = 1800.0
 """Seconds a human has for a decision: more than the policy's deadline."""
 
@@ -41,6 +45,8 @@ class Scene:
     audit: Path
     passwords: Passwords
     tap: ByteTap
+    room: TeamsRoom | None = None
+    """Where the cards arrive; None where nobody is told."""
 
 
 @final
@@ -176,6 +182,7 @@ class Tour:
         self._requests.append(request)
         early = pending.finished(0.2)
         tell.check("a notice says that it is held", [] if early is None else [f"it did not wait: {describe(early)}"])
+        self._card(request)
         if self._automatic:
             decide(request)
         else:
@@ -186,6 +193,16 @@ class Tour:
             tell.say(f"  the answer arrived {1000 * (time.monotonic() - started):.0f} ms later", "dim")
         self._print(reply)
         return reply, str(second.request(request).body.get("state", ""))
+
+    def _card(self, request: str) -> None:
+        room = self._scene.room
+        if room is None:
+            return
+        card = room.wait_for(request, CARD_SECONDS)
+        self._tell.say(f"  the approvers' channel in Teams, which {room.url} stands in for, shows a card", "dim")
+        said = card_text(card) if card is not None else ""
+        told = "EVERY row of" in said and "Asked by" in said and bool(card and card.get("actions"))
+        self._tell.check("a card says what it would do, and leads to where one decides", [] if told else [said])
 
     def _wait(self, pending: Pending) -> Reply:
         reply = pending.finished(REPLY_SECONDS if self._automatic else PATIENCE)
@@ -228,6 +245,9 @@ class Tour:
         missing = [request for request in self._requests if request.encode() not in log]
         tell.check("every held statement is in it", [f"{request} is missing" for request in missing])
         tell.check("no secret is in it", shop.leaks(log, self._secrets()))
+        if self._scene.room is not None:
+            cards = json.dumps(self._scene.room.cards, ensure_ascii=False).encode()
+            tell.check("nor on any card", shop.leaks(cards, self._secrets()))
 
     def _scan(self) -> None:
         secrets, sent = self._secrets(), self._scene.tap.to_client

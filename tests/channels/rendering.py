@@ -81,6 +81,13 @@ class Renderer:
     """A page that draws one card after the other."""
 
     page: Page
+    modules: Path
+
+    def reset(self) -> None:
+        """An empty page with the two scripts."""
+        self.page.set_content(_PAGE)
+        for script in SCRIPTS:
+            self.page.add_script_tag(content=(self.modules / script).read_text(encoding="utf-8"))
 
     def draw(self, card: Mapping[str, Any]) -> Drawn:
         drawn = self.page.evaluate(_DRAW, [card])
@@ -105,10 +112,9 @@ def renderer() -> Iterator[Renderer]:
         try:
             page = browser.new_page(viewport={"width": 760, "height": 900}, locale="en-GB", timezone_id="UTC")
             page.route("**/*", lambda route: route.abort())  # a card that fetches something fails
-            page.set_content(_PAGE)
-            for script in SCRIPTS:
-                page.add_script_tag(content=(modules / script).read_text(encoding="utf-8"))
-            yield Renderer(page)
+            made = Renderer(page, modules)
+            made.reset()
+            yield made
         finally:
             browser.close()
 

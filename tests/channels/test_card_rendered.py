@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from pgmaskproxy.approval.request import State, Vote
+from pgmaskproxy.demo.cards import card_html
+from pgmaskproxy.demo.teams import STYLE
 from pgmaskproxy.proxy.deep import DeepThread
 from tests.approval.making import NOW
 from tests.channels.hostile import HOSTILE, Hostile
@@ -55,6 +57,21 @@ def test_an_ordinary_card(screen: Renderer) -> None:
     assert re.search(r"Decide before: .*8:15.*, .*2027 \(08:15:00 UTC\)", drawn.text), "in the reader's own time"
     assert "DELETE FROM customers\n  USING orders" in drawn.text
     assert drawn.text.endswith("Sign in and decide")
+
+
+def test_the_demos_own_drawing_says_the_same(screen: Renderer) -> None:
+    content = card(note())
+    said = screen.draw(content).text
+    screen.page.set_content(f'<meta charset="utf-8"><style>{STYLE}</style>{card_html(content)}')
+    own = screen.page.inner_text("body").replace("\u00a0", " ")
+    screen.reset()
+    assert lines(own) == lines(said)
+
+
+def lines(text: str) -> list[str]:
+    """Without empty lines, indentation, and the time, which each writes in its own way."""
+    found = (re.sub(r"before: .* \(", "before: (", line).strip() for line in text.splitlines())
+    return [line for line in found if line]
 
 
 def test_what_became_of_it(screen: Renderer) -> None:

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import psycopg
@@ -46,6 +47,7 @@ def test_the_tour_that_decides_for_itself_comes_out_right(directory: Path) -> No
         told, errors = running.communicate(timeout=SECONDS)
     assert running.returncode == 0, told + errors
     assert "WRONG" not in told
+    assert told.count("right: a card says what it would do") == 2
     assert re.search(r"All [23]\d checks came out right\.", told)
     assert errors == ""
     assert list(directory.iterdir()) == []  # no cluster, no configuration and no password is left
@@ -64,6 +66,10 @@ def test_visitors_are_told_how_to_connect_and_how_to_decide(directory: Path) -> 
         with psycopg.connect(url[1]) as connection:
             row = connection.execute("SELECT name, ssn FROM customers ORDER BY id LIMIT 1").fetchone()
             assert row == ("Bram Abbott", "***")
+        room = re.search(r"stands in for that here: (\S+)", told)
+        assert room is not None
+        with urllib.request.urlopen(room[1], timeout=10) as answer:
+            assert b"No card yet" in answer.read()
         decider = re.search(r"PGMASKPROXY_URL=(\S+) PGMASKPROXY_PERSON=(\S+) PGMASKPROXY_PASSWORD=(\S+)", told)
         assert decider is not None
         with Approver(*decider.groups()) as bob:

@@ -79,8 +79,10 @@ def test_metrics_move_out_of_the_way() -> None:
 
 def test_the_files_are_an_operators_and_load(tmp_path: Path) -> None:
     passwords = Passwords()
-    path = stage.write_files(tmp_path, UPSTREAM, passwords, Ports(6432, 8432, 9432))
+    path = stage.write_files(tmp_path, UPSTREAM, passwords, Ports(6432, 8432, 9432), "http://127.0.0.1:1/flow")
     config = load_config(path, {})
+    assert config.channels["dba-room"].kind == "teams"
+    assert config.channels["dba-room"].url.get_secret_value() == "http://127.0.0.1:1/flow"
     assert (config.listen.port, config.web.port, config.metrics.port) == (6432, 8432, 9432)
     assert config.upstream.password is not None
     assert config.upstream.password.get_secret_value() == "upstream password"
