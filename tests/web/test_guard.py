@@ -45,6 +45,19 @@ async def test_every_answer_is_stamped(web: httpx2.AsyncClient, method: str, pat
     assert not any(name.lower().startswith("access-control") for name in answer.headers)
 
 
+def test_what_a_browser_is_told() -> None:
+    for headers in (HEADERS, PAGE_HEADERS):
+        assert headers["Cache-Control"] == "no-store"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["X-Frame-Options"] == "DENY"
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        allowed = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+        assert (allowed["default-src"], allowed["base-uri"], allowed["frame-ancestors"]) == ("'none'",) * 3
+        assert allowed["form-action"] == ("'none'" if headers is HEADERS else "'self'")
+        assert allowed.get("script-src", "'none'") == ("'none'" if headers is HEADERS else "'self'")
+    assert HEADERS["Referrer-Policy"] == "no-referrer"
+
+
 async def test_no_cors_and_no_other_sites_page(web: httpx2.AsyncClient) -> None:
     asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
     answer = await web.options("/api/v1/requests", headers=asked)
