@@ -58,7 +58,7 @@ format: $(VENV)/.test ## Format the code.
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-bench: $(VENV)/.test ## How fast rows flow, and what a statement costs before it runs. ARGS=statements for one of them.
+bench: $(VENV)/.test ## How fast rows and statements flow: the parts, and end to end beside PgBouncer. ARGS="--quick", ARGS=pgbench
 	PYTHONSAFEPATH=1 $(VENV)/bin/python bench/run.py $(ARGS)
 
 oracle: $(VENV)/.test ## PostgreSQL's regression SQL as text against the server's trees. REGRESS=path/to/src/test/regress/sql
