@@ -21,6 +21,19 @@ CONDITIONED: Final = (
     "", "{null} IS NOT NULL", "{null} IS NULL", "id < 12", "id = 7", "id > 3 AND {null} IS NOT NULL",
     "id IN (3, 253, 1003, 7)", "id BETWEEN 3 AND 900",
 )  # fmt: skip
+LAYOUTS: Final = (
+    "",
+    "",
+    " WITH CSV",
+    " (FORMAT binary)",
+    " (NULL '')",
+    " (DELIMITER ',', NULL 'x', HEADER)",
+    " (FORMAT csv, HEADER, NULL '***', FORCE_QUOTE *)",
+    " (FORMAT csv, QUOTE '1', ESCAPE '2', DELIMITER '-')",
+    " (DELIMITER '-')",
+    " (ENCODING 'SJIS')",
+)
+"""Of COPY TO STDOUT, with characters that stand in values."""
 COPIED: Final = ("scratch (id, t)", "people (id, region)", "people (id, ssn)", "customers (id, name)")
 RESTORED: Final = "DELETE FROM scratch; INSERT INTO scratch SELECT n, 't' || n % 4 FROM generate_series(0, 5) n"
 
@@ -161,10 +174,9 @@ class Scripts:
             names = [column.name for column in table.columns]
             self.chance.shuffle(names)
             some = f" ({', '.join(names[: self.chance.randint(1, len(names))])})" if self.chance.random() < 0.5 else ""
-            options = self.chance.choice(("", "", "", " WITH CSV", " (FORMAT binary)"))
-            return (Simple(f"COPY {table.name}{some} TO STDOUT{options}"),)
+            return (Simple(f"COPY {table.name}{some} TO STDOUT{self.chance.choice(LAYOUTS)}"),)
         if kind < 0.9:
-            return (Simple(f"COPY ({self.query()}) TO STDOUT"),)
+            return (Simple(f"COPY ({self.query()}) TO STDOUT{self.chance.choice(LAYOUTS)}"),)
         self.database = "corpus"
         target = self.chance.choice(COPIED)
         rows = self.chance.choice((b"50\tx\n51\ty\n", b"a\tb\n", b"50\n", b"52\t\\N\n\\.\n", b"3\teu\n4\tus\n"))
