@@ -59,7 +59,9 @@ async def _kept(answers: list[tuple[Canary, ...] | Exception]) -> tuple[Canaries
     changed: Callable[[AuditEvent], None] = events.append
     reading: Callable[[], Awaitable[tuple[Canary, ...]]] = read
     task = asyncio.ensure_future(canaries.keep(reading, changed, seconds=0.0))
-    await asked.wait()
+    waiting = asyncio.ensure_future(asked.wait())
+    await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
+    assert asked.is_set(), task.exception()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -82,7 +82,8 @@ async def test_a_link_of_another_site_leads_to_a_page_and_nothing_else_does(web:
         ("/static/page.js", {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"}),
     ):
         assert (await web.get(path, headers=BOB | NAVIGATION | changed)).status_code == 403, path
-    assert (await web.post("/sign-in", headers=NAVIGATION)).status_code == 403
+    answer = await web.post("/sign-in", headers=NAVIGATION)
+    assert (answer.status_code, answer.json()["reason"]) == (403, "cross_site")
 
 
 async def test_pages_take_forms_and_rest_takes_json(web: httpx2.AsyncClient) -> None:
