@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pgmaskproxy.model import Analysis, ColumnLabels, ColumnRef, Columns, Constant, RelationRef, Use
+from pgmaskproxy.model import Analysis, ColumnLabels, ColumnRef, Columns, Constant, Effect, RelationRef, Use
 
 _SAID: Final = {
     Use.WRITTEN: "written",
@@ -18,6 +18,8 @@ _SAID: Final = {
     Use.NULL_TEST: "tested for NULL",
     Use.COUNT: "counted",
 }
+_BEYOND_COLUMNS: Final = frozenset({Effect.DDL, Effect.PRIVILEGE, Effect.ADMIN, Effect.ROUTINE, Effect.UNKNOWN})
+"""Effects that concern a relation's columns whether the statement names them or not: ALTER TABLE, GRANT, TRUNCATE."""
 _WHOLE_ROW: Final = frozenset({"", "*"})
 
 
@@ -79,7 +81,7 @@ def touched_columns(analysis: Analysis, labelling: Mapping[ColumnRef, ColumnLabe
             touch(origin.columns, "returned")
     for use in analysis.uses:
         touch((use.column,), _SAID.get(use.use) or f"used in {use.where}")
-    if analysis.opaque or analysis.outputs is None:
+    if analysis.opaque or analysis.outputs is None or analysis.effects & _BEYOND_COLUMNS:
         for relation in analysis.reads | analysis.writes:
             touch((column for column in by_relation.get(relation, ()) if column not in found), "perhaps used")
     return tuple(

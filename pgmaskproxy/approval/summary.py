@@ -142,7 +142,7 @@ def summarize(request: ApprovalRequest) -> Summary:
         outputs=_list(request.shown, OUTPUTS),
         card=_line(request.card, SENTENCE),
         rules=_list(f"{rule.id} ({rule.file}:{rule.line})" if rule.file else rule.id for rule in request.rules),
-        asked=_list(f"{max(1, term.quorum)} of {' or '.join(term.groups)}" for term in request.terms),
+        asked=_list(dict.fromkeys(f"{max(1, term.quorum)} of {' or '.join(term.groups)}" for term in request.terms)),
         reason=_line(request.reason, SENTENCE),
         created=int(request.created),
         deadline=int(request.deadline),

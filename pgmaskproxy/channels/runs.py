@@ -23,7 +23,7 @@ WORD_JOINER: Final = "\u2060"
 _PAIRED: Final = frozenset("*_~`")
 _ALONE: Final = frozenset("<&\\")
 _BETWEEN: Final = frozenset({"](", "][", "]:", "![", "{{", "}}", "${", "//", ":/", "@{"})
-_BLOCK: Final = re.compile(r"(?m)^[ \t]*(?=[#>=+\-:|*_~`]|\d+[.)])")
+_BLOCK: Final = re.compile(r"(?m)^[ \t]*(?=[#>=+\-:|*_~`]|\d+[.)](?:\s|$))")
 _INDENT: Final = re.compile(r"(?m)^ +| {2,}")
 _RIGHT_TO_LEFT: Final = frozenset({"R", "AL", "AN"})
 

@@ -86,6 +86,9 @@ def _actions(raw: RawStatement, analysis: Analysis, base: int) -> Iterator[_Acti
     names = _Names(analysis)
     if raw.kind not in _QUERIES:
         yield _command(raw, base)
+    if raw.kind == "TruncateStmt":
+        for _, relation in (unwrap(each) for each in items(raw.node.get("relations"))):
+            yield _Action(0, f"deletes EVERY row of {names.of(relation)} (TRUNCATE)", _at(relation))
     calls: dict[str, int | None] = {}
     for kind, fields in ((raw.kind, raw.node), *descend(raw.node)):
         if kind in _ROWS:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from pgmaskproxy.approval.facts import NO_FACTS, TouchedColumn, touched_columns
 from pgmaskproxy.model import Analysis, ColumnLabels, ColumnRef, Columns, ColumnUse, Effect, RelationRef, Use
 
@@ -38,6 +42,15 @@ def test_a_whole_row_is_all_of_them() -> None:
 def test_where_it_could_not_be_told_every_column_may_be_used() -> None:
     found = touched_columns(reading(SSN, opaque="too deep"), LABELLING)
     assert [each.uses for each in found] == [("perhaps used",), ("returned",)]
+
+
+@pytest.mark.parametrize("effect", [Effect.DDL, Effect.PRIVILEGE, Effect.ADMIN, Effect.ROUTINE, Effect.UNKNOWN])
+def test_what_is_done_to_a_whole_relation_may_be_done_to_each_of_them(effect: Effect) -> None:
+    found = touched_columns(replace(reading(), effects=frozenset({effect})), LABELLING)
+    assert [(each.name, each.uses) for each in found] == [
+        (str(EMAIL), ("perhaps used",)),
+        (str(SSN), ("perhaps used",)),
+    ]
 
 
 def test_nothing_labelled_is_nothing() -> None:

@@ -37,7 +37,7 @@ FACTS = Facts(
 
 
 def test_it_says_what_who_where_why_and_until_when() -> None:
-    request = make_request(facts=FACTS, terms=(term("dba", "privacy", quorum=2), term("dba")))
+    request = make_request(facts=FACTS, terms=(term("dba", "privacy", quorum=2), term("dba"), term("dba")))
     told = summarize(request)
     assert told.does == FACTS.does
     assert (told.principal, told.kind, told.owner, told.person) == ("sales-agent", "agent", "alice", "")

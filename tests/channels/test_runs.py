@@ -14,7 +14,7 @@ from pgmaskproxy.channels.runs import ISOLATE, NO_BREAK, POP, WORD_JOINER, isola
 WHOLE = re.compile(
     r"\]\(|\]\[|\]:|!\[|\{\{|\}\}|\$\{|//|<.|&.|\\."
     r"|\*[^*]+\*|_[^_]+_|~[^~]+~|`[^`]+`"
-    r"|^[ \t]*(?:[#>=+\-:|*_~`]|\d+[.)])",
+    r"|^[ \t]*(?:[#>=+\-:|*_~`]|\d+[.)](?:\s|$))",
     re.DOTALL | re.MULTILINE,
 )
 MARKS = st.text(alphabet="[]()!{}$/<&\\*_~`#>=+-:|1.) \n\tab", max_size=40)
@@ -32,6 +32,8 @@ MARKS = st.text(alphabet="[]()!{}$/<&\\*_~`#>=+-:|1.) \n\tab", max_size=40)
         ("*# h", [f"{NO_BREAK}*", f"{WORD_JOINER}# h"]),
         ("<b>", ["<", "b>"]),
         ("customer_id", ["customer_", "id"]),
+        ("price * 0.9", ["price *", " 0.9"]),
+        ("a * 1. b", ["a *", f"{WORD_JOINER} 1. b"]),
     ],
 )
 def test_where_it_is_cut(text: str, runs: list[str]) -> None:

@@ -43,7 +43,7 @@ def told(sql: str, analysis: Analysis | None = None, *, labelled: bool = False) 
         ("SELECT 1 FROM orders", "reads shop.orders"),
         ("SELECT 1 INTO x FROM orders", "makes a new table x"),
         ("SELECT 1 FROM orders FOR UPDATE", "locks the rows it reads"),
-        ("TRUNCATE customers", "runs TRUNCATE customers"),
+        ("TRUNCATE customers, other.t", "deletes EVERY row of shop.customers (TRUNCATE)"),
         ("CREATE ROLE x SUPERUSER PASSWORD 'hunter2'", "runs CREATE ROLE x SUPERUSER PASSWORD ?"),
         ("ALTER TABLE t ADD a int, DROP COLUMN b", "alters: drop column b"),
         ("COPY (DELETE FROM customers RETURNING 1) TO STDOUT", "deletes EVERY row of shop.customers (it has no WHERE)"),
