@@ -111,3 +111,13 @@ def test_what_is_no_value_of_its_type_is_shown_as_bytes() -> None:
     assert words(struct.pack("!q", 86_400_000_000), decoding.TIMESTAMPTZ, 1) == "2000-01-02 00:00:00+00"
     assert words(struct.pack("!HhHH", 0, 0, 0xC000, 0), decoding.NUMERIC, 1) == "NaN"
     assert words(struct.pack("!HhHHH", 1, 30000, 0, 0, 1), decoding.NUMERIC, 1) == "\\x00017530000000000001"
+    assert words(struct.pack("!HhHHH", 1, 0, 0, 0, 12345), decoding.NUMERIC, 1) == "\\x00010000000000003039"
+
+
+def test_a_numeric_is_cut_and_not_rounded() -> None:
+    assert words(struct.pack("!HhHHHH", 2, 0, 0, 2, 1, 9999), decoding.NUMERIC, 1) == "1.99"
+
+
+def test_a_value_without_a_format_is_shown_as_bytes() -> None:
+    found = decode_parameters(bind(b"a", b"b", b"c", formats=(0, 0)), (decoding.BYTEA,) * 3)
+    assert [parameter.text for parameter in found] == ["a", "b", "\\x63"]
