@@ -81,7 +81,9 @@ async def test_the_stream_ends_with_the_session_and_with_the_server(bob: Browser
     events = stream(asking(bob), bob.site, 0.01)
     await anext(events)
     stage.clock.ahead = IDLE_SECONDS + 1
-    assert [each async for each in events] == ["event: over\ndata: 0\n\n"]
+    assert await anext(events) == "event: over\ndata: 0\n\n"
+    with pytest.raises(StopAsyncIteration):
+        await anext(events)
     stage.clock.ahead = 0.0
     await bob.sign_in("bob")
     events = stream(asking(bob), bob.site, 20.0)
