@@ -159,11 +159,11 @@ class Asking:
         analysis = ruling.analysis
         for setting in analysis.settings:
             if setting.name.lower() == "all":
-                link.min_messages, link.reason = DEFAULT_MIN_MESSAGES, ""
+                link.min_messages, link.reason = DEFAULT_MIN_MESSAGES, link.first_reason
             elif setting.name.lower() == MIN_MESSAGES:
                 link.min_messages = (setting.value or DEFAULT_MIN_MESSAGES).lower()
             elif setting.name.lower() == REASON:
-                link.reason = setting.value or ""
+                link.reason = link.first_reason if setting.value is None else setting.value
         if analysis.transaction in (TransactionVerb.COMMIT, TransactionVerb.ROLLBACK, TransactionVerb.SAVEPOINT):
             if link.path_moved_in_block:
                 link.names_moved()

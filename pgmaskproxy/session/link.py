@@ -90,6 +90,8 @@ class Link:
         self.upstream_process_id = 0
         self.reason = ""
         """`pgmaskproxy.reason`: why the client asks, for the approver."""
+        self.first_reason = ""
+        """The same from the start-up packet: what RESET goes back to."""
         self.min_messages = "notice"
         """The client's own client_min_messages; the server's stays at log (DESIGN 3d)."""
         self.cancelled = False

@@ -187,7 +187,8 @@ class Session:
         if isinstance(answer, Refusal):
             self._fatal(answer, answer.message)
             return
-        link.user, link.database, link.reason = answer.user, answer.upstream_database, answer.reason
+        link.user, link.database = answer.user, answer.upstream_database
+        link.reason = link.first_reason = answer.reason
         upstream = Upstream(link, self._entropy)
         refusal = yield from upstream.login(answer.upstream_database)
         if refusal is not None:

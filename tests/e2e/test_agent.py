@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx2
 import psycopg
 
-from tests.e2e.commands import policy
+from tests.e2e.commands import pgmaskproxy, policy
+from tests.e2e.waiting import ask
 from tests.harness import proxy as proxies
 from tests.harness import servers
 from tests.harness.proxy import Proxy
@@ -104,3 +105,38 @@ def test_it_recovers_from_every_refusal_it_meets(shop18: servers.Database, tmp_p
     page = PAGE.read_text(encoding="utf-8")
     assert BEGIN in page, shown(ran.stdout)
     assert page.partition(BEGIN)[2].partition(END)[0] == shown(ran.stdout), shown(ran.stdout)
+
+
+def test_why_is_told_by_option_setting_and_comment(shared_proxy18: Proxy) -> None:
+    proxy = shared_proxy18
+    asked = "UPDATE products SET stock = stock"
+    wanted = [
+        (asked, "INC-1 as an option"),
+        ("SET pgmaskproxy.reason = 'INC-2,\n  set'", ""),
+        (asked, "INC-2, set"),
+        (f"-- made by a tool\n/* reason: INC-3 \x1b[2J\u202e */ {asked}", "INC-3 \x1b[2J\u202e"),
+        (asked, "INC-2, set"),
+        (f"SELECT 1; /* reason: INC-4 */ {asked}", "INC-4"),
+        ("SET pgmaskproxy.reason = ''", ""),
+        (asked, ""),
+        ("RESET pgmaskproxy.reason", ""),
+        (asked, "INC-1 as an option"),
+    ]
+    with proxy.connect(options=r"-c pgmaskproxy.reason=INC-1\ as\ an\ option") as connection, proxy.person() as bob:
+        for statement, reason in wanted:
+            if asked not in statement:
+                connection.execute(statement.encode())
+                continue
+            waiting = ask(connection, statement)
+            request = waiting.request()
+            assert bob.request(request).body["reason"] == reason, statement
+            if "INC-3" in statement:
+                shown = pgmaskproxy(
+                    *("approvals", "show", request, "--person", "bob"),
+                    PGMASKPROXY_URL=proxy.web,
+                    PGMASKPROXY_PASSWORD=proxy.passwords.second,
+                ).stdout
+                assert "INC-3 ⟨U+001B⟩[2J⟨U+202E⟩" in shown
+                assert "made by a tool" in shown, "what was written is what is shown"
+            assert bob.approve(request).status == 200
+            waiting.result()
