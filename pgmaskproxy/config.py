@@ -131,12 +131,14 @@ class Keys(_Section):
 
 
 class Web(_Section):
-    """The REST interface where people decide."""
+    """The page and the REST interface where people decide."""
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.", min_length=1)
     port: Port = Field(default=8432, description="Port to listen on; 0 takes a free one.")
     public_url: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = Field(
-        default=None, description="How people reach it: the links in notices and channels start with it."
+        default=None,
+        description="How people reach it, without a path: links in notices and channels start with it, and where it is "
+        "https, cookies are for that alone.",
     )
 
 
@@ -199,7 +201,7 @@ class Config(_Section):
     trust: Trusted = Field(default_factory=Trusted, description="Functions that are trusted.")
     audit: Audit = Field(description="The hash-chained log.")
     keys: Keys = Field(description="The proxy's own keys.")
-    web: Web = Field(default_factory=Web, description="The REST interface.")
+    web: Web = Field(default_factory=Web, description="The page and the REST interface where people decide.")
     metrics: Metrics = Field(default_factory=Metrics, description="Metrics and health.")
     channels: dict[str, Channel] = Field(default_factory=dict, description="Where approvers are told of requests.")
     limits: Limits = Field(default_factory=Limits, description="Bounds.")

@@ -154,7 +154,7 @@ def _introduce(
     narrator: Narrator, path: Path, port: int, web: str, passwords: Passwords, *, teams: str, psql: str, database: str
 ) -> None:
     say, program = narrator.say, command_line()
-    say(f"The proxy listens on {HOST}:{port}, its REST interface on {web}. Files: {path.parent}")
+    say(f"The proxy listens on {HOST}:{port}, its page and REST interface on {web}. Files: {path.parent}")
     narrator.title("Be the agent")
     say(f"  {psql} 'postgresql://{AGENT}:{passwords.agent}@{HOST}:{port}/{database}'", "bold")
     say("  The same URL works in psycopg, asyncpg, SQLAlchemy and any other driver. Try:")
@@ -163,7 +163,9 @@ def _introduce(
     narrator.title("Be the one who decides")
     say(f"  {SECOND} (password {passwords.second}) is a database administrator. A card tells him what waits, in Teams;")
     say(f"  a page stands in for that here: {teams}", "bold")
-    say("  Its button leads to the page where he signs in and decides. Or, in another terminal:")
+    say(f"  Its button leads to the page where he signs in, as {SECOND} with that password, and decides. His inbox:")
+    say(f"  {web}/", "bold")
+    say("  Or, in another terminal:")
     say(f"  export PGMASKPROXY_URL={web} PGMASKPROXY_PERSON={SECOND} PGMASKPROXY_PASSWORD={passwords.second}", "bold")
     say(f"  {program} approvals list", "bold")
     say(f"  {program} approvals approve apr_...      # or reject apr_... --reason '...'", "bold")
