@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -34,12 +36,12 @@ def _start(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.fixture
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A temporary directory that the server's account can reach, unlike pytest's own ones."""
-    made = tmp_path_factory.mktemp("demo")
-    for each in (made, *made.parents[:2]):
-        each.chmod(0o755)
-    return made
+def directory() -> Iterator[Path]:
+    """A temporary directory that the server's account can reach, unlike pytest's own ones: whenever another pytest
+    starts, it closes them again."""
+    with TemporaryDirectory(prefix="demo-") as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
 
 
 def test_the_tour_that_decides_for_itself_comes_out_right(directory: Path) -> None:

@@ -7,7 +7,9 @@ import socket
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -100,14 +102,18 @@ def test_stopping_twice_or_before_a_start_is_harmless() -> None:
     assert Path.cwd().exists()
 
 
+@pytest.fixture
+def readable() -> Iterator[Path]:
+    """A directory that everybody can read, unlike pytest's: whenever another pytest starts, it closes them again."""
+    with TemporaryDirectory(prefix="readable-") as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="already an ordinary user: every other test here shows it")
-def test_it_runs_as_an_ordinary_user(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_it_runs_as_an_ordinary_user(readable: Path) -> None:
     """With the system's own Python, since a virtual environment below /root is unreadable for others."""
     python = "/usr/bin/python3"
-    readable = tmp_path_factory.mktemp("readable")
-    readable.chmod(0o755)
-    for parent in readable.parents[:2]:
-        parent.chmod(0o755)
     if not Path(python).exists() or b"(3, 11)" not in _version(python):
         pytest.skip("no system Python of this version to run it with")
     for name in (
