@@ -29,11 +29,15 @@ test: system $(VENV)/.test ## Every test, against the sources or against the com
 
 test-all: test-interpreted test-compiled ## Every test, against the sources and against the compiled install.
 
+# So many test processes at a time, each with servers of its own; a file's tests stay together, and in their order.
+JOBS ?= 2
+RUN = pytest --numprocesses $(JOBS) --dist loadfile
+
 # The sources first on the path: nothing compiled, coverage and tracebacks as they are written.
-INTERPRETED = PGMASKPROXY_EXPECT=interpreted PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m pytest
+INTERPRETED = PGMASKPROXY_EXPECT=interpreted PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m $(RUN)
 
 # What is installed, before the sources: with the compiled data plane, and the package data as users get them.
-INSTALLED = PGMASKPROXY_EXPECT=compiled PYTHONPATH= PYTHONSAFEPATH=1 $(VENV)/bin/python -m pytest --import-mode=append
+INSTALLED = PGMASKPROXY_EXPECT=compiled PYTHONPATH= PYTHONSAFEPATH=1 $(VENV)/bin/python -m $(RUN) --import-mode=append
 
 test-interpreted: system $(VENV)/.test ## Every test against the sources. ARGS='-k name' picks some.
 	$(INTERPRETED) $(ARGS)
