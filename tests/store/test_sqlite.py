@@ -106,9 +106,12 @@ async def test_a_person_votes_once_each_way(store: SqliteStore) -> None:
 async def test_an_id_is_used_once(store: SqliteStore) -> None:
     await add(store, make_request())
     recorded: list[None] = []
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable) as caught:
         await store.insert(make_request(), "w2", [], lambda: recorded.append(None))
     assert recorded == []
+    said = f"{caught.value.message} {caught.value.detail}"
+    assert "UNIQUE" in said
+    assert make_request().sql not in said, "what was to be written is nobody's business"
 
 
 async def test_one_of_many_writers_wins(url: str, store: SqliteStore) -> None:
@@ -163,9 +166,10 @@ async def test_durable_and_for_the_owners_eyes(store: SqliteStore, tmp_path: Pat
     assert path.parent.stat().st_mode & 0o777 == 0o700
     with store._engine.begin() as connection:
         settings = {
-            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "trusted_schema")
         }
-    assert settings == {"journal_mode": "wal", "synchronous": 2}
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "trusted_schema": 0}
 
 
 async def test_list_filters_and_pages(store: SqliteStore) -> None:

@@ -70,6 +70,13 @@ async def test_a_wrong_credential_is_401(web: httpx2.AsyncClient, header: str) -
     assert "alice" not in answer.text, "which part was wrong is not told"
 
 
+async def test_a_credential_that_is_too_long_is_not_looked_at(web: httpx2.AsyncClient) -> None:
+    long = basic("alice", "x" * 3000)
+    for _ in range(7):
+        assert (await web.get(WHOAMI, headers=long)).status_code == 401, "it is not even counted"
+    assert (await web.get(WHOAMI, headers=ALICE)).status_code == 200
+
+
 async def test_two_credentials_are_none(web: httpx2.AsyncClient) -> None:
     headers = [("Authorization", ALICE["Authorization"]), ("Authorization", BOB["Authorization"])]
     assert (await web.get(WHOAMI, headers=headers)).status_code == 401

@@ -64,3 +64,20 @@ def test_unknown_kinds_are_refused(code: int) -> None:
 def test_no_repr_holds_a_password() -> None:
     assert "secret" not in repr(password_message(b"secret"))
     assert "secret" not in repr(Frame(ord("p"), b"secret\0"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\0\0\0\0x",  # AuthenticationOk with something behind it
+        b"\0\0\0\3\0",
+        b"\0\0\0\5abc",  # a salt of three bytes, and of five
+        b"\0\0\0\5abcde",
+        b"\0\0\0\nSCRAM-SHA-256\0",  # mechanisms without an end, and with something behind it
+        b"\0\0\0\nSCRAM-SHA-256\0\0x",
+        b"\0\0\0",
+    ],
+)
+def test_a_request_is_exact(body: bytes) -> None:
+    with pytest.raises(PeerError):
+        authentication.decode_request(body)
