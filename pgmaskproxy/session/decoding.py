@@ -11,9 +11,11 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal, localcontext
+from functools import partial
 from typing import Final
 
 from pgmaskproxy.model import Parameter
+from pgmaskproxy.session.values import array_text, inet_text, interval_text, time_text, timetz_text
 from pgmaskproxy.wire.frontend import Bind
 
 BOOL, BYTEA, INT8, INT2, INT4, OID, TEXT = 16, 17, 20, 21, 23, 26, 25
@@ -21,6 +23,7 @@ FLOAT4, FLOAT8, UNKNOWN, BPCHAR, VARCHAR, NAME, UUID, JSON = 700, 701, 705, 1042
 
 
 DATE, TIMESTAMP, TIMESTAMPTZ, NUMERIC, JSONB = 1082, 1114, 1184, 1700, 3802
+TIME, TIMETZ, INTERVAL, INET, CIDR = 1083, 1266, 1186, 869, 650
 
 _EPOCH: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - PostgreSQL's own epoch; the zone is said where there is one
 
@@ -84,7 +87,39 @@ _DECODERS: Final[dict[int, Callable[[bytes], str]]] = {
     TIMESTAMP: _timestamp,
     TIMESTAMPTZ: lambda value: _timestamp(value) + "+00",
     NUMERIC: _numeric,
+    TIME: time_text,
+    TIMETZ: timetz_text,
+    INTERVAL: interval_text,
+    INET: partial(inet_text, cidr=False),
+    CIDR: partial(inet_text, cidr=True),
 }
+
+ARRAYS: Final = {
+    1000: BOOL,
+    1005: INT2,
+    1007: INT4,
+    1016: INT8,
+    1028: OID,
+    1021: FLOAT4,
+    1022: FLOAT8,
+    1231: NUMERIC,
+    1009: TEXT,
+    1015: VARCHAR,
+    1014: BPCHAR,
+    1003: NAME,
+    199: JSON,
+    3807: JSONB,
+    2951: UUID,
+    1182: DATE,
+    1115: TIMESTAMP,
+    1185: TIMESTAMPTZ,
+    1183: TIME,
+    1270: TIMETZ,
+    1187: INTERVAL,
+    1041: INET,
+    651: CIDR,
+}
+"""Types of arrays, and of their elements."""
 
 
 def decode_parameters(bind: Bind | None, types: tuple[int, ...]) -> tuple[Parameter, ...]:
@@ -108,6 +143,9 @@ def _format(bind: Bind, number: int) -> int:
 
 def _decode(value: bytes, type_oid: int, code: int) -> str:
     decoder = _utf8 if code == 0 else _DECODERS.get(type_oid)
+    if decoder is None and type_oid in ARRAYS:
+        element = ARRAYS[type_oid]
+        decoder = partial(array_text, element=element, decode=_DECODERS[element])
     if decoder is not None:
         try:
             return decoder(value)
