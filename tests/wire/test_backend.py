@@ -70,6 +70,18 @@ def test_cancel_keys_have_4_to_256_bytes(size: int) -> None:
         ("v", b"\0\3\0\0\x7f\xff\xff\xff"),
         ("v", b"\0\3\0\0\xff\xff\xff\xff"),
         ("V", b"\xff\xff\xff\xfe"),
+        ("T", b"\0\1a\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\2"),  # formats are 0 and 1
+        ("G", b"\2\0\0"),
+        ("E", b"Ca\0Cb\0\0"),  # a field given twice
+        ("n", b"x"),  # and one byte more than each has
+        ("S", b"a\0b\0x"),
+        ("C", b"SELECT 1\0x"),
+        ("A", b"\0\0\0\1a\0b\0x"),
+        ("v", b"\0\3\0\0\0\0\0\0x"),
+        ("V", b"\0\0\0\1ax"),
+        ("T", b"\0\0x"),
+        ("G", b"\0\0\0x"),
+        ("E", b"\0x"),
     ],
 )
 def test_what_a_hostile_server_sends(code: str, body: bytes) -> None:

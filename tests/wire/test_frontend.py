@@ -95,6 +95,15 @@ def test_bytes_as_the_manual_has_them() -> None:
         ("D", b"X\0"),
         ("C", b"s\0"),
         ("S", b"\0"),
+        ("H", b"x"),  # and one byte more than each has
+        ("X", b"x"),
+        ("c", b"x"),
+        ("D", b"S\0x"),
+        ("E", b"\0\0\0\0\0x"),
+        ("P", b"\0SELECT 1\0\0\0x"),
+        ("B", b"\0\0\0\0\0\0\0\0x"),
+        ("f", b"why\0x"),
+        ("F", b"\0\0\0\1\0\0\0\0\0\0x"),
     ],
 )
 def test_what_a_hostile_client_sends(code: str, body: bytes) -> None:
