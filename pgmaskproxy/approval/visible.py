@@ -8,6 +8,7 @@ variation selectors), and everything of a stack of combining marks beyond the fo
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Final
 
@@ -32,15 +33,19 @@ def code_point(character: str) -> str:
 
 
 def visible(text: str) -> str:
-    """`text` with every character that has no plain glyph replaced by its code point."""
+    """`text` with every character that has no plain glyph replaced by its code point.
+
+    Quick for a long text, too: each distinct character is looked at once.
+    """
     if text.isascii() and text.isprintable():
         return text
-    shown: list[str] = []
-    marks = 0
-    for character in text:
-        marks = marks + 1 if unicodedata.category(character) in {"Mn", "Me"} else 0
-        shown.append(code_point(character) if hidden(character) or marks > _MOST_MARKS else character)
-    return "".join(shown)
+    distinct = set(text)
+    table = {ord(character): code_point(character) for character in distinct if hidden(character)}
+    marks = "".join(sorted(character for character in distinct if unicodedata.category(character) in {"Mn", "Me"}))
+    if marks:
+        stack = re.compile(f"[{re.escape(marks)}]{{{_MOST_MARKS + 1},}}")
+        text = stack.sub(lambda found: found[0][:_MOST_MARKS] + "".join(map(code_point, found[0][_MOST_MARKS:])), text)
+    return text.translate(table)
 
 
 def one_line(text: str, limit: int = 100) -> str:
@@ -52,5 +57,5 @@ def one_line(text: str, limit: int = 100) -> str:
 def hidden_characters(text: str) -> list[str]:
     """The code points in `text` that a person would not see, in order of first appearance, e.g. `U+202E RIGHT-TO-LEFT
     OVERRIDE`: a reason to look twice."""
-    found = dict.fromkeys(character for character in text if hidden(character) and character != "\r")
+    found = [character for character in dict.fromkeys(text) if hidden(character) and character != "\r"]
     return [f"U+{ord(character):04X} {unicodedata.name(character, 'control')}" for character in found]
