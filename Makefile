@@ -86,11 +86,13 @@ $(VENV)/bin/pip:
 	@PYTHON=$(PYTHON) bash .ci/prepare venv
 	$(PYTHON) -m venv --clear $(VENV)
 
-# Compiled by mypyc where there is a C compiler, interpreted where there is none.
+# For a look at it nothing is compiled: that takes longer than all the rest, and nobody notices in a small shop.
 $(VENV)/.demo: $(VENV)/bin/pip $(SOURCES)
-	$(PIP) install '.[demo]'
+	@echo "Installing what the demo needs into $(VENV): about a minute, once" >&2
+	@PGMASKPROXY_INTERPRETED=1 $(PIP) install '.[demo]'
 	@touch $@
 
+# Compiled by mypyc where there is a C compiler, interpreted where there is none.
 $(VENV)/.test: $(VENV)/bin/pip $(SOURCES)
 	$(PIP) install '.[test]'
 	@touch $@ $(VENV)/.demo
