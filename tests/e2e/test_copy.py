@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import subprocess
 from pathlib import Path
 
@@ -12,10 +13,14 @@ import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
+from pgmaskproxy.wire.framing import Frame
+from pgmaskproxy.wire.frontend import Query
+from tests.e2e.commands import eventually
 from tests.e2e.copying import READERS, masked
 from tests.e2e.drivers import direct, psql_environment
+from tests.e2e.raw import logged_in
 from tests.e2e.shapes import EVERY_CUSTOMER, redacted
-from tests.e2e.waiting import status
+from tests.e2e.waiting import Waiting, status
 from tests.harness import proxy as proxies
 from tests.harness import servers
 from tests.harness.proxy import Proxy
@@ -122,6 +127,69 @@ def test_psql(shared_proxy: Proxy, command: str, form: str) -> None:
         truth = _psql(shared_proxy, direct(shared_proxy), command.format(source, form))
         assert (seen.returncode, seen.stderr, truth.returncode) == (0, b"", 0)
         assert READERS[form](seen.stdout) == masked(READERS[form](truth.stdout), masks, form)
+
+
+def test_a_copy_that_is_held_runs_once_and_is_masked_as_it_was_approved(shared_proxy: Proxy) -> None:
+    statement = "COPY (UPDATE customers SET city = city RETURNING id, ssn, card) TO STDOUT (FORMAT csv)"
+    with shared_proxy.connect() as connection, shared_proxy.person() as bob:
+        for approve in (True, False):
+            with connection.transaction(force_rollback=True):
+                waiting = Waiting(connection, lambda: _read(connection, statement))
+                if approve:
+                    assert bob.approve(waiting.request()).status == 200
+                    lines = waiting.result().splitlines()
+                    assert len(lines) == 239
+                    assert {line.split(b",")[1] for line in lines} == {b"***"}
+                    continue
+                assert bob.reject(waiting.request(), "not now").status == 200
+                with pytest.raises(psycopg.errors.InsufficientPrivilege, match="rejected"):
+                    waiting.result()
+
+
+def _read(connection: psycopg.Connection, statement: str) -> bytes:
+    with connection.cursor().copy(statement.encode()) as copy:
+        return b"".join(bytes(block) for block in copy)
+
+
+def test_several_in_one_query(shared_proxy: Proxy) -> None:
+    one, two = "COPY customers (ssn) TO STDOUT", "COPY customers (ssn, name) TO STDOUT (FORMAT csv, HEADER)"
+    with logged_in(shared_proxy.conninfo()) as client:
+        client.send(Query(f"{one}; SELECT 1; {two}; COPY (SELECT 1) TO STDOUT (FORMAT binary)".encode()).encode())
+        seen: list[Frame] = []
+        while not seen or seen[-1].type != ord("Z"):
+            frame = client.frame()
+            assert frame is not None
+            seen.append(frame)
+    kinds = "".join(chr(each.type) for each in seen)
+    assert re.sub("d+", "d", kinds) == "HdcCTDCHdcCHdcCZ"
+    assert kinds.count("d") == 239 + 240 + 2
+    assert [each.body for each in seen if each.type == ord("d")][:239] == [b"***\n"] * 239
+
+
+@pytest.mark.parametrize("form", ["text", "csv", "binary"])
+def test_a_copy_that_is_cancelled_or_left_is_over_on_the_server_too(shared_proxy: Proxy, form: str) -> None:
+    # Slow enough that little of it is there to be looked through for secrets.
+    slow = "SELECT a, (SELECT count(*) FROM generate_series(1, 5000) x WHERE x <> a) FROM generate_series(1, 99999) a"
+    statement = f"COPY ({slow}) TO STDOUT (FORMAT {form})"
+    with shared_proxy.connect() as connection:
+
+        def cancel() -> None:
+            with connection.cursor().copy(statement.encode()) as copy:
+                for number, _ in enumerate(copy):
+                    if number == 10:
+                        connection.cancel_safe()
+
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            cancel()
+        assert status(connection) == TransactionStatus.IDLE
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    with logged_in(shared_proxy.conninfo()) as client:
+        client.send(Query(statement.encode()).encode())
+        for _ in range(10):
+            client.frame()
+    with psycopg.connect(shared_proxy.database.admin, autocommit=True) as admin:
+        running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY (SELECT a, (%' AND state = 'active'"
+        eventually(lambda: admin.execute(running).fetchone() == (0,), "a COPY outlived its client")
 
 
 def test_what_belongs_to_a_table_is_what_the_server_says(shop_database: servers.Database, tmp_path: Path) -> None:
