@@ -207,6 +207,16 @@ async def test_the_same_key_is_one_decision_and_one_answer(web: httpx2.AsyncClie
     assert hers.content != first.content, "a key belongs to a person"
 
 
+async def test_a_refusal_sent_twice_is_one(web: httpx2.AsyncClient, stage: Stage) -> None:
+    request = await stage.ask()
+    keyed = BOB | {"Idempotency-Key": "k-1"}
+    first, again = [
+        await web.post(f"/api/v1/requests/{request.id}/reject", json={"reason": "no"}, headers=keyed) for _ in range(2)
+    ]
+    assert first.status_code == again.status_code == 200
+    assert again.content == first.content
+
+
 @pytest.mark.parametrize("key", ["", " ", "x" * 256])
 async def test_a_bad_key_is_400(web: httpx2.AsyncClient, stage: Stage, key: str) -> None:
     request = await stage.ask()

@@ -34,6 +34,8 @@ VECTORS = [
     ("p\u180e", "p\u180e"),
     ("\ue000", "\ue000"),
     ("\u2028", "\u2028"),
+    ("\u0627\uff21", "\u0627\uff21"),
+    ("\u0221\uff21", "\u0221\uff21"),
     ("\u0340x", "\u0340x"),  # prohibited before normalization, which would have made it another
 ]
 
