@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import httpx2
 import pytest
+from argon2 import PasswordHasher
 
 from pgmaskproxy.web.app import create_app
 from tests.web.stage import Stage, staged
+
+
+@pytest.fixture(autouse=True)
+def _quick_decoys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An application begins by hashing a password of nobody's: as cheap as the people's of the stage."""
+    quick = partial(PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr("pgmaskproxy.web.identity.PasswordHasher", quick)
 
 
 @pytest.fixture
