@@ -12,7 +12,7 @@ import pytest
 
 from pgmaskproxy.model import ColumnRef
 from pgmaskproxy.proxy.catalog import load_catalog
-from pgmaskproxy.sql.catalog import Catalog, Relation
+from pgmaskproxy.sql.catalog import Catalog, Column, Relation
 from pgmaskproxy.sql.closure import close_labels
 from pgmaskproxy.sql.views import deciding, relations_read
 from tests.harness.servers import Database
@@ -166,3 +166,11 @@ def test_by_what_a_view_chooses_its_rows(shop_database: Database, query: str, de
     assert named(replace(view, definition_tree="")) == decides, "by its text"
     unread = named(replace(view, definition_tree=view.definition_tree.replace("QUERY", "QUIRKS", 1)))
     assert unread >= {"people.id", "people.name"}, "all of it where it cannot be read"
+
+
+def test_without_a_tree_a_text_that_cannot_be_read_reads_everything() -> None:
+    table = Relation(20_001, "s", "t", "r", (Column(1, "a", 25),))
+    view = Relation(20_002, "s", "v", "v", (Column(1, "a", 25),), definition="SELECT FROM WHERE")
+    catalog = Catalog((table, view))
+    assert deep(lambda: relations_read(catalog, view)) == {table.oid, view.oid}
+    assert deep(lambda: deciding(catalog, view)) == {(table.oid, 1), (view.oid, 1)}

@@ -56,3 +56,6 @@ def test_no_row_has_more_columns_than_postgresql_allows() -> None:
     backend.decode(Frame(ord("D"), DataRow((None,) * MAX_COLUMNS).encode()[5:]))
     with pytest.raises(PeerError):
         backend.decode(Frame(ord("D"), DataRow((None,) * (MAX_COLUMNS + 1)).encode()[5:]))
+    backend.decode(Frame(ord("T"), RowDescription((ID,) * MAX_COLUMNS).encode()[5:]))
+    with pytest.raises(PeerError):
+        backend.decode(Frame(ord("T"), RowDescription((ID,) * (MAX_COLUMNS + 1)).encode()[5:]))
