@@ -223,7 +223,8 @@ def _proxy_command(directory: Path, server: EmbeddedServer, passwords: Passwords
     path = stage.write_files(home, upstream, passwords, ports)
     (home / "policies" / "default.yaml").write_text(POLICY)
     program = "from pgmaskproxy.cli import main; main()"
-    return [sys.executable, "-c", program, "serve", "-c", str(path), "--log-level", "error"]
+    # -P: the installed package, which is compiled, not a checkout that one happens to stand in.
+    return [sys.executable, "-P", "-c", program, "serve", "-c", str(path), "--log-level", "error"]
 
 
 @contextlib.contextmanager
