@@ -54,6 +54,9 @@ def test_what_is_special(shop_database: Database) -> None:
         "CREATE DOMAIN shop.plain AS text",
         "CREATE TYPE shop.mood AS ENUM ('a')",
         "CREATE FUNCTION pg_temp.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+        "CREATE FUNCTION shop.noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+        "CREATE TABLE shop.watched (a int)",
+        "CREATE TRIGGER noted BEFORE INSERT ON shop.watched FOR EACH ROW EXECUTE FUNCTION shop.noted()",
     )
     catalog = load(shop_database.admin)
     odd = catalog.by_name["shop", "odd"]
@@ -61,6 +64,7 @@ def test_what_is_special(shop_database: Database) -> None:
     assert odd.columns[1].expression == "(a + 1)"
     assert odd.has_rules
     assert not odd.has_triggers
+    assert catalog.by_name["shop", "watched"].has_triggers
     assert [(one.schema, one.left, one.right) for one in catalog.operators_by_name["="]] == [("shop", 25, 23)]
     kinds = {one.name: (one.kind, one.checked) for one in catalog.types}
     assert kinds["checked"] == ("d", True)
@@ -155,15 +159,42 @@ def test_what_keeps_rows_out_and_in_which_order_rows_may_come(shop_database: Dat
     found = catalog.by_name["w", "t"]
     assert found.indexes == (
         Index((2, 1), (1, 2), scanned=True),
-        Index((4,), (3, 4), unique=True, scanned=True),
-        Index((1, 3), (1, 3), scanned=True),
-        Index((3,), (3,)),
+        Index((4,), (3, 4), unique=True, scanned=True, expressions=("(c IS NOT NULL)",)),
+        Index((1, 3), (1, 3), scanned=True, expressions=("lower(c)",)),
+        Index((3,), (3,), expressions=("to_tsvector('simple'::regconfig, c)",)),
         Index((1,), (1,)),
-        Index((1, 2), (1, 2), unique=True, scanned=True),
+        Index((1, 2), (1, 2), unique=True, scanned=True, expressions=("int4range(a, b)",)),
     )
     assert found.checks == ((1, 2), (1, 2, 3, 4))
     assert not catalog.by_name["pg_catalog", "pg_class"].indexes
     assert Catalog.from_json(catalog.to_json()) == catalog
+
+
+def test_partition_keys_bind_columns_together_wherever_a_row_is_changed(shop_database: Database) -> None:
+    run(
+        shop_database,
+        "CREATE SCHEMA k",
+        "CREATE TABLE k.t (a int, b int, c int) PARTITION BY RANGE ((a + b))",
+        "CREATE TABLE k.one (c int, b int, a int)",
+        "ALTER TABLE k.t ATTACH PARTITION k.one FOR VALUES FROM (0) TO (10)",
+        "CREATE TABLE k.two PARTITION OF k.t FOR VALUES FROM (10) TO (20) PARTITION BY LIST (c)",
+        "CREATE TABLE k.three PARTITION OF k.two DEFAULT",
+        "CREATE TABLE k.plain (a int, b int) PARTITION BY RANGE (a, b)",
+    )
+    catalog = load(shop_database.admin)
+    checks = {relation.name: relation.checks for relation in catalog.relations if relation.schema == "k"}
+    assert checks == {"t": ((1, 2),), "one": ((2, 3),), "two": ((1, 2),), "three": ((1, 2),), "plain": ((1, 2),)}
+
+
+def test_which_columns_a_row_has_a_value_for_without_being_given_one(shop_database: Database) -> None:
+    run(
+        shop_database,
+        "CREATE DOMAIN public.seven AS int DEFAULT 7",
+        "CREATE TABLE public.f (a int, b int DEFAULT 1, c int GENERATED ALWAYS AS (1) STORED, d seven,"
+        " e int GENERATED ALWAYS AS IDENTITY, f serial)",
+    )
+    found = load(shop_database.admin).by_name["public", "f"]
+    assert [column.name for column in found.columns if column.filled] == ["b", "d", "e", "f"]
 
 
 def test_columns_that_hold_rows(shop_database: Database) -> None:
@@ -177,8 +208,10 @@ def test_columns_that_hold_rows(shop_database: Database) -> None:
         "CREATE VIEW r.v AS SELECT a FROM r.log",
     )
     catalog = load(shop_database.admin)
-    people = catalog.by_name["r", "people"].oid
+    people, pair = (catalog.by_name["r", name].oid for name in ("people", "pair"))
     held = {column.name: column.rows_of for column in catalog.by_name["r", "log"].columns}
-    assert held == {"id": (), "a": (people,), "b": (people,), "c": (people,), "d": (people,), "e": (people,), "f": ()}
+    rows, pairs = (people,), (people, pair)
+    assert held == {"id": (), "a": rows, "b": rows, "c": rows, "d": pairs, "e": pairs, "f": ()}
+    assert [column.name for column in catalog.by_name["r", "pair"].columns] == ["one", "n"]
     assert catalog.by_name["r", "v"].columns[0].rows_of == (people,)
     assert Catalog.from_json(catalog.to_json()) == catalog
