@@ -37,11 +37,13 @@ _EXTENSIONS: Final = ("pg_stat_statements", "pg_stat_statements_info", "pg_buffe
 """Views of extensions, which may be installed in any schema."""
 
 _SECRET_COLUMNS: Final = {
+    "pg_attribute": frozenset({"attmissingval"}),
     "pg_foreign_server": frozenset({"srvoptions"}),
     "pg_subscription": frozenset({"subconninfo"}),
     "pg_user_mappings": frozenset({"umoptions"}),
 }
-"""Of these only some columns are secret, as PostgreSQL's own GRANTs and views have it: options may hold passwords."""
+"""Of these only some columns are secret: options may hold passwords (PostgreSQL's own GRANTs and views have it so), and
+what ADD COLUMN ... DEFAULT put into every row that was there is a value."""
 
 _NAMES: Final = frozenset((*_STATISTICS, *_ACTIVITY, *_SECRETS))
 

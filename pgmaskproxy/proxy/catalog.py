@@ -7,7 +7,7 @@ find first (THREATS X4, X5). Works on servers 15 to 18.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import psycopg
@@ -39,7 +39,7 @@ SELECT c.oid::pg_catalog.int8, n.nspname::pg_catalog.text, c.relname::pg_catalog
             ELSE '' END
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
- WHERE c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f', 'S', 't']::pg_catalog."char"[])
+ WHERE c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f', 'S', 't', 'c']::pg_catalog."char"[])
  ORDER BY c.oid
 """
 
@@ -58,14 +58,18 @@ SELECT a.attrelid::pg_catalog.int8, a.attnum::pg_catalog.int4, a.attname::pg_cat
        CASE WHEN a.attgenerated OPERATOR(pg_catalog.<>) ''::pg_catalog."char"
              AND NOT (n.nspname
                       OPERATOR(pg_catalog.=) ANY (ARRAY['pg_catalog', 'information_schema']::pg_catalog.name[]))
-            THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) ELSE '' END
+            THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) ELSE '' END,
+       a.attidentity OPERATOR(pg_catalog.<>) ''::pg_catalog."char"
+       OR (d.adbin IS NOT NULL AND a.attgenerated OPERATOR(pg_catalog.=) ''::pg_catalog."char")
+       OR EXISTS (SELECT 1 FROM pg_catalog.pg_type t
+                   WHERE t.oid OPERATOR(pg_catalog.=) a.atttypid AND t.typdefault IS NOT NULL)
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
   JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
   LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid OPERATOR(pg_catalog.=) a.attrelid
                                    AND d.adnum OPERATOR(pg_catalog.=) a.attnum
  WHERE a.attnum OPERATOR(pg_catalog.>) 0::pg_catalog.int2 AND NOT a.attisdropped
-   AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f', 'S', 't']::pg_catalog."char"[])
+   AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f', 'S', 't', 'c']::pg_catalog."char"[])
  ORDER BY a.attrelid, a.attnum
 """
 
@@ -88,7 +92,6 @@ WITH RECURSIVE parts (whole, part) AS (
     SELECT t.oid, t.typrelid FROM pg_catalog.pg_type t
       JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) t.typrelid
      WHERE t.typrelid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
-       AND c.relkind OPERATOR(pg_catalog.<>) 'c'::pg_catalog."char"
     UNION
     SELECT p.whole, m.relation FROM made m JOIN parts p ON p.part OPERATOR(pg_catalog.=) m.type
 )
@@ -123,7 +126,8 @@ SELECT i.indrelid::pg_catalog.int8, i.indkey::pg_catalog.text, i.indnkeyatts::pg
                 AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid
                 AND d.refobjid OPERATOR(pg_catalog.=) i.indrelid
                 AND d.refobjsubid OPERATOR(pg_catalog.>) 0
-              ORDER BY d.refobjsubid)
+              ORDER BY d.refobjsubid),
+       pg_catalog.pg_get_expr(i.indexprs, i.indrelid), pg_catalog.pg_get_expr(i.indpred, i.indrelid)
   FROM pg_catalog.pg_index i
  WHERE i.indrelid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid ORDER BY i.indexrelid
 """
@@ -136,6 +140,17 @@ SELECT k.conrelid::pg_catalog.int8, k.conkey::pg_catalog.int4[]
    AND k.conrelid OPERATOR(pg_catalog.<>) 0::pg_catalog.oid AND k.conkey IS NOT NULL
  ORDER BY k.oid
 """
+
+_PARTITIONED: Final = """
+SELECT p.partrelid::pg_catalog.int8, p.partattrs::pg_catalog.int2[]::pg_catalog.int4[] OPERATOR(pg_catalog.||)
+       ARRAY(SELECT d.objsubid FROM pg_catalog.pg_depend d
+              WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid
+                AND d.objid OPERATOR(pg_catalog.=) p.partrelid
+                AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid
+                AND d.refobjid OPERATOR(pg_catalog.=) p.partrelid)
+  FROM pg_catalog.pg_partitioned_table p ORDER BY p.partrelid
+"""
+"""A partition key's columns, and those that its expressions read: they depend on the table, not it on them."""
 
 _RUNNING: Final = """
 SELECT DISTINCT o.relation::pg_catalog.int8
@@ -306,9 +321,10 @@ async def read_catalog(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> 
     held: dict[tuple[int, int], list[int]] = {}
     for relation, number, of in await rows(_ROW_TYPES):
         held.setdefault((relation, number), []).append(of)
-    for relation, number, name, type_oid, generated, expression in await rows(_COLUMNS):
+    for relation, number, name, type_oid, generated, expression, filled in await rows(_COLUMNS):
         rows_of = tuple(held.get((relation, number), ()))
-        columns.setdefault(relation, []).append(Column(number, name, type_oid, generated, expression or "", rows_of))
+        column = Column(number, name, type_oid, generated, expression or "", rows_of, filled)
+        columns.setdefault(relation, []).append(column)
     parents: dict[int, list[int]] = {}
     for child, parent in await rows(_PARENTS):
         parents.setdefault(child, []).append(parent)
@@ -316,16 +332,20 @@ async def read_catalog(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> 
     for relation, numbers, referenced, others, cascades in await rows(_FOREIGN_KEYS):
         keys.setdefault(relation, []).append(ForeignKey(tuple(numbers), referenced, tuple(others), cascades))
     indexes: dict[int, list[Index]] = {}
-    for relation, order, count, partial, unique, scanned, depending in await rows(_INDEXES):
+    for relation, order, count, partial, unique, scanned, depending, *texts in await rows(_INDEXES):
         everything = [column.number for column in columns.get(relation, ())]
         keys_and_more = _ordered_by(order.split(), count, depending or everything, partial=partial)
-        indexes.setdefault(relation, []).append(Index(*keys_and_more, unique, scanned))
+        expressions = tuple(text for text in texts if text)
+        indexes.setdefault(relation, []).append(Index(*keys_and_more, unique, scanned, expressions))
     checks: dict[int, list[tuple[int, ...]]] = {}
     for relation, numbers in await rows(_CHECKS):
         whole = 0 in numbers
         of = tuple(column.number for column in columns.get(relation, ()) if whole or column.number in numbers)
         if len(of) > 1:
             checks.setdefault(relation, []).append(of)
+    for relation, numbers in await rows(_PARTITIONED):
+        for oid, of in _bounding(relation, numbers, columns, parents):
+            checks.setdefault(oid, []).append(of)
     running = {oid for (oid,) in await rows(_RUNNING)}
     defaults: dict[int, list[int]] = {}
     for relation, function in await rows(_DEFAULTS):
@@ -367,6 +387,19 @@ async def read_catalog(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> 
         stamp=stamp,
         support=await read_support(rows, int(head[0]) // 10_000, operators),
     )
+
+
+def _bounding(
+    partitioned: int, numbers: Sequence[int], columns: Mapping[int, Sequence[Column]], parents: Mapping[int, list[int]]
+) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """The columns of a partition key, in the table and in all that is below it: a changed row that fits no partition is
+    an error, in whichever it is changed. Their numbers may differ, their names are the same."""
+    names = {column.name for column in columns.get(partitioned, ()) if column.number in numbers}
+    pending = [partitioned] if len(names) > 1 else []
+    while pending:
+        oid = pending.pop()
+        yield oid, tuple(column.number for column in columns.get(oid, ()) if column.name in names)
+        pending.extend(child for child, above in parents.items() if oid in above)
 
 
 def _ordered_by(

@@ -37,6 +37,8 @@ class Column:
     rows_of: tuple[int, ...] = ()
     """OIDs of relations outside the system's schemas whose rows its type holds: as it is, or in an array, a range, a
     domain or another row."""
+    filled: bool = False
+    """A row that is given no value for it may have one: it, or its type, has a default, or it is an identity column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Index:
     """It keeps rows out: UNIQUE, or of an exclusion constraint."""
     scanned: bool = False
     """Rows may come in its order: its access method gives one after the other, not only a bitmap."""
+    expressions: tuple[str, ...] = ()
+    """Of its keys and its predicate, as pg_get_expr prints them: a list with commas, and a condition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ class Relation:
     indexes: tuple[Index, ...] = ()
     """Outside the system's schemas."""
     checks: tuple[tuple[int, ...], ...] = ()
-    """The columns of each CHECK constraint that has several."""
+    """The columns of each CHECK constraint, and of each partition key here or above, that has several."""
 
     @property
     def ref(self) -> RelationRef:
@@ -326,7 +330,7 @@ def _relation(data: dict[str, Any]) -> Relation:
         for key in rest.pop("foreign_keys", ())
     )
     indexes = tuple(
-        Index(**{**index, "keys": tuple(index["keys"]), "columns": tuple(index.get("columns", ()))})
+        Index(**{**index, **{name: tuple(index.get(name, ())) for name in ("keys", "columns", "expressions")}})
         for index in rest.pop("indexes", ())
     )
     checks = tuple(tuple(check) for check in rest.pop("checks", ()))

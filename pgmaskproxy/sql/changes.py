@@ -1,4 +1,4 @@
-"""What a statement's text deletes, updates and tests for NULL. Rather too much than too little.
+"""What a statement's text deletes, updates, inserts and tests for NULL. Rather too much than too little.
 
 A view's rows and columns are those of the tables that it stands for.
 """
@@ -42,15 +42,16 @@ def changes_of(
     columns = _Columns(catalog, read_view)
     deleted = {key[0] for relation in _emptied(node, kind, catalog, search_path) for key in columns.all_of(relation)}
     updated: set[Key] = set()
+    inserted: set[Key] = set()
     tested: set[Key] = set()
     for use in facts.uses:
-        if use.use is Use.WRITTEN and use.where not in _ADDS:
-            updated.update(columns.under(use.column))
+        if use.use is Use.WRITTEN:
+            (inserted if use.where in _ADDS else updated).update(columns.under(use.column))
         elif use.use is Use.NULL_TEST:
             tested.update(columns.under(use.column))
     if tested and kind == "SelectStmt" and _keeps_order_to_itself(node, facts, catalog):
         tested.clear()
-    return Changes(frozenset(deleted), frozenset(updated), frozenset(tested))
+    return Changes(frozenset(deleted), frozenset(updated), frozenset(inserted), frozenset(tested))
 
 
 def _emptied(node: Node, kind: str, catalog: Catalog, search_path: tuple[str, ...]) -> Iterator[Relation]:

@@ -2,9 +2,10 @@
 and by the order in which an index gives rows.
 
 A DELETE that a foreign key stops, or lets pass, says whether the value is in the other table: a comparison with its
-columns. So is an UPDATE of a part of a unique index or of a CHECK constraint, with the other parts, and of what a
-generated column is computed from, where that can fail. And what IS NOT NULL asks for may be read from an index: rows
-then come in the order of the values.
+columns. So is an UPDATE of a part of a unique index, of a CHECK constraint or of a partition key, with the other parts,
+and of what a generated column or an index is computed from, where that can fail; and an INSERT, where a unique index
+has columns that take their defaults. And what IS NOT NULL asks for may be read from an index: rows then come in the
+order of the values.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias, final
 
 from pgmaskproxy.model import ColumnUse, Use
-from pgmaskproxy.sql.catalog import Catalog, Index, Relation
-from pgmaskproxy.sql.generated import can_fail, computed_from
+from pgmaskproxy.sql.catalog import Catalog, Column, Index, Relation
+from pgmaskproxy.sql.generated import can_fail, computed_from, failing_expressions
 
 Key: TypeAlias = tuple[int, int]
 """(relation's OID, column's number)."""
@@ -36,13 +37,19 @@ class Changes:
     """OIDs of relations that lose rows."""
     updated: frozenset[Key] = frozenset()
     """Columns whose values in rows that are there change."""
+    inserted: frozenset[Key] = frozenset()
+    """Columns that new rows are given values for, column by column."""
     null_tested: frozenset[Key] = frozenset()
     """Columns under IS [NOT] NULL where the order of the rows that it leaves can show."""
 
 
 def implied_uses(catalog: Catalog, changes: Changes) -> tuple[ColumnUse, ...]:
     """The uses that `changes` make of columns beside those that the statement itself names, in a fixed order."""
-    found = {*_compared(catalog, changes), *_ordered(catalog, changes.null_tested)}
+    found = {
+        *_compared(catalog, changes),
+        *_met(catalog, changes.inserted),
+        *_ordered(catalog, changes.null_tested),
+    }
     return tuple(sorted(found, key=lambda use: (use.column, use.use, use.where)))
 
 
@@ -99,6 +106,47 @@ def _failing(relation: Relation, number: int) -> Iterator[tuple[str, tuple[int, 
             sources = tuple(source.number for source in computed_from(relation, column))
             if number in sources and can_fail(relation, column):
                 yield "a generated column", sources
+    for index in relation.indexes:
+        for columns in failing_expressions(relation, index):
+            yield "an index's expression", tuple(column.number for column in columns)
+
+
+def _met(catalog: Catalog, inserted: Iterable[Key]) -> Iterator[ColumnUse]:
+    """What a new row meets in unique indexes: the values that are there are compared with those that it is given, and
+    where it is given none, with defaults. That says which values are there."""
+    given: dict[int, set[str]] = {}
+    for oid, number in inserted:
+        into = catalog.by_oid.get(oid)
+        columns = into.columns if into is not None else ()
+        given.setdefault(oid, set()).update(column.name for column in columns if column.number == number)
+    pending = list(given.items())
+    seen: set[int] = set()
+    while pending:
+        oid, names = pending.pop()
+        relation = catalog.by_oid.get(oid)
+        if relation is None or oid in seen:
+            continue
+        seen.add(oid)
+        pending.extend((child.oid, names) for child in catalog.children.get(oid, ()))
+        for index in relation.indexes:
+            columns = _sources(relation, index.columns) if index.unique else ()
+            if any(column.name in names for column in columns):
+                others = [
+                    column.number
+                    for column in columns
+                    if column.name not in names and (column.filled or relation.has_triggers)
+                ]
+                yield from _predicates(relation, others, f"a unique index of {relation.ref}")
+
+
+def _sources(relation: Relation, numbers: Iterable[int]) -> tuple[Column, ...]:
+    """The columns of these numbers, and instead of generated ones what they are computed from."""
+    found: dict[int, Column] = {}
+    for column in relation.columns:
+        if column.number in numbers:
+            for one in computed_from(relation, column) if column.generated else (column,):
+                found[one.number] = one
+    return tuple(found.values())
 
 
 def _predicates(relation: Relation, numbers: Iterable[int], where: str) -> Iterator[ColumnUse]:

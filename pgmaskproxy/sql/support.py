@@ -59,8 +59,7 @@ class Support:
     families: tuple[ClassSupport, ...] = ()
     system: tuple[SystemFunction, ...] = ()
     casts: tuple[tuple[int, int], ...] = ()
-    """Casts that nobody has to write down (manual, "CREATE CAST": assignment and implicit ones): from type, by function.
-    """
+    """Casts that nobody has to write down (manual, "CREATE CAST": assignment and implicit): from type, function."""
 
     @cached_property
     def types_by_oid(self) -> dict[int, TypeSupport]:

@@ -15,12 +15,15 @@ from tests.harness import proxy as proxies
 from tests.harness import servers
 from tests.harness.proxy import Proxy
 
-SERVERS: Final = "  - {id: dumps, effects: [READ], relations: [pg_catalog.pg_foreign_server], decide: allow}\n"
+SERVERS: Final = """\
+  - {id: dumps, effects: [READ], relations: [pg_catalog.pg_foreign_server, pg_catalog.pg_attribute], decide: allow}
+"""
 
 
 @pytest.fixture
 def dumping(shop_database: servers.Database, tmp_path: Path) -> Iterator[Proxy]:
-    """pg_dump reads pg_foreign_server.srvoptions, which may hold passwords: a rule must name it."""
+    """pg_dump reads pg_foreign_server.srvoptions and pg_attribute.attmissingval, which may hold secrets: a rule must
+    name them."""
     with proxies.in_process(
         shop_database, tmp_path, policy=policy(("  - {id: reads,", f"{SERVERS}  - {{id: reads,"))
     ) as running:
@@ -50,4 +53,4 @@ def test_a_schema_is_dumped_as_directly(dumping: Proxy) -> None:
 
 def test_without_the_rule_it_is_told_which_relation_it_may_not_read(shared_proxy: Proxy) -> None:
     _, complaint = _dump(shared_proxy, shared_proxy.conninfo(), "--schema-only")
-    assert "pg_foreign_server" in complaint
+    assert "pg_catalog.pg_" in complaint

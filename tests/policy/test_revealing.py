@@ -36,7 +36,7 @@ def test_whatever_its_schema(relation: RelationRef) -> None:
     assert named_only(Effect.READ, relation)
 
 
-@pytest.mark.parametrize("name", ["pg_class", "pg_attribute", "pg_settings", "pg_tables"])
+@pytest.mark.parametrize("name", ["pg_class", "pg_proc", "pg_settings", "pg_tables"])
 def test_the_catalog_that_drivers_read_needs_no_name_but_may_not_be_written(name: str) -> None:
     assert not named_only(Effect.READ, RelationRef("pg_catalog", name))
     assert named_only(Effect.WRITE, RelationRef("pg_catalog", name))
@@ -44,7 +44,12 @@ def test_the_catalog_that_drivers_read_needs_no_name_but_may_not_be_written(name
 
 @pytest.mark.parametrize(
     ("name", "secret"),
-    [("pg_foreign_server", "srvoptions"), ("pg_subscription", "subconninfo"), ("pg_user_mappings", "umoptions")],
+    [
+        ("pg_attribute", "attmissingval"),
+        ("pg_foreign_server", "srvoptions"),
+        ("pg_subscription", "subconninfo"),
+        ("pg_user_mappings", "umoptions"),
+    ],
 )
 def test_of_some_only_a_column_is_secret(name: str, secret: str) -> None:
     relation = RelationRef("pg_catalog", name)

@@ -124,6 +124,53 @@ def test_what_is_generated_may_fail_and_tell(expression: str, of: int, made: int
     assert implied_uses(catalog, Changes(updated=frozenset({(PEOPLE, 1), (PEOPLE, 2)}))) == ()
 
 
+@pytest.mark.parametrize(
+    ("expressions", "tells"),
+    [
+        (("(100 / (kept - hidden))",), True),
+        (("lower(other), (kept + hidden)",), True),
+        (("((kept > 1) AND (hidden IS NOT NULL))",), False),
+        (("(NOT (kept < hidden))",), False),
+        (("((100 / hidden) > kept)",), False),
+        (("((kept / hidden) > 1)",), True),
+        (("(kept OPERATOR(s.<) hidden)",), True),
+        (("kept, hidden",), False),
+        (("not SQL (",), True),
+    ],
+)
+def test_what_an_index_computes_may_fail_and_tell(expressions: tuple[str, ...], *, tells: bool) -> None:
+    columns = (Column(1, "kept", INTEGER), Column(2, "hidden", INTEGER), Column(3, "other", TEXT))
+    index = Index((1, 2), (1, 2), expressions=expressions)
+    catalog = Catalog((Relation(PEOPLE, "s", "people", "r", columns, indexes=(index,)),))
+    uses = implied_uses(catalog, Changes(updated=frozenset({(PEOPLE, 1)})))
+    assert (predicate("people", "hidden", "an index's expression of s.people") in uses) is tells
+
+
+def met(inserted: str, *indexes: Index, triggers: bool = False, on: int = PEOPLE) -> set[str]:
+    """The columns that a new row's given columns are compared beside; `hidden` has a default, `empty` none."""
+    columns = (
+        Column(1, "kept", TEXT),
+        Column(2, "hidden", TEXT, filled=True),
+        Column(3, "empty", TEXT),
+        Column(4, "made", TEXT, "s", "(kept || hidden)"),
+    )
+    relation = Relation(PEOPLE, "s", "people", "r", columns, indexes=indexes, has_triggers=triggers)
+    below = replace(relation, oid=PART, name="part", parents=(PEOPLE,), columns=columns)
+    above = replace(relation, indexes=())
+    catalog = Catalog((relation,) if on == PEOPLE else (above, below))
+    given = frozenset((PEOPLE, column.number) for column in columns if column.name in inserted.split())
+    return {use.column.column for use in implied_uses(catalog, Changes(inserted=given))}
+
+
+def test_a_new_row_meets_the_others_in_unique_indexes_by_defaults_too() -> None:
+    both, hidden, empty, made = (Index(keys, keys, unique=True) for keys in ((1, 2), (2,), (1, 3), (4,)))
+    assert met("kept", both) == met("kept", made) == {"hidden"}
+    assert met("kept", both, on=PART) == {"hidden"}
+    assert met("kept hidden", both, hidden, empty, made) == set()
+    assert met("kept", hidden, empty, Index((1, 2), (1, 2))) == set()
+    assert met("kept", empty, triggers=True) == {"empty"}
+
+
 def test_keys_in_a_circle_come_to_an_end() -> None:
     circle = Catalog((replace(relation(PEOPLE, "people", "a"), foreign_keys=key(PEOPLE, 1, cascades=True)),))
     found = implied_uses(circle, Changes(deleted=frozenset({PEOPLE})))

@@ -121,14 +121,14 @@ def _certain(origin: ColumnOrigin) -> ColumnOrigin:
 
 def _changes(own: Attestation) -> Changes:
     """What constraints answer: a MERGE that updates and inserts is taken to update all that it writes."""
-    updating = {oid for oid, command in own.writes if command == "UPDATE"}
+    changed = {
+        command: {oid for oid, done in own.writes if done == command} for command in ("DELETE", "UPDATE", "INSERT")
+    }
+    written = [use for use in own.uses if use.use is Use.WRITTEN]
     return Changes(
-        frozenset(oid for oid, command in own.writes if command == "DELETE"),
-        frozenset(
-            use.column
-            for use in own.uses
-            if use.use is Use.WRITTEN and use.where != "INSERT" and use.column[0] in updating
-        ),
+        frozenset(changed["DELETE"]),
+        frozenset(use.column for use in written if use.where != "INSERT" and use.column[0] in changed["UPDATE"]),
+        frozenset(use.column for use in written if use.where != "UPDATE" and use.column[0] in changed["INSERT"]),
         own.null_tests,
     )
 
