@@ -60,6 +60,7 @@ class ClientConnection(asyncio.Protocol):
         self._upstream_key = (0, b"")
         self._events: deque[ev.Event] = deque()
         self._running = False
+        self._waiting_for_turn = False
         self._failed = False
         self._paused = False
         self._upstream_is_full = False
@@ -124,6 +125,13 @@ class ClientConnection(asyncio.Protocol):
         finally:
             self._running = False
         self._read_or_wait()
+        if self._session.unfinished and not self._waiting_for_turn and not self._failed:
+            self._waiting_for_turn = True
+            asyncio.get_running_loop().call_soon(self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._waiting_for_turn = False
+        self.feed(ev.NextTurn())
 
     def _receive(self, event: ev.Event) -> None:
         for command in self._session.receive(event):
@@ -144,7 +152,11 @@ class ClientConnection(asyncio.Protocol):
 
         While a statement is held it is read on, so that a hang-up is noticed; the session has a bound of its own then.
         """
-        full = self._upstream_is_full or (not self._session.held and self._session.backlog > READ_AHEAD_BYTES)
+        full = (
+            self._upstream_is_full
+            or self._session.unfinished
+            or (not self._session.held and self._session.backlog > READ_AHEAD_BYTES)
+        )
         if full == self._paused or self._client is None or self._client.is_closing():
             return
         self._paused = full

@@ -10,7 +10,6 @@ import struct
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from decimal import ROUND_DOWN, Decimal, localcontext
 from functools import partial
 from typing import Final
 
@@ -46,11 +45,12 @@ def _numeric(value: bytes) -> str:
         return {0xC000: "NaN", 0xD000: "Infinity", 0xF000: "-Infinity"}[sign]
     if abs(weight) > 1000 or any(digit > 9999 for digit in digits):
         raise ValueError("not a numeric of ordinary size")
-    with localcontext() as context:
-        context.rounding = ROUND_DOWN  # as numeric_recv cuts digits beyond the display scale
-        context.prec = 4 * (count + abs(weight)) + scale + 8
-        number = sum((Decimal(digit).scaleb(4 * (weight - place)) for place, digit in enumerate(digits)), Decimal())
-        return f"{'-' if sign else ''}{number:.{scale}f}"
+    whole = 4 * (weight + 1)  # decimal digits before the point
+    written = "0" * -whole + "".join(f"{digit:04}" for digit in digits)
+    integer = written[: max(whole, 0)].ljust(whole, "0").lstrip("0") or "0"
+    # As numeric_recv cuts digits beyond the display scale.
+    fraction = written[max(whole, 0) :][:scale].ljust(scale, "0")
+    return f"{'-' if sign else ''}{integer}{'.' if scale else ''}{fraction}"
 
 
 def _jsonb(value: bytes) -> str:

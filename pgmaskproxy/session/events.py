@@ -43,6 +43,12 @@ class ClientClosed:
 
 @final
 @dataclass(slots=True)
+class NextTurn:
+    """Others had theirs: the session may go on with what the client sent (`Session.unfinished`)."""
+
+
+@final
+@dataclass(slots=True)
 class ServerClosed:
     """The upstream connection ended."""
 
@@ -221,6 +227,7 @@ Event: TypeAlias = (
     | ClientData
     | ServerData
     | ClientClosed
+    | NextTurn
     | ServerClosed
     | CancelRequested
     | CancelSent

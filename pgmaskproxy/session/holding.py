@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Final, final
 
 from pgmaskproxy.model import Mask, Refusal, Ruling
 from pgmaskproxy.session.answers import held_notice
@@ -26,6 +26,15 @@ from pgmaskproxy.session.scrub import passes
 from pgmaskproxy.session.statements import Portal, Prepared
 from pgmaskproxy.wire.backend import Field
 from pgmaskproxy.wire.frontend import Bind, Close, Describe, Parse
+
+MAX_PARAMETERS: Final = 256 * 1024
+"""Bytes of a held statement's parameters: people are shown them, they are kept, and signed."""
+TOO_LONG: Final = Refusal(
+    "54000",
+    "the parameters of a statement that waits for approval are too long",
+    detail=f"They may have {MAX_PARAMETERS} bytes together.",
+    hint="Split the statement into several.",
+)
 
 
 @final
@@ -58,6 +67,8 @@ class Holding:
         server itself refused the statement: the client has its error already.
         """
         link = self._link
+        if bind is not None and sum(len(value) for value in bind.parameters if value is not None) > MAX_PARAMETERS:
+            return TOO_LONG
         yield from link.drain()
         if link.pipeline.discarding:
             return None

@@ -22,6 +22,7 @@ from pgmaskproxy.session.events import (
     DefinitionsDoubted,
     EpochMoved,
     Event,
+    NextTurn,
     RecordCanary,
     ServerClosed,
     ServerData,
@@ -53,6 +54,8 @@ LOGIN_LIMITS = {ord("p"): FRONTEND_LIMITS[ord("p")]}
 STATEMENTS: Final = (ord("Q"), ord("P"))
 HEADROOM: Final = 64 * 1024
 """What Parse may carry besides its text: a name and parameter types."""
+TURN: Final = 32
+"""Messages of the client's that are handled before others get their turn: each costs up to half a millisecond."""
 TOO_MUCH = Refusal(
     "53400",
     "too much was sent while a statement is held",
@@ -77,6 +80,8 @@ class Session:
         self._established = False
         self._skipping = 0
         self._skipped: TooLong | None = None
+        self.unfinished = False
+        """More of what the client sent could be handled at once: the shell says `NextTurn` when others had theirs."""
         self._advance(None)
 
     @property
@@ -109,6 +114,7 @@ class Session:
         """What is to be done about `event`, in this order."""
         link = self._link
         if link.closed:
+            self.unfinished = False
             return []
         try:
             self._handle(event)
@@ -147,6 +153,8 @@ class Session:
             self._link.watch_for(event.watch)
         elif isinstance(event, ClientClosed):
             self._gone()
+        elif isinstance(event, NextTurn):
+            pass
         elif isinstance(event, ServerClosed):
             if self._results.ended:
                 self._close("the server ended the session")
@@ -209,8 +217,12 @@ class Session:
         self._results.receive(rest)
 
     def _pump(self) -> None:
-        """Go on while there is something to go on with."""
-        while not self._link.closed:
+        """Go on while there is something to go on with, for so many messages: whoever sends many small ones at once may
+        not keep everybody else waiting."""
+        self.unfinished = False
+        for _ in range(TURN):
+            if self._link.closed:
+                return
             if self._flow is not None:
                 ready, answer = self._ready()
                 if not ready:
@@ -226,6 +238,7 @@ class Session:
             self._flow = self._frontend.handle(message)  # type: ignore[arg-type]
             if self._flow is not None:
                 self._advance(None)
+        self.unfinished = True
 
     def _ready(self) -> tuple[bool, Answer]:
         """Whether what the flow waits for is there, when it is not an event."""

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import pytest
 
+from pgmaskproxy.session import events as ev
+from pgmaskproxy.session.holding import MAX_PARAMETERS
+from pgmaskproxy.wire.frontend import Bind, Flush
 from tests.session.test_extended import PREPARED
 from tests.session.transcript import LOGIN, READY, Play, play
 
@@ -30,6 +33,16 @@ GRANTED = (
     <= BindComplete
 """
 )
+
+
+@pytest.mark.parametrize(("more", "held"), [(0, True), (1, False)])
+def test_nobody_is_asked_about_parameters_that_are_too_long(more: int, *, held: bool) -> None:
+    """They are shown to people, kept and signed: a few megabytes of them would keep all others waiting."""
+    told = Play(warm=True)
+    told.play('>> Parse "" "DELETE FROM customers WHERE id = $1"\n!! delete hold parameters=1\n<= ParseComplete')
+    bind = Bind(b"", b"", (), (b"7" * (MAX_PARAMETERS - 1), None, b"7" * (1 + more)))
+    lines = told.lines([ev.ClientData(bind.encode() + Flush().encode())])
+    assert any("54000" in line for line in lines) is not held
 
 
 def test_it_is_held_at_bind_with_its_parameters() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgmaskproxy.session import events as ev
+from pgmaskproxy.session.session import TURN
+from pgmaskproxy.wire.copy import CopyData
 from pgmaskproxy.wire.frontend import Bind, Execute, Flush, Parse, Query, Sync
 from tests.session import test_extended, test_holding, test_results
 from tests.session.transcript import LOGIN, READY, Play, play
@@ -341,3 +344,31 @@ def test_what_waits_behind_a_message_that_is_handled_is_the_backlog() -> None:
     assert told.session.backlog == 0
     told.play('>> Query "SELECT 2"')
     assert told.session.backlog == len(Query(b"SELECT 2").encode())
+
+
+def test_many_messages_at_once_are_handled_in_turns() -> None:
+    """Whoever pipelines small messages without end does not keep everybody else waiting."""
+    told = Play(warm=True)
+    syncs = 3 * TURN + 1
+    sent, turns = told.session.receive(ev.ClientData(Sync().encode() * syncs)), 1
+    while told.session.unfinished:
+        assert sent
+        sent, turns = told.session.receive(ev.NextTurn()), turns + 1
+    assert turns == 4
+    assert told.session.receive(ev.NextTurn()) == []
+
+
+def test_copied_data_take_turns_too() -> None:
+    told = Play(warm=True)
+    told.play(textwrap.dedent(COPIES).partition(">> CopyData")[0])
+    told.session.receive(ev.ClientData(CopyData(b"1\n").encode() * (2 * TURN)))
+    assert told.session.unfinished
+
+
+def test_what_was_left_over_ends_with_the_session() -> None:
+    told = Play(warm=True)
+    told.session.receive(ev.ClientData(Sync().encode() * (2 * TURN)))
+    assert told.session.unfinished
+    told.session.receive(ev.ClientClosed())
+    told.session.receive(ev.NextTurn())
+    assert not told.session.unfinished

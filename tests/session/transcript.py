@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import difflib
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -123,7 +123,13 @@ class Play:
 
     def lines(self, events: Iterable[ev.Event]) -> list[str]:
         """The lines that go out for some events."""
-        return [line for event in events for command in self.session.receive(event) for line in self.words(command)]
+        return [line for event in events for command in self._commands(event) for line in self.words(command)]
+
+    def _commands(self, event: ev.Event) -> Iterator[ev.Command]:
+        """As the shell does: turn by turn."""
+        yield from self.session.receive(event)
+        while self.session.unfinished:
+            yield from self.session.receive(ev.NextTurn())
 
     def _events(self, line: str) -> Iterable[ev.Event]:
         marker, *words = tokens(line)
