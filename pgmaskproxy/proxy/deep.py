@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Final, TypeVar, final
+from weakref import WeakValueDictionary
 
 T = TypeVar("T")
 
@@ -28,6 +29,7 @@ class DeepThread:
 
     def __init__(self, name: str = "deep", threads: int = 1) -> None:
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         before = threading.stack_size(STACK_BYTES)
         try:
             self._threads = [threading.Thread(target=self._serve, name=name, daemon=True) for _ in range(threads)]
@@ -36,9 +38,19 @@ class DeepThread:
         finally:
             threading.stack_size(before)
 
-    async def run(self, function: Callable[[], T]) -> T:
-        """The function's result, or what it raised, computed on the deep thread."""
-        return await asyncio.wrap_future(self._submit(function))
+    async def run(self, function: Callable[[], T], *, asked_by: str = "") -> T:
+        """The function's result, or what it raised, computed on the deep thread.
+
+        Of what is `asked_by` the same name, only one is under way or in the queue: whoever sends many long statements
+        waits for their own, and others for one of them at most.
+        """
+        if not asked_by:
+            return await asyncio.wrap_future(self._submit(function))
+        turn = self._turns.get(asked_by)
+        if turn is None:
+            turn = self._turns[asked_by] = asyncio.Lock()
+        async with turn:
+            return await asyncio.wrap_future(self._submit(function))
 
     def call(self, function: Callable[[], T]) -> T:
         """The same, blocking."""

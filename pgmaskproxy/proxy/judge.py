@@ -116,7 +116,7 @@ class Judge:
         self._metrics.decision_cache_misses.inc()
         snapshot = self.knowledge.now
         started = time.perf_counter()
-        judgement = await self._deep.run(lambda: _judge(snapshot, statement, principal))
+        judgement = await self._deep.run(lambda: _judge(snapshot, statement, principal), asked_by=principal.name)
         self._metrics.statement_duration.labels("decide").observe(time.perf_counter() - started)
         if judgement.refusal is not None:
             self._metrics.analysis_rejections.labels(judgement.refusal.sqlstate).inc()

@@ -101,7 +101,9 @@ class Prover:
         before = self._trees.get((major, asked.own))
         shape = None if before is not None else self._shapes
         try:
-            proof, found = await self._deep.run(lambda: _prove(snapshot, asked, principal, before, shape))
+            proof, found = await self._deep.run(
+                lambda: _prove(snapshot, asked, principal, before, shape), asked_by=principal.name
+            )
         except Unread:
             return None
         except Unattestable as error:

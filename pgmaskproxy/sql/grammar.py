@@ -41,6 +41,9 @@ protobuf messages only the scanner's tokens are decoded; they are flat."""
 
 lib: Final[Any] = _native.lib
 
+MAX_STATEMENTS: Final = 1000
+"""In one text: each is read by itself, and others wait meanwhile."""
+
 _JSON_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _TO_BRACES: Final = bytes.maketrans(b"[]", b"{}")
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
@@ -90,14 +93,17 @@ class Lexeme:
 def parse(sql: str) -> tuple[RawStatement, ...]:
     """The statements of `sql`, none for a text of white space, comments and semicolons.
 
-    Raises Unparsable: 22021 for NUL and what UTF-8 cannot say, 54000 over `MAX_BYTES`, 54001 over
+    Raises Unparsable: 22021 for NUL and what UTF-8 cannot say, 54000 over `MAX_BYTES` and `MAX_STATEMENTS`, 54001 over
     `MAX_DEPTH`, and 42601 with the position for a syntax error.
     """
     data = encode(sql)
     _check_expansion(sql)
     found: list[RawStatement] = []
     end = 0
-    for raw in _parse_json(data):
+    statements = _parse_json(data)
+    if len(statements) > MAX_STATEMENTS:
+        raise Unparsable(f"at most {MAX_STATEMENTS} statements can be sent in one query", sqlstate="54000")
+    for raw in statements:
         start = _integer(raw, "stmt_location")
         length = _integer(raw, "stmt_len")
         start, end = end + _comments(data[end:start]), start + length if length else len(data)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
 from pgmaskproxy.errors import Unparsable
 from pgmaskproxy.model import Analysis, ColumnOrigin, Effect, Opaque
@@ -39,10 +38,6 @@ class ReadStatement:
     analysis: Analysis
 
 
-MAX_STATEMENTS: Final = 1000
-"""In one text: each is read by itself, and others wait meanwhile."""
-
-
 def read(sql: str, catalog: Catalog, search_path: tuple[str, ...]) -> tuple[ReadStatement, ...]:
     """Every statement of `sql`, none for a text without one.
 
@@ -51,8 +46,6 @@ def read(sql: str, catalog: Catalog, search_path: tuple[str, ...]) -> tuple[Read
     """
     try:
         found = parse(sql)
-        if len(found) > MAX_STATEMENTS:
-            raise Unparsable(f"at most {MAX_STATEMENTS} statements can be sent in one query", sqlstate="54000")
         return tuple(ReadStatement(raw.text, raw.offset, analyse(raw, catalog, search_path)) for raw in found)
     except RecursionError as error:
         raise Unparsable("statement is nested too deeply", sqlstate="54001") from error

@@ -56,6 +56,24 @@ async def test_who_gives_up_waiting_stops_nobody_else(deep: DeepThread) -> None:
     assert await after == "next"
 
 
+async def test_one_who_asks_for_much_leaves_a_thread_to_the_others() -> None:
+    deep, gate = DeepThread(threads=2), threading.Event()
+    try:
+        greedy = [asyncio.ensure_future(deep.run(gate.wait, asked_by="greedy")) for _ in range(3)]
+        await asyncio.sleep(0)
+        async with asyncio.timeout(10):  # or it would wait for ever
+            assert await deep.run(lambda: "mine", asked_by="modest") == "mine"
+        assert not any(each.done() for each in greedy)
+        given_up = greedy.pop()
+        given_up.cancel()
+        await asyncio.wait({given_up})
+        gate.set()
+        assert await asyncio.gather(*greedy) == [True, True]
+    finally:
+        gate.set()
+        deep.close()
+
+
 def test_close_finishes_what_was_submitted() -> None:
     deep, done = DeepThread(), []
     for number in range(3):

@@ -21,8 +21,8 @@ from pgmaskproxy.sql import reader
 from pgmaskproxy.sql.agree import Second
 from pgmaskproxy.sql.catalog import Catalog, Operator
 from pgmaskproxy.sql.closure import close_labels
-from pgmaskproxy.sql.grammar import MAX_BYTES
-from pgmaskproxy.sql.reader import MAX_STATEMENTS, ReadStatement, read
+from pgmaskproxy.sql.grammar import MAX_BYTES, MAX_STATEMENTS
+from pgmaskproxy.sql.reader import ReadStatement, read
 from tests.sql.conftest import FIXTURES, SEARCH_PATH, SNAPSHOTS, deep
 from tests.sql.notation import output, written
 
