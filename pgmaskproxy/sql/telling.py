@@ -22,6 +22,19 @@ LONGEST_LITERAL: Final = 160
 
 LONGEST_COMMAND: Final = 200
 
+MOST_NAMES: Final = 30
+"""Of a list of names; how many more there are is said."""
+
+_ORDINARY: Final = frozenset(
+    f"AT_{each}"
+    for each in (
+        "AddColumn", "AddConstraint", "AddIdentity", "AlterConstraint", "ColumnDefault", "DropConstraint",
+        "DropExpression", "DropIdentity", "DropNotNull", "SetCompression", "SetIdentity", "SetNotNull", "SetStatistics",
+        "SetStorage", "ValidateConstraint",
+    )
+)  # fmt: skip
+"""Of ALTER TABLE's commands, those that take nothing away but constraints: all others are told first."""
+
 _ROWS: Final = frozenset({"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
 _QUERIES: Final = _ROWS | {"SelectStmt"}
 _AS_THEY_ARE: Final = frozenset({Effect.READ, Effect.WRITE, Effect.EXPORT})
@@ -90,15 +103,22 @@ def _actions(raw: RawStatement, analysis: Analysis, base: int) -> Iterator[_Acti
         for _, relation in (unwrap(each) for each in items(raw.node.get("relations"))):
             yield _Action(0, f"deletes EVERY row of {names.of(relation)} (TRUNCATE)", _at(relation))
     calls: dict[str, int | None] = {}
+    altered: dict[str, list[str]] = {}
     for kind, fields in ((raw.kind, raw.node), *descend(raw.node)):
         if kind in _ROWS:
             yield _rows(kind, fields, names)
         elif kind == "SelectStmt":
             yield from _select(fields, names)
-        elif kind == "AlterTableCmd":
-            yield _alter(fields)
+        elif kind == "GrantStmt":
+            yield _grant(fields, names)
+        elif kind == "DropStmt":
+            yield _drop(fields, names)
         elif kind == "FuncCall":
             calls.setdefault(".".join(strings(fields.get("funcname"))), _at(fields))
+    for _, fields in (unwrap(each) for each in items(raw.node.get("cmds"))):
+        altered.setdefault(text(fields.get("subtype")), []).append(text(fields.get("name")))
+    for subtype, columns in altered.items():
+        yield _alter(subtype, columns)
     if calls and analysis.effects & _CALLING:
         for name in sorted(calls):
             yield _Action(4, f"calls {name}()", calls[name])
@@ -146,10 +166,40 @@ def _select(fields: Node, names: _Names) -> Iterator[_Action]:
         yield _Action(5, "locks the rows it reads")
 
 
-def _alter(fields: Node) -> _Action:
-    verb = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text(fields.get("subtype")).removeprefix("AT_")).lower()
-    name = text(fields.get("name"))
-    return _Action(1 if verb.startswith("drop") else 3, f"alters: {verb}{f' {name}' if name else ''}")
+def _alter(subtype: str, columns: list[str]) -> _Action:
+    """All commands of one kind in one line, or many of a harmless kind would hide one of another."""
+    verb = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", subtype.removeprefix("AT_")).lower()
+    named = _listed((each for each in columns if each), MOST_NAMES)
+    times = f" ({len(columns)} times)" if len(columns) > 1 else ""
+    return _Action(3 if subtype in _ORDINARY else 1, f"alters: {verb}{f' {named}' if named else ''}{times}")
+
+
+def _grant(fields: Node, names: _Names) -> _Action:
+    """Everybody first: PUBLIC among five hundred roles is all that counts."""
+    gives = fields.get("is_grant") is True
+    grantees = [unwrap(each)[1] for each in items(fields.get("grantees"))]
+    public = ["PUBLIC"] if any(each.get("roletype") == "ROLESPEC_PUBLIC" for each in grantees) else []
+    roles = [
+        text(each.get("rolename")) or _words(text(each.get("roletype")))
+        for each in grantees
+        if not public or each.get("roletype") != "ROLESPEC_PUBLIC"
+    ]
+    rights = [text(unwrap(each)[1].get("priv_name")).upper() for each in items(fields.get("privileges"))]
+    what = _listed(names.objects(fields.get("objects")), MOST_NAMES)
+    verb, to = ("grants", "to") if gives else ("takes", "from")
+    target = f"{_words(text(fields.get('objtype')).removeprefix('OBJECT_'))} {what}".strip()
+    return _Action(1, f"{verb} {_listed(rights) or 'ALL'} on {target} {to} {_listed([*public, *roles], MOST_NAMES)}")
+
+
+def _drop(fields: Node, names: _Names) -> _Action:
+    found = names.objects(fields.get("objects"))
+    kind = _words(text(fields.get("removeType")).removeprefix("OBJECT_"))
+    cascade = ", and all that depends on it (CASCADE)" if fields.get("behavior") == "DROP_CASCADE" else ""
+    return _Action(1, f"drops {kind} {_listed(found, MOST_NAMES)}{cascade}")
+
+
+def _words(constant: str) -> str:
+    return constant.replace("_", " ").lower()
 
 
 class _Names:
@@ -166,6 +216,26 @@ class _Names:
         if not schema and len(known) == 1:
             return str(known[0])
         return f"{schema}.{name}" if schema else name
+
+    def objects(self, listed: object) -> list[str]:
+        """What GRANT and DROP name, what is known to be there first: names of nothing are no place to hide others."""
+        found = [self._object(each) for each in items(listed)]
+        return [name for name, known in found if known] + [name for name, known in found if not known]
+
+    def _object(self, node: Node) -> tuple[str, bool]:
+        kind, fields = unwrap(node)
+        if kind == "RangeVar":
+            parts: tuple[str, ...] = (text(fields.get("schemaname")), text(fields.get("relname")))
+        elif kind == "List":
+            parts = strings(fields.get("items"))
+        elif kind == "String":
+            parts = (text(fields.get("sval")),)
+        else:
+            parts = strings(fields.get("objname")) or strings(fields.get("names"))
+        parts = tuple(part for part in parts if part)
+        schema, name = parts[-2] if len(parts) > 1 else "", parts[-1] if parts else "?"
+        whole = self.of({"relname": name, "schemaname": schema})
+        return whole, any(str(each) == whole and each.schema for each in self._known.get(name, ()))
 
 
 def _at(fields: Node) -> int | None:

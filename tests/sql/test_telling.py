@@ -59,6 +59,36 @@ def test_the_worst_comes_first(sql: str, first: str) -> None:
     assert told(sql).does[0] == first
 
 
+def test_many_harmless_commands_hide_none_of_the_others() -> None:
+    drops = [", ".join(f"DROP CONSTRAINT IF EXISTS {letter}{n}" for n in range(40)) for letter in "nm"]
+    does = told(f"ALTER TABLE customers {drops[0]}, DISABLE ROW LEVEL SECURITY, OWNER TO evil, {drops[1]}").does
+    assert does[:2] == ("alters: disable row security", "alters: change owner")
+    (constraints,) = (each for each in does if "constraint" in each)
+    assert constraints.startswith("alters: drop constraint n0, n1")
+    assert constraints.endswith("and 50 more (80 times)")
+
+
+def test_everybody_is_named_first_among_those_who_are_granted_something() -> None:
+    roles = [f"r_{n}" for n in range(500)]
+    tables = [f"note_{n}" for n in range(500)]
+    text = f"GRANT SELECT, INSERT ON {', '.join(tables)}, customers TO {', '.join(roles[:200])}, public, r_200, r_201"
+    granted = told(text).does[0]
+    assert granted.startswith("grants SELECT, INSERT on table shop.customers, note_0, ")
+    assert "to PUBLIC, r_0, " in granted
+    assert told("REVOKE ALL ON SCHEMA s FROM x").does[0] == "takes ALL on schema s from x"
+    inside = told("CREATE SCHEMA x CREATE TABLE t1 (a int) GRANT ALL ON t1 TO public")
+    assert inside.does[0] == "grants ALL on table t1 to PUBLIC"
+
+
+def test_what_is_there_is_named_first_among_what_is_dropped() -> None:
+    nothing = ", ".join(f"v{n}" for n in range(200))
+    assert (
+        told(f"DROP TABLE IF EXISTS {nothing}, customers CASCADE").does[0].startswith("drops table shop.customers, v0")
+    )
+    assert told("DROP FUNCTION s.f(int)").does[0] == "drops function s.f"
+    assert told("DROP TYPE a.b").does[0] == "drops type a.b"
+
+
 def test_what_is_called_is_told_where_calling_does_something() -> None:
     calls = "SELECT pg_terminate_backend(1), now()"
     assert told(calls, analysed(READ | {Effect.ADMIN})).does[:2] == ("calls now()", "calls pg_terminate_backend()")
@@ -76,7 +106,7 @@ def test_what_cannot_be_read_is_not_shown() -> None:
 
 def test_commands_are_cut() -> None:
     words = told(f"COMMENT ON TABLE customers IS 'x'; DROP TABLE {', '.join(f't{n}' for n in range(999))}").does
-    assert all(len(each) <= LONGEST_COMMAND + 10 for each in words)
+    assert all(len(each) <= LONGEST_COMMAND + 30 for each in words)
 
 
 # -- the text -------------------------------------------------------------------------------------------------
