@@ -74,15 +74,14 @@ async def test_over_the_budget_the_error_says_what_and_when(budgets: Budgets, cl
         assert (found.schema, found.table, found.column) == ("shop", "customers", "email")
         assert found.rule == CHARGE.rule
         assert dict(found.facts) == {
-            "pgmaskproxy": "policy",
-            "decision": "deny",
+            "why": "budget",
             "rule": "pii.email",
             "column": "shop.customers.email",
             "use": "equality",
-            "budget": "2",
-            "seconds": "3600",
-            "retry_after": "3000",
-            "allowed": "output",
+            "budget": 2,
+            "seconds": 3600.0,
+            "retry_after": 3000,
+            "allowed": ("output",),
         }
     clock.now += 3000
     assert await budgets.exhausted("bot", [CHARGE]) is None

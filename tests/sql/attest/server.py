@@ -66,8 +66,11 @@ class Trees:
 
 
 def create(server: EmbeddedServer) -> None:
-    """The database, with the extensions that the server has. Once per server."""
+    """The database, with the extensions that the server has, unless it is there: once per server, though fixtures may
+    come and go between other files' tests."""
     with psycopg.connect(server.conninfo(), autocommit=True) as connection:
+        if connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is not None:
+            return
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
     with psycopg.connect(server.conninfo(DATABASE), autocommit=True) as connection:
         available = {name for (name,) in connection.execute("SELECT name FROM pg_available_extensions")}
