@@ -33,7 +33,7 @@ UNREVIEWED: Final = "(unreviewed)"
 AWAIT_REVIEW: Final = ("renamed", "detached", "added")
 KINDS: Final = (*AWAIT_REVIEW, "attached", "appeared", "dropped")
 
-_STORED: Final = frozenset({"r", "p", "m", "f"})
+_STORED: Final = frozenset({"r", "p", "m", "f", "c"})
 _NONE: Final = ColumnLabels(frozenset())
 
 
@@ -148,11 +148,14 @@ def _said(
     for key, column in columns.items():
         labels = labelling.get(column, _NONE)
         record = known.get(key)
-        if not labels.labels or (record is not None and (record.labels or record.drift)):
+        # A view's columns follow those it shows, and are not remembered.
+        if not labels.labels or catalog.by_oid[key[0]].kind not in _STORED:
+            continue
+        if record is not None and (record.labels or record.drift):
             continue
         if key[0] not in relations and column in declared:
             found.append(Drift("appeared", column, column, _names(labels)))
-        elif column not in declared and catalog.by_oid[key[0]].kind in _STORED and UNREVIEWED not in labels.labels:
+        elif column not in declared and UNREVIEWED not in labels.labels:
             found.append(Drift("attached", column, column, _names(labels)))
     return found
 

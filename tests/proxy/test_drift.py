@@ -114,6 +114,16 @@ def test_two_columns_that_swap_their_names() -> None:
     assert ("renamed", "people.ssn", "people.name") in said(second)
 
 
+@pytest.mark.parametrize(("kind", "told"), [("r", True), ("c", True), ("v", False)])
+def test_what_appears_is_said_once(kind: str, *, told: bool) -> None:
+    """A composite type's fields as a table's columns; a view's follow those it shows."""
+    made = replace(table(30020, "made", ["id", "ssn"]), kind=kind)
+    second = look(look(None, PEOPLE), PEOPLE, made)
+    assert labels(second)["made.ssn"] == "pii.ssn"
+    assert said(second) == ([("appeared", "made.ssn", "made.ssn")] if told else [])
+    assert said(look(second, PEOPLE, made)) == []
+
+
 def test_a_table_made_anew_is_labelled_by_its_patterns() -> None:
     second = look(look(None, PEOPLE), replace(PEOPLE, oid=30002))
     assert labels(second) == {"people.ssn": "pii.ssn"}
