@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import subprocess
 import sys
 import threading
 import time
+import traceback
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -207,6 +209,16 @@ def _secrets(database: Database) -> list[shop.Secret]:
         return shop.seeded_values(connection)
 
 
+def _stacks(loop: asyncio.AbstractEventLoop) -> str:
+    """Where its tasks wait, and what all threads do: what one needs to know of a proxy that hangs."""
+    found = io.StringIO()
+    for task in asyncio.all_tasks(loop):
+        task.print_stack(file=found)
+    for name, frame in sys._current_frames().items():
+        found.write(f"thread {name}\n{''.join(traceback.format_stack(frame))}")
+    return found.getvalue()
+
+
 @contextmanager
 def _thread(config: Config) -> Iterator[Ports]:
     """Run the application on a loop in a thread; an error of its start or of its end is raised here."""
@@ -242,7 +254,7 @@ def _thread(config: Config) -> Iterator[Ports]:
             with contextlib.suppress(RuntimeError):  # the loop has ended by itself
                 loop.call_soon_threadsafe(stop.set)
         thread.join(STOP_SECONDS)
-        assert not thread.is_alive(), "the proxy did not stop"
+        assert not thread.is_alive(), f"the proxy did not stop\n{_stacks(stops[0][0])}"
     if failed:
         raise failed[0]
 
