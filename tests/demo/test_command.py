@@ -14,10 +14,13 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
+from playwright.sync_api import Page
 
 from pgmaskproxy import demo
 from pgmaskproxy.demo.approver import Approver
+from pgmaskproxy.demo.server import EmbeddedServer
 from pgmaskproxy.errors import ConfigError
+from tests.e2e.browsing import chromium
 
 SECONDS = 120
 
@@ -44,6 +47,16 @@ def directory() -> Iterator[Path]:
         yield Path(made)
 
 
+def _told_to_visitors(running: subprocess.Popen[str]) -> str:
+    assert running.stdout is not None
+    told = ""
+    while "Ctrl-C ends it" not in told:
+        line = running.stdout.readline()
+        assert line, told + running.communicate()[1]
+        told += line
+    return told
+
+
 def test_the_tour_that_decides_for_itself_comes_out_right(directory: Path) -> None:
     with _start(directory, "--tour", "--yes") as running:
         told, errors = running.communicate(timeout=SECONDS)
@@ -57,12 +70,7 @@ def test_the_tour_that_decides_for_itself_comes_out_right(directory: Path) -> No
 
 def test_visitors_are_told_how_to_connect_and_how_to_decide(directory: Path) -> None:
     with _start(directory) as running:
-        assert running.stdout is not None
-        told = ""
-        while "Ctrl-C ends it" not in told:
-            line = running.stdout.readline()
-            assert line, told + running.communicate()[1]
-            told += line
+        told = _told_to_visitors(running)
         url = re.search(r"'(postgresql://agent:[^']+/shop)'", told)
         assert url is not None
         with psycopg.connect(url[1]) as connection:
@@ -81,6 +89,48 @@ def test_visitors_are_told_how_to_connect_and_how_to_decide(directory: Path) -> 
     assert running.returncode == 0, errors
     assert "everything the demo made is removed" in rest
     assert list(directory.iterdir()) == []
+
+
+def _asking(url: str, sql: str) -> subprocess.Popen[str]:
+    """psql, as the agent: it waits for the answer."""
+    psql = EmbeddedServer().bindir / "psql"
+    return subprocess.Popen(
+        [str(psql), "-X", url, "-c", sql], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def _open_card(page: Page, room: str, request: str) -> None:
+    """What is sent to the room takes a moment to be there."""
+    card = page.locator(f"a[href*='{request}']")
+    while not (page.goto(room) and card.count()):
+        page.wait_for_timeout(200)
+    card.first.click()
+
+
+def test_in_a_browser_from_the_card_in_the_room_to_what_psql_says(directory: Path) -> None:
+    with chromium() as browser, _start(directory) as running:
+        told = _told_to_visitors(running)
+        patterns = (r"'(postgresql://agent:[^']+/shop)'", r"stands in for that here: (\S+)", r"bob \(password (\S+)\)")
+        url, room, password = (found[1] for each in patterns if (found := re.search(each, told)) is not None)
+        page = browser.new_page()
+        page.set_default_timeout(SECONDS * 1000)
+        for what, reason, expected in (("Approve", "", "UPDATE 24"), ("Reject", "not on a Friday", "not on a Friday")):
+            with _asking(url, "UPDATE products SET price = price * 0.9") as psql:
+                assert psql.stdout is not None
+                held = "".join(psql.stdout.readline() for _ in range(3))
+                request = re.search(r"apr_[0-9a-f]{32}", held)
+                assert request is not None, held
+                _open_card(page, room, request[0])
+                if what == "Approve":  # the first time
+                    page.get_by_label("Your id").fill("bob")
+                    page.get_by_label("Password").fill(password)
+                    page.get_by_role("button", name="Sign in").click()
+                page.get_by_label("Reason").fill(reason)
+                page.get_by_role("button", name=what).click()
+                assert expected in psql.communicate(timeout=SECONDS)[0]
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=SECONDS)
+    assert running.returncode == 0, errors
 
 
 def test_an_interrupted_tour_leaves_nothing(directory: Path) -> None:
