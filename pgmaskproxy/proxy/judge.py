@@ -38,7 +38,6 @@ CACHED = 4096
 CACHED_LENGTH = 16 * 1024
 
 WHY = {
-    "42601": ("syntax", ""),
     "54000": ("too_long", "Send values as parameters, or the work in several statements."),
     "54001": ("too_deep", "Do it in several smaller statements."),
 }
@@ -248,7 +247,8 @@ def _judge(snapshot: Snapshot, statement: Statement, principal: Principal) -> Ju
         )
     except Unparsable as error:
         why, hint = WHY.get(error.sqlstate, ("not_read", ""))
-        facts = (("why", why),)
+        # A syntax error is the server's own, word for word: there is nothing more to say.
+        facts = (("why", why),) if error.sqlstate != "42601" else ()
         refusal = Refusal(error.sqlstate, error.message, error.detail, error.hint or hint, error.position, facts=facts)
         return Judgement((), None, refusal)
     if statement.extended and len(found) > 1:
