@@ -65,6 +65,11 @@ TASKS: Final = (
     Task("a table of its own", "CREATE TEMP TABLE scratch (id int)"),
     Task("drop the payments", "DELETE FROM payments", possible=False),
     Task("keep a number where nothing masks it", "UPDATE customers SET city = ssn WHERE id = 1", possible=False),
+    Task(
+        "two customers by address",
+        "SELECT id FROM customers WHERE email = 'bram.abbott1@post.example'"
+        " UNION ALL SELECT id FROM customers WHERE email = 'chloe.abbott2@letters.example'",
+    ),
 )
 
 
@@ -124,7 +129,7 @@ class Agent:
                 return _use_it_less(statement, facts)
             case "budget" if "retry_after" in facts:
                 return Next("used up: the same when it is possible again", (statement,), facts["retry_after"])
-            case "mixed_output":
+            case "mixed_output" | "compared_twice":
                 return Next("each arm by itself", tuple(re.split(r"\s+UNION ALL\s+", statement)))
             case "setting":
                 rest = [each for each in statement.split("; ") if facts["setting"] not in each]

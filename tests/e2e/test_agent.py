@@ -32,7 +32,7 @@ POLICY = policy(
 )
 WHYS = {
     *("column_use", "budget", "mixed_output", "setting", "too_long"),
-    *("reason_required", "expired", "rejected", "laundering"),
+    *("reason_required", "expired", "rejected", "laundering", "compared_twice"),
 }
 
 
