@@ -60,6 +60,17 @@ class CopyStream:
         if due:
             raise PeerError("COPY data ends too early, or twice")
 
+    def _frame_end(self, data: bytes, position: i64, size: i64) -> i64:
+        """Where the CopyData frame at `position` ends; 0 where none begins there, or not all of it is here."""
+        if size - position < HEADER or data[position] != _COPY_DATA:
+            return 0
+        length: i64 = checked_length(data, position, 4)
+        if size - position - 1 < length:
+            return 0
+        if self._ended:
+            raise PeerError("COPY data goes on behind its end")
+        return position + 1 + length
+
     def _relay_rows(self, data: bytes, begin: i64, form: RowFormat) -> Relayed:
         plan = self.plan
         size: i64 = len(data)
@@ -69,13 +80,7 @@ class CopyStream:
         position: i64 = begin
         rows: i64 = 0
         masked: i64 = 0
-        while size - position >= HEADER and data[position] == _COPY_DATA:
-            length: i64 = checked_length(data, position, 4)
-            if size - position - 1 < length:
-                break
-            if self._ended:
-                raise PeerError("COPY data goes on behind its end")
-            frame_end: i64 = position + 1 + length
+        while (frame_end := self._frame_end(data, position, size)) > 0:
             row = data[position + HEADER : frame_end]
             if not self._begun and plan.header is not None:
                 if row != plan.header:
@@ -102,13 +107,7 @@ class CopyStream:
         position: i64 = begin
         rows: i64 = 0
         masked: i64 = 0
-        while size - position >= HEADER and data[position] == _COPY_DATA:
-            length: i64 = checked_length(data, position, 4)
-            if size - position - 1 < length:
-                break
-            if self._ended:
-                raise PeerError("COPY data goes on behind its end")
-            frame_end: i64 = position + 1 + length
+        while (frame_end := self._frame_end(data, position, size)) > 0:
             at: i64 = position + HEADER
             if not self._begun:
                 at = check_prologue(data, at, frame_end)

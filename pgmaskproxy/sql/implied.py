@@ -119,14 +119,15 @@ def _met(catalog: Catalog, inserted: Iterable[Key]) -> Iterator[ColumnUse]:
         into = catalog.by_oid.get(oid)
         columns = into.columns if into is not None else ()
         given.setdefault(oid, set()).update(column.name for column in columns if column.number == number)
-    pending = list(given.items())
-    seen: set[int] = set()
+    pending = [(oid, frozenset(names)) for oid, names in given.items()]
+    # A partition is reached from above, and by an INSERT of its own with other columns: each has to be looked at.
+    seen: set[tuple[int, frozenset[str]]] = set()
     while pending:
         oid, names = pending.pop()
         relation = catalog.by_oid.get(oid)
-        if relation is None or oid in seen:
+        if relation is None or (oid, names) in seen:
             continue
-        seen.add(oid)
+        seen.add((oid, names))
         pending.extend((child.oid, names) for child in catalog.children.get(oid, ()))
         for index in relation.indexes:
             columns = _sources(relation, index.columns) if index.unique else ()

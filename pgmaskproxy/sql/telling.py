@@ -111,6 +111,8 @@ def _actions(raw: RawStatement, analysis: Analysis, base: int) -> Iterator[_Acti
             yield from _select(fields, names)
         elif kind == "GrantStmt":
             yield _grant(fields, names)
+        elif kind == "GrantRoleStmt":
+            yield _grant_role(fields)
         elif kind == "DropStmt":
             yield _drop(fields, names)
         elif kind == "FuncCall":
@@ -189,6 +191,17 @@ def _grant(fields: Node, names: _Names) -> _Action:
     verb, to = ("grants", "to") if gives else ("takes", "from")
     target = f"{_words(text(fields.get('objtype')).removeprefix('OBJECT_'))} {what}".strip()
     return _Action(1, f"{verb} {_listed(rights) or 'ALL'} on {target} {to} {_listed([*public, *roles], MOST_NAMES)}")
+
+
+def _grant_role(fields: Node) -> _Action:
+    """PostgreSQL's own roles first: they may read everything, or the server's files (manual, "Predefined Roles")."""
+    roles = [text(unwrap(each)[1].get("priv_name")) for each in items(fields.get("granted_roles"))]
+    ordered = sorted(roles, key=lambda role: not role.startswith("pg_"))
+    verb, to = ("makes a member", "of") if fields.get("is_grant") is True else ("ends the membership", "in")
+    members = [
+        text(unwrap(each)[1].get("rolename")) or "the current role" for each in items(fields.get("grantee_roles"))
+    ]
+    return _Action(1, f"{verb} {to} {_listed(ordered, MOST_NAMES)}: {_listed(members, MOST_NAMES)}")
 
 
 def _drop(fields: Node, names: _Names) -> _Action:

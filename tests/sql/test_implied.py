@@ -171,6 +171,16 @@ def test_a_new_row_meets_the_others_in_unique_indexes_by_defaults_too() -> None:
     assert met("kept", empty, triggers=True) == {"empty"}
 
 
+def test_a_partition_that_is_inserted_into_itself_as_well_is_met_from_above_all_the_same() -> None:
+    columns = (Column(1, "kept", TEXT), Column(2, "hidden", TEXT, filled=True))
+    above = Relation(PEOPLE, "s", "people", "p", columns)
+    both = Index((1, 2), (1, 2), unique=True)
+    below = Relation(PART, "s", "part", "r", columns, parents=(PEOPLE,), indexes=(both,))
+    for inserted in ({(PEOPLE, 1), (PART, 1), (PART, 2)}, {(PART, 1), (PART, 2), (PEOPLE, 1)}):
+        uses = implied_uses(Catalog((above, below)), Changes(inserted=frozenset(inserted)))
+        assert uses == (predicate("part", "hidden", "a unique index of s.part"),)
+
+
 def test_keys_in_a_circle_come_to_an_end() -> None:
     circle = Catalog((replace(relation(PEOPLE, "people", "a"), foreign_keys=key(PEOPLE, 1, cascades=True)),))
     found = implied_uses(circle, Changes(deleted=frozenset({PEOPLE})))

@@ -80,6 +80,14 @@ def test_everybody_is_named_first_among_those_who_are_granted_something() -> Non
     assert inside.does[0] == "grants ALL on table t1 to PUBLIC"
 
 
+def test_the_servers_own_roles_are_named_first_among_those_that_are_granted() -> None:
+    plain = ", ".join(f"r_{n}" for n in range(200))
+    granted = told(f"GRANT {plain}, pg_read_all_data TO agent").does[0]
+    assert granted.startswith("makes a member of pg_read_all_data, r_0, ")
+    assert granted.endswith("and 171 more: agent")
+    assert told("REVOKE a FROM CURRENT_USER").does[0] == "ends the membership in a: the current role"
+
+
 def test_what_is_there_is_named_first_among_what_is_dropped() -> None:
     nothing = ", ".join(f"v{n}" for n in range(200))
     assert (
