@@ -150,21 +150,28 @@ class Judge:
     async def _read_from_now(self, database: str) -> None:
         """One reading that begins after this call. What it is asked for is one session's business: if it fails,
         nobody else has to wait for it."""
-        under_way = self._refreshing.get(database)
+        under_way = self._under_way(database)
         if under_way is not None:
             await asyncio.wait({under_way})
         await self.refresh(database)
 
     async def refresh(self, database: str) -> bool:
         """Read a catalog again, once for all who ask meanwhile; True when it changed. Raises Unavailable."""
-        task = self._refreshing.get(database)
+        task = self._under_way(database)
         if task is None:
             task = self._refreshing[database] = asyncio.ensure_future(self._refresh(database))
             task.add_done_callback(partial(self._refreshed, database))
         return await asyncio.shield(task)
 
+    def _under_way(self, database: str) -> asyncio.Task[bool] | None:
+        """The reading somebody has begun. One that has ended is none, though its callback may not have run yet: who
+        joined it would get what was there before he asked, and who asks until it is late enough would never end."""
+        task = self._refreshing.get(database)
+        return None if task is None or task.done() else task
+
     def _refreshed(self, database: str, task: asyncio.Task[bool]) -> None:
-        del self._refreshing[database]
+        if self._refreshing.get(database) is task:
+            del self._refreshing[database]
         if not task.cancelled():
             task.exception()  # whoever asked hears of it, and if nobody does any more, nobody has to
 

@@ -303,6 +303,25 @@ async def test_nor_does_one_that_began_before_an_unknown_relation_was_seen(judge
     assert outcomes(await late) == [Outcome.ALLOW]
 
 
+async def test_nor_does_one_that_has_just_ended(judge: Judge, server: Server) -> None:
+    """It has read, and its callbacks are still to run: in just that moment a change is told and a session asks.
+
+    Who was handed the reading that had ended, and asked until one was late enough, never let the callbacks run.
+    """
+    server.open.clear()
+    polled = asyncio.ensure_future(judge.refresh("shop"))
+    await asyncio.sleep(0.01)
+    ended = judge._refreshing["shop"]
+    server.catalog = WITH_NEW
+    server.open.set()
+    while not ended.done():
+        await asyncio.sleep(0)
+    assert judge._refreshing["shop"] is ended, "this is not that moment any more"
+    assert await judge.refresh("shop") is True
+    assert server.asked == 2
+    assert await polled is False
+
+
 async def test_a_poll_keeps_nobody_waiting(judge: Judge, server: Server) -> None:
     await judge.judge(STATEMENT, AGENT)
     server.open.clear()
