@@ -55,6 +55,17 @@ class ServerClosed:
 
 @final
 @dataclass(slots=True)
+class Encrypted:
+    """Answers `StartTls`: the TLS handshake is done, and what comes from the client now came through it. With ticket 0
+    nobody asked: the client began with TLS (`sslnegotiation=direct`)."""
+
+    ticket: int
+    binding: bytes | None = None
+    """Of tls-server-end-point (RFC 5929, section 4); None where our certificate has none."""
+
+
+@final
+@dataclass(slots=True)
 class LoginAnswer:
     """Answers `LookUpLogin`: whom this login would be, or why it may not even try.
 
@@ -70,6 +81,8 @@ class LoginAnswer:
     upstream_database: str = ""
     reason: str = ""
     """`pgmaskproxy.reason` from the start-up packet."""
+    certified: bool = False
+    """The client's certificate says who it is, and no password is asked for."""
 
 
 @final
@@ -84,6 +97,10 @@ class UpstreamConnected:
     """The pinned start-up parameters, besides user and database (DESIGN 3d)."""
     attestation: str = "off"
     """required, preferred or off: whether the server's trees decide, and what happens without one (DESIGN 3)."""
+    binding: bytes | None = None
+    """Of tls-server-end-point, where the connection is encrypted and the server's certificate has one."""
+    must_bind: bool = False
+    """Log in by SCRAM-SHA-256-PLUS or not at all."""
 
 
 @final
@@ -209,7 +226,8 @@ class Shutdown:
 
 
 TicketedAnswer: TypeAlias = (
-    LoginAnswer
+    Encrypted
+    | LoginAnswer
     | UpstreamConnected
     | UpstreamFailed
     | Judged
@@ -258,6 +276,14 @@ class SendServer:
 
 @final
 @dataclass(slots=True)
+class StartTls:
+    """The client has been told `S`: the next byte from it is TLS's, and `Encrypted` follows when that is agreed."""
+
+    ticket: int
+
+
+@final
+@dataclass(slots=True)
 class LookUpLogin:
     """Who is this, and may these start-up parameters pass?"""
 
@@ -280,6 +306,8 @@ class ConnectUpstream:
 
     ticket: int
     database: str
+    method: str
+    """How it was proven: scram-sha-256, scram-sha-256-plus or certificate."""
 
 
 @final
@@ -290,6 +318,8 @@ class SessionReady:
     upstream_process_id: int
     upstream_secret_key: bytes
     server_version: str
+    secret_key: bytes
+    """What the client is told of the key drawn for it: all of it by protocol 3.2, four bytes before that."""
 
 
 @final
@@ -442,6 +472,7 @@ class Close:
 Command: TypeAlias = (
     SendClient
     | SendServer
+    | StartTls
     | LookUpLogin
     | LoginFailed
     | ConnectUpstream

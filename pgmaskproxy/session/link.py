@@ -39,6 +39,16 @@ class Limits:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Door:
+    """Which encryption the client is offered, where it came in."""
+
+    tls: bool = False
+    required: bool = False
+    """A login in plaintext is refused; cancel requests are not, since libpq has always sent them so."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Entropy:
     """What the shell drew at random for this session; the core draws nothing itself."""
 
@@ -48,6 +58,7 @@ class Entropy:
     """Suffix of the reserved statement names, so that no client can name one."""
     process_id: int
     secret_key: bytes
+    """At least four bytes; protocol 3.2 allows 256."""
 
 
 @final

@@ -20,6 +20,7 @@ from pgmaskproxy.session.events import (
     Close,
     Command,
     DefinitionsDoubted,
+    Encrypted,
     EpochMoved,
     Event,
     NextTurn,
@@ -33,7 +34,7 @@ from pgmaskproxy.session.events import (
 )
 from pgmaskproxy.session.flow import Answer, Flow, TooLong, Wait
 from pgmaskproxy.session.handshake import Handshake
-from pgmaskproxy.session.link import Entropy, Limits, Link
+from pgmaskproxy.session.link import Door, Entropy, Limits, Link
 from pgmaskproxy.session.query import Frontend
 from pgmaskproxy.session.results import Results
 from pgmaskproxy.session.upstream import Upstream
@@ -67,10 +68,11 @@ TOO_MUCH = Refusal(
 class Session:
     """One client connection. `receive` never raises for what a peer sent."""
 
-    def __init__(self, entropy: Entropy, limits: Limits) -> None:
+    def __init__(self, entropy: Entropy, limits: Limits, door: Door = Door()) -> None:  # noqa: B008 - it is frozen
         self._link = Link(entropy, limits)
         self._entropy = entropy
         self._startup: StartupBuffer | None = StartupBuffer()
+        self._handshake = Handshake(self._link, entropy, self._startup, door)
         self._client = FrameBuffer(LOGIN_LIMITS)
         self._server: FrameBuffer | None = FrameBuffer(BACKEND_LIMITS)
         self._frontend = Frontend(self._link)
@@ -138,6 +140,8 @@ class Session:
             self._server_data(event.data)
         elif isinstance(event, ClientData):
             self._client_data(event.data)
+        elif isinstance(event, Encrypted) and not event.ticket:
+            self._handshake.encrypted = event
         elif isinstance(event, TicketedAnswer):
             if self._wait is not None and self._wait.ticket == event.ticket:
                 self._advance(event)
@@ -186,9 +190,8 @@ class Session:
 
     def _begin(self) -> Flow[None]:
         """Log in on both sides, then tell the client all at once."""
-        link, startup = self._link, self._startup
-        assert startup is not None
-        answer = yield from Handshake(link, self._entropy, startup).login()
+        link, handshake = self._link, self._handshake
+        answer = yield from handshake.login()
         if answer is None:
             self._close("cancel request")
             return
@@ -198,14 +201,14 @@ class Session:
         link.user, link.database = answer.user, answer.upstream_database
         link.reason = link.first_reason = answer.reason
         upstream = Upstream(link, self._entropy)
-        refusal = yield from upstream.login(answer.upstream_database)
+        refusal = yield from upstream.login(answer.upstream_database, handshake.method, handshake.secret_key)
         if refusal is not None:
             self._fatal(refusal, upstream.trouble)
             return
         link.to_client(AuthenticationOk().encode())
         for status in upstream.status:
             link.to_client(status.encode())
-        link.to_client(BackendKeyData(self._entropy.process_id, self._entropy.secret_key).encode())
+        link.to_client(BackendKeyData(self._entropy.process_id, handshake.secret_key).encode())
         link.to_client(ReadyForQuery(link.status).encode())
         early = self._client.take(self._client.pending)
         self._client = FrameBuffer(FRONTEND_LIMITS)

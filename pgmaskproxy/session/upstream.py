@@ -1,6 +1,6 @@
 """Our own login at the server, with an environment that is pinned (DESIGN 3a and 3d).
 
-SCRAM-SHA-256, cleartext and trust; what the server says until its first ReadyForQuery.
+SCRAM-SHA-256 with and without channel binding, cleartext and trust; what the server says until its first ReadyForQuery.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from pgmaskproxy.wire.backend import (
     ParameterStatus,
     ReadyForQuery,
 )
-from pgmaskproxy.wire.scram import MECHANISM, ClientExchange
+from pgmaskproxy.wire.scram import MECHANISM, MECHANISM_PLUS, ClientExchange
 from pgmaskproxy.wire.startup import StartupMessage
 
 PASSED_ON: Final = {
@@ -55,11 +55,12 @@ class Upstream:
         self.trouble = ""
         """Why it failed, for the log."""
 
-    def login(self, database: str) -> Flow[Refusal | None]:
-        """None once the server is ready for queries."""
+    def login(self, database: str, method: str, secret_key: bytes) -> Flow[Refusal | None]:
+        """None once the server is ready for queries. `method` is how the client logged in, `secret_key` what it is told
+        of its cancel key."""
         link = self._link
         ticket = link.ticket()
-        link.commands.append(ConnectUpstream(ticket, database))
+        link.commands.append(ConnectUpstream(ticket, database, method))
         answer = yield Wait(ticket=ticket)
         if isinstance(answer, UpstreamFailed):
             self.trouble = answer.reason
@@ -75,15 +76,20 @@ class Upstream:
             return self._failed(error.reason)
         if refusal is not None:
             return refusal
-        return (yield from self._until_ready())
+        return (yield from self._until_ready(secret_key))
 
     def _authenticate(self, answer: UpstreamConnected) -> Flow[Refusal | None]:
         message = yield from self._next()
         if isinstance(message, AuthenticationSASL):
-            if MECHANISM not in message.mechanisms or answer.password is None:
+            plus = MECHANISM_PLUS in message.mechanisms and answer.binding is not None
+            if answer.must_bind and not plus:
+                return self._failed("upstream.channel_binding is required, and the server does not offer it")
+            mechanism = MECHANISM_PLUS if plus else MECHANISM
+            if mechanism not in message.mechanisms or answer.password is None:
                 return self._failed("the server wants SCRAM-SHA-256 and there is no password to answer with")
-            exchange = ClientExchange(b"", answer.password, self._entropy.client_nonce.encode())
-            self._link.to_server(SASLInitialResponse(MECHANISM, exchange.first()).encode())
+            nonce = self._entropy.client_nonce.encode()
+            exchange = ClientExchange(b"", answer.password, nonce, binding=answer.binding, plus=plus)
+            self._link.to_server(SASLInitialResponse(mechanism, exchange.first()).encode())
             message = yield from self._next()
             if isinstance(message, AuthenticationSASLContinue):
                 self._link.to_server(SASLResponse(exchange.final(message.data)).encode())
@@ -94,6 +100,8 @@ class Upstream:
                 message = yield from self._next()
             elif not isinstance(message, ErrorResponse):
                 return self._failed("the server ended the SCRAM exchange early")
+        elif answer.must_bind and not isinstance(message, ErrorResponse):
+            return self._failed("upstream.channel_binding is required, and the server asks for no SCRAM")
         elif isinstance(message, AuthenticationCleartextPassword):
             if answer.password is None:
                 return self._failed("the server wants a password and none is configured")
@@ -105,7 +113,7 @@ class Upstream:
             return self._failed("the server wants an authentication method that is not supported (md5, GSSAPI, SSPI)")
         return None
 
-    def _until_ready(self) -> Flow[Refusal | None]:
+    def _until_ready(self, given_key: bytes) -> Flow[Refusal | None]:
         link = self._link
         version, process_id, secret_key = "", 0, b""
         while True:
@@ -123,7 +131,7 @@ class Upstream:
             elif isinstance(message, ReadyForQuery):
                 link.status = message.status
                 link.upstream_process_id = process_id
-                link.commands.append(SessionReady(process_id, secret_key, version))
+                link.commands.append(SessionReady(process_id, secret_key, version, given_key))
                 return None
             elif isinstance(message, ErrorResponse):
                 return self._refused(message)

@@ -1,8 +1,9 @@
-"""SCRAM-SHA-256 in both roles (RFC 5802, RFC 7677), with PostgreSQL's habits.
+"""SCRAM-SHA-256 and SCRAM-SHA-256-PLUS in both roles (RFC 5802, RFC 7677), with PostgreSQL's habits.
 
 No randomness in here: nonces and salts are passed in. The user's name inside the exchange is
 ignored, as PostgreSQL does: libpq leaves it empty, other drivers send `*`; who logs in is what the
-start-up packet says. Channel binding is not offered; `plus_offered` tells a server exchange when it is.
+start-up packet says. The one type of channel binding is PostgreSQL's, tls-server-end-point (RFC 5929,
+section 4): a hash of the certificate, computed by whoever holds the TLS connection.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pgmaskproxy.errors import AuthenticationFailed, InternalError
 from pgmaskproxy.wire.saslprep import saslprep
 
 MECHANISM: Final = b"SCRAM-SHA-256"
+MECHANISM_PLUS: Final = b"SCRAM-SHA-256-PLUS"
+_BOUND: Final = b"p=tls-server-end-point"
 
 DEFAULT_ITERATIONS: Final = 4096
 """PostgreSQL's default, and the least that RFC 7677 asks for."""
@@ -103,18 +106,24 @@ def mock_verifier(user: bytes, secret: bytes, iterations: int = DEFAULT_ITERATIO
 class ServerExchange:
     """The server's side of one login: `first`, then `final`, once each.
 
-    `nonce` is the server's part: fresh, random, printable ASCII without comma. AuthenticationFailed
-    for whatever is wrong, with the reason for the log.
+    `nonce` is the server's part: fresh, random, printable ASCII without comma. `binding` is the channel's, where
+    SCRAM-SHA-256-PLUS was offered, and `plus` says that the client chose that. AuthenticationFailed for whatever is
+    wrong, with the reason for the log.
     """
 
-    __slots__ = ("_bare", "_gs2_header", "_nonce", "_plus_offered", "_server_first", "_verifier")
+    __slots__ = ("_bare", "_binding", "_gs2_header", "_nonce", "_plus", "_server_first", "_verifier")
 
-    def __init__(self, verifier: ScramVerifier, nonce: bytes, *, plus_offered: bool = False) -> None:
+    def __init__(
+        self, verifier: ScramVerifier, nonce: bytes, *, binding: bytes | None = None, plus: bool = False
+    ) -> None:
         if not _is_nonce(nonce):
             raise InternalError("a nonce that is not printable ASCII without comma")
+        if plus and binding is None:
+            raise InternalError("channel binding without a channel to bind")
         self._verifier = verifier
         self._nonce = nonce
-        self._plus_offered = plus_offered
+        self._binding = binding
+        self._plus = plus
         self._gs2_header = b""
         self._bare = b""
         self._server_first = b""
@@ -128,8 +137,11 @@ class ServerExchange:
         if len(parts) != 3 or b"\0" in client_first:
             raise AuthenticationFailed("malformed SCRAM message: no GS2 header")
         flag, authzid, bare = parts
-        if flag == b"y":
-            if self._plus_offered:
+        if self._plus:
+            if flag != _BOUND:
+                raise AuthenticationFailed("the client chose SCRAM-SHA-256-PLUS and does not bind tls-server-end-point")
+        elif flag == b"y":
+            if self._binding is not None:
                 raise AuthenticationFailed("SCRAM channel binding was stripped from what the server offered")
         elif flag.startswith(b"p="):
             raise AuthenticationFailed("the client binds a channel under SCRAM-SHA-256 without -PLUS")
@@ -160,7 +172,8 @@ class ServerExchange:
         attributes = client_final.split(b",")
         if len(attributes) < 3 or not attributes[-1].startswith(b"p="):
             raise AuthenticationFailed("malformed SCRAM message: no proof")
-        if attributes[0] != b"c=" + _to_base64(self._gs2_header):
+        channel = self._gs2_header + (self._binding or b"" if self._plus else b"")
+        if not hmac.compare_digest(attributes[0], b"c=" + _to_base64(channel)):
             raise AuthenticationFailed("SCRAM channel binding does not match")
         if not hmac.compare_digest(attributes[1], b"r=" + self._nonce):
             raise AuthenticationFailed("SCRAM nonce does not match")
@@ -184,26 +197,39 @@ class ClientExchange:
     """The client's side of one login: `first`, `final`, `verify`, once each.
 
     `nonce` is fresh, random, printable ASCII without comma. The user's name is sent as it is; a
-    PostgreSQL server ignores it. AuthenticationFailed for whatever the server gets wrong, and for a
-    server that asks for fewer iterations than `least_iterations`: it would have an easy proof to guess from.
+    PostgreSQL server ignores it. `binding` is the channel's, where there is one that can be bound; `plus` says that the
+    server offered that, and without it the server is told that it could have been. AuthenticationFailed for whatever
+    the server gets wrong, and for a server that asks for fewer iterations than `least_iterations`: it would have an
+    easy proof to guess from.
     """
 
-    __slots__ = ("_bare", "_least_iterations", "_nonce", "_password", "_server_signature")
+    __slots__ = ("_bare", "_channel", "_gs2_header", "_least_iterations", "_nonce", "_password", "_server_signature")
 
     def __init__(
-        self, user: bytes, password: str | bytes, nonce: bytes, *, least_iterations: int = DEFAULT_ITERATIONS
+        self,
+        user: bytes,
+        password: str | bytes,
+        nonce: bytes,
+        *,
+        least_iterations: int = DEFAULT_ITERATIONS,
+        binding: bytes | None = None,
+        plus: bool = False,
     ) -> None:
         if not _is_nonce(nonce) or b"\0" in user:
             raise InternalError("a nonce that is not printable ASCII without comma, or a zero byte in a name")
+        if plus and binding is None:
+            raise InternalError("channel binding without a channel to bind")
         self._password = saslprep(password)
         self._nonce = nonce
         self._least_iterations = least_iterations
+        self._gs2_header = (_BOUND if plus else b"y" if binding is not None else b"n") + b",,"
+        self._channel = self._gs2_header + (binding or b"" if plus else b"")
         self._bare = b"n=%b,r=%b" % (user.replace(b"=", b"=3D").replace(b",", b"=2C"), nonce)
         self._server_signature = b""
 
     def first(self) -> bytes:
         """The client-first-message."""
-        return b"n,," + self._bare
+        return self._gs2_header + self._bare
 
     def final(self, server_first: bytes) -> bytes:
         """The client-final-message that answers `server_first`. Takes some milliseconds."""
@@ -225,7 +251,7 @@ class ClientExchange:
             raise AuthenticationFailed(f"the server asks for {iterations} iterations and a salt of {len(salt)} bytes")
         salted = hashlib.pbkdf2_hmac("sha256", self._password, salt, iterations)
         client_key = _hmac(salted, b"Client Key")
-        without_proof = b"c=biws,r=" + nonce
+        without_proof = b"c=%b,r=%b" % (_to_base64(self._channel), nonce)
         message = b",".join((self._bare, server_first, without_proof))
         self._server_signature = _hmac(_hmac(salted, b"Server Key"), message)
         proof = _xor(client_key, _hmac(hashlib.sha256(client_key).digest(), message))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.session.transcript import play
+from tests.session.transcript import Play, play
 
 ALICE = """
     >> StartupMessage 3.0 user="alice" database="shop"
@@ -250,6 +250,58 @@ def test_a_row_where_a_login_is_expected_shows_nothing() -> None:
         <= AuthenticationOk / DataRow "123-45-6789" / ReadyForQuery I
         << ErrorResponse FATAL 08P01 "the server sent a message that has no place here"
         -- Close "the server sent a message that has no place here"
+        """,
+        before=ALICE,
+    )
+
+
+# --- channel binding
+
+
+def test_the_channel_is_bound_where_the_server_offers_it() -> None:
+    play(
+        """
+        !! connected password encrypted bind
+        => StartupMessage 3.0 user="app" database="shop_up" client_min_messages="log"
+        <= AuthenticationSASL "SCRAM-SHA-256-PLUS" "SCRAM-SHA-256"
+        => SASLInitialResponse
+        <= AuthenticationSASLContinue
+        => SASLResponse
+        <= AuthenticationSASLFinal / AuthenticationOk / BackendKeyData 9 "real" / ReadyForQuery I
+        -- SessionReady 9 "real" ""
+        << AuthenticationOk / BackendKeyData 4711 "key!" / ReadyForQuery I
+        """,
+        before=ALICE,
+    )
+
+
+def test_a_server_without_it_is_told_that_we_could() -> None:
+    """If it does offer it, and somebody in between took that out, it will not have us."""
+    told = Play()
+    told.play(ALICE + "!! connected password encrypted")
+    told.play('<= AuthenticationSASL "SCRAM-SHA-256"')
+    assert told._said["first"].startswith(b"y,,")
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (
+            'AuthenticationSASL "SCRAM-SHA-256"',
+            "upstream.channel_binding is required, and the server does not offer it",
+        ),
+        ("AuthenticationCleartextPassword", "upstream.channel_binding is required, and the server asks for no SCRAM"),
+        ("AuthenticationOk", "upstream.channel_binding is required, and the server asks for no SCRAM"),
+    ],
+)
+def test_where_it_is_required_there_is_no_other_login(said: str, why: str) -> None:
+    play(
+        f"""
+        !! connected password encrypted bind
+        => StartupMessage 3.0 user="app" database="shop_up" client_min_messages="log"
+        <= {said}
+        << ErrorResponse FATAL 08006 "cannot log in to the upstream server" ...
+        -- Close "{why}"
         """,
         before=ALICE,
     )

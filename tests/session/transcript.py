@@ -21,7 +21,7 @@ import pytest
 
 from pgmaskproxy.model import Mask, Refusal
 from pgmaskproxy.session import events as ev
-from pgmaskproxy.session.link import Entropy, Limits
+from pgmaskproxy.session.link import Door, Entropy, Limits
 from pgmaskproxy.session.session import Session
 from pgmaskproxy.wire import backend, frontend
 from pgmaskproxy.wire.authentication import (
@@ -31,13 +31,22 @@ from pgmaskproxy.wire.authentication import (
     SASLResponse,
 )
 from pgmaskproxy.wire.framing import BACKEND_LIMITS, FRONTEND_LIMITS, FrameBuffer
-from pgmaskproxy.wire.scram import MECHANISM, ClientExchange, ServerExchange, make_verifier, mock_verifier
+from pgmaskproxy.wire.scram import (
+    MECHANISM,
+    MECHANISM_PLUS,
+    ClientExchange,
+    ServerExchange,
+    make_verifier,
+    mock_verifier,
+)
 from pgmaskproxy.wire.startup import StartupBuffer, decode_startup
 from tests.session.rulings import rulings, visibility
 from tests.session.words import encoded, messages, quoted, shown, text, tokens
 
 INCOMING = (">>", "<=", "!!")
-ENTROPY = Entropy("servernonce", "clientnonce", b"R", 4711, b"key!")
+ENTROPY = Entropy("servernonce", "clientnonce", b"R", 4711, b"key! and more of it")
+BINDING = b"of the certificate"
+UPSTREAM_BINDING = b"of the server's certificate"
 VERIFIER = make_verifier("wonder", b"salt", 4096)
 MOCK = mock_verifier(b"nobody", b"a secret of sixteen bytes or more")
 UPSTREAM_VERIFIER = make_verifier("upstream", b"pepper", 4096)
@@ -65,9 +74,9 @@ READY = """
 """And whose search_path has been asked for."""
 
 
-def play(script: str, *, before: str = LOGIN + READY, limits: Limits | None = None) -> None:
+def play(script: str, *, before: str = LOGIN + READY, limits: Limits | None = None, door: Door | None = None) -> None:
     """Play the script after `before`, which is played without looking, and fail by a diff."""
-    told = Play(limits)
+    told = Play(limits, door=door)
     told.play(before)
     compare(script, told.play(script))
 
@@ -101,8 +110,8 @@ def _lines(script: str) -> list[str]:
 class Play:
     """A session with a client, a server and a shell, all played from words."""
 
-    def __init__(self, limits: Limits | None = None, *, warm: bool = False) -> None:
-        self.session = Session(ENTROPY, limits or Limits())
+    def __init__(self, limits: Limits | None = None, *, warm: bool = False, door: Door | None = None) -> None:
+        self.session = Session(ENTROPY, limits or Limits(), door or Door())
         self._to_client = FrameBuffer(BACKEND_LIMITS)
         self._to_server = FrameBuffer(FRONTEND_LIMITS)
         self._startup: StartupBuffer | None = StartupBuffer()
@@ -146,6 +155,10 @@ class Play:
         name = words[0]
         if name == "SASLInitialResponse":
             mechanism = text(words[1]) if len(words) > 1 else MECHANISM
+            if len(words) > 2 or mechanism == MECHANISM_PLUS:  # a third word: what it takes for the channel
+                bound = text(words[2]) if len(words) > 2 else BINDING
+                plus = mechanism == MECHANISM_PLUS
+                self._client = ClientExchange(b"", "wonder", b"nonce", binding=bound, plus=plus)
             return SASLInitialResponse(mechanism, self._client.first()).encode()
         if name == "SASLResponse":
             if len(words) > 1 and text(words[1]) != b"wonder":
@@ -154,6 +167,8 @@ class Play:
                 return SASLResponse(wrong.final(self._said["continue"])).encode()
             return SASLResponse(self._client.final(self._said["continue"])).encode()
         if name == "AuthenticationSASLContinue":
+            if self._said["first"].startswith(b"p="):
+                self._server = ServerExchange(UPSTREAM_VERIFIER, b"upstreamnonce", binding=UPSTREAM_BINDING, plus=True)
             return AuthenticationSASLContinue(self._server.first(self._said["first"])).encode()
         if name == "AuthenticationSASLFinal":
             proof = b"v=AAAA" if len(words) > 1 else self._server.final(self._said["final"])
@@ -171,8 +186,8 @@ class Play:
         return [_command(command)]
 
     def _for_client(self, data: bytes) -> Iterable[str]:
-        if data == b"N":
-            yield "Byte N"
+        if data in {b"N", b"S"}:
+            yield f"Byte {data.decode()}"
             return
         self._to_client.feed(data)
         while (frame := self._to_client.next()) is not None:
@@ -213,6 +228,12 @@ class Play:
                 return ev.EpochMoved(int(number))
             case ["shutdown", *rest]:
                 return ev.Shutdown(_refusal(rest))
+            case ["encrypted", *rest]:
+                ticket = 0 if "directly" in rest else asked[ev.StartTls].ticket
+                return ev.Encrypted(ticket, None if "unbound" in rest else BINDING)
+            case ["certified", user]:
+                ticket, name = asked[ev.LookUpLogin].ticket, text(user).decode()
+                return ev.LoginAnswer(ticket, None, True, None, name, "shop", "shop_up", certified=True)
             case ["login", user, *rest]:
                 known = "unknown" not in rest
                 name = text(user).decode()
@@ -226,7 +247,9 @@ class Play:
                 password = "upstream" if "password" in rest else None
                 ticket = asked[ev.ConnectUpstream].ticket
                 mode = next((word for word in rest if word in {"required", "preferred"}), "off")
-                return ev.UpstreamConnected(ticket, "app", password, (("client_min_messages", "log"),), mode)
+                binding = UPSTREAM_BINDING if "encrypted" in rest else None
+                parameters = (("client_min_messages", "log"),)
+                return ev.UpstreamConnected(ticket, "app", password, parameters, mode, binding, "bind" in rest)
             case ["unreachable"]:
                 refusal = Refusal("08006", "the upstream server cannot be reached")
                 return ev.UpstreamFailed(asked[ev.ConnectUpstream].ticket, refusal, "connection refused")
@@ -279,15 +302,20 @@ def _masks(masks: Sequence[Mask | None]) -> str:
 
 def _command(command: ev.Command) -> str:
     match command:
+        case ev.StartTls():
+            return "?? StartTls"
         case ev.LookUpLogin():
             return " ".join(["?? LookUpLogin", *(f"{k.decode()}={quoted(v)}" for k, v in command.parameters)])
         case ev.LoginFailed():
             return f"-- LoginFailed {quoted(command.reason.encode())}"
         case ev.ConnectUpstream():
-            return f"?? ConnectUpstream {quoted(command.database.encode())}"
+            method = f" {command.method}" if command.method != "scram-sha-256" else ""
+            return f"?? ConnectUpstream {quoted(command.database.encode())}{method}"
         case ev.SessionReady():
             key = quoted(command.upstream_secret_key)
-            return f"-- SessionReady {command.upstream_process_id} {key} {quoted(command.server_version.encode())}"
+            given = f" given={quoted(command.secret_key)}" if command.secret_key != b"key!" else ""
+            version = quoted(command.server_version.encode())
+            return f"-- SessionReady {command.upstream_process_id} {key} {version}{given}"
         case ev.CancelPeer():
             return f"-- CancelPeer {command.process_id} {quoted(command.secret_key)}"
         case ev.Judge():
