@@ -370,6 +370,8 @@ class Decision:
     policy_version: str = ""
     charges: tuple[Charge, ...] = ()
     """What running it costs of the principal's budgets; over one of them it does not run."""
+    transparent: bool = False
+    """The policy labels nothing and says that everything passes as it is: nothing is looked up for its sake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,6 +416,8 @@ class Visibility:
     known: frozenset[int]
     masks: Mapping[tuple[int, int], Mask]
     epoch: int = 0
+    transparent: bool = False
+    """Nothing is masked, known or not: the policy is transparent, and there is no label."""
 
 
 @dataclass(frozen=True, slots=True)

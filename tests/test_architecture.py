@@ -88,6 +88,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
 }
 # Tests that are about no single module, by the beginning of their path below tests/.
 ABOUT_MORE = (
+    "conformance/",
     "bench/",
     "corpus/",
     "deploy/",

@@ -165,6 +165,8 @@ def bind_copy(
 def _bind(
     fields: Sequence[Field], masks: tuple[Mask | None, ...] | None, visibility: Visibility, *, formats: bool
 ) -> Binding:
+    if visibility.transparent:
+        return Binding((None,) * len(fields), 0, ())
     if masks is not None and len(masks) != len(fields):
         return Binding((NULL_MASK,) * len(fields), max(len(masks), len(fields)), _unknown(fields, visibility))
     shown: list[Mask | None] = []

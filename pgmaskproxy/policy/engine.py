@@ -27,10 +27,10 @@ from pgmaskproxy.model import (
 from pgmaskproxy.policy import refusals
 from pgmaskproxy.policy.coverage import BUILTIN, Matches, match
 from pgmaskproxy.policy.facts import EXPLAIN, Touched, touched
-from pgmaskproxy.policy.outputs import judge_outputs, mixed_outputs, visibility
+from pgmaskproxy.policy.outputs import is_transparent, judge_outputs, mixed_outputs, visibility
 from pgmaskproxy.policy.quoting import could_quote
 from pgmaskproxy.policy.rules import Policy, declared_labels
-from pgmaskproxy.policy.settings import setting_allowed
+from pgmaskproxy.policy.settings import setting_allowed, setting_pinned
 from pgmaskproxy.policy.uses import JudgedUses, judge_uses
 
 __all__ = ["decide", "declared_labels", "visibility"]
@@ -55,6 +55,8 @@ def decide(
     quote; without it every write could quote anything. A DENY carries
     its Refusal (42501, 42704, 22023, 42P01 or 0A000); a HOLD its terms, every one to be met.
     """
+    if policy.transparent is not None and is_transparent(policy, labelling):
+        return _passed(policy, policy.transparent, analysis)
     facts = touched(policy, principal, analysis, labelling)
     matches = match(policy.rules, facts, statement.database)
     scrub = could_quote(facts, quotable)
@@ -88,6 +90,23 @@ def decide(
         scrub=scrub,
         policy_version=policy.version,
         charges=uses.charges,
+    )
+
+
+def _passed(policy: Policy, where: RuleRef, analysis: Analysis) -> Decision:
+    """Under a transparent policy: allowed as it is, but for what the session itself could not go on with."""
+    for setting in analysis.settings:
+        refusal = setting_pinned(setting)
+        if refusal is not None:
+            return Decision(Outcome.DENY, reason=refusal.message, refusal=refusal, policy_version=policy.version)
+    return Decision(
+        outcome=Outcome.ALLOW,
+        rules=(where,),
+        reason=_reason("allowed", (where,)),
+        masks=None,
+        scrub=False,
+        policy_version=policy.version,
+        transparent=True,
     )
 
 

@@ -16,7 +16,7 @@ from pgmaskproxy.policy.read_labels import MaskKinds, label_ids, read_labels
 from pgmaskproxy.policy.read_rules import RawRule, read_rules
 from pgmaskproxy.policy.rules import Label, Pair, Pattern, Policy, Rule
 
-FILE_KEYS = ("apiVersion", "kind", "name", "labels", "rules")
+FILE_KEYS = ("apiVersion", "kind", "name", "transparent", "labels", "rules")
 
 _Json: TypeAlias = "bool | int | str | list[_Json] | dict[str, _Json] | None"
 
@@ -28,6 +28,7 @@ def load_policies(files: Sequence[tuple[str, str]], mask_kinds: MaskKinds) -> Po
     rules: dict[str, RawRule] = {}
     names: list[str] = []
     declared: set[str] = set()
+    transparent: RuleRef | None = None
     for file, content in files:
         try:
             node = yaml.compose(file, content)
@@ -41,6 +42,9 @@ def load_policies(files: Sequence[tuple[str, str]], mask_kinds: MaskKinds) -> Po
         name = top.read("name", fields.identifier)
         if name is not None:
             names.append(name)
+        if top.read("transparent", fields.boolean):
+            said = top.get("transparent")
+            transparent = transparent or RuleRef("transparent", file, said.line if said is not None else 0)
         declared |= label_ids(top)
         for label in read_labels(top, mask_kinds):
             first = labels.setdefault(label.id, label).ref
@@ -52,11 +56,16 @@ def load_policies(files: Sequence[tuple[str, str]], mask_kinds: MaskKinds) -> Po
                 first = rules[raw.rule.id].rule.ref
                 problems.add(raw.node, f'rule "{raw.rule.id}" twice, first at {_place(first)}')
             rules.setdefault(raw.rule.id, raw)
+    if transparent is not None and (labels or rules or declared):
+        # Nothing of what they say would be done; and labelled columns must never meet it.
+        both = "a transparent policy passes everything as it is, so it can have neither labels nor rules, in any file"
+        problems.extend([Problem(both, transparent.file, transparent.line)])
     resolved = [_resolve(raw, declared, problems) for _, raw in sorted(rules.items())]
     if found := problems.all():
         raise ConfigError(found)
     ordered = {name: labels[name] for name in sorted(labels)}
-    return Policy(ordered, tuple(resolved), _version(ordered, resolved), tuple(sorted(names)))
+    version = _version(ordered, resolved, transparent=transparent is not None)
+    return Policy(ordered, tuple(resolved), version, tuple(sorted(names)), transparent)
 
 
 def _place(ref: RuleRef) -> str:
@@ -75,8 +84,9 @@ def _resolve(raw: RawRule, labels: Iterable[str], problems: Problems) -> Rule:
     return dataclasses.replace(raw.rule, labels=frozenset(found))
 
 
-def _version(labels: Mapping[str, Label], rules: Iterable[Rule]) -> str:
+def _version(labels: Mapping[str, Label], rules: Iterable[Rule], *, transparent: bool) -> str:
     canonical: _Json = {
+        **({"transparent": True} if transparent else {}),
         "labels": {name: _label(label) for name, label in labels.items()},
         "rules": {rule.id: _rule(rule) for rule in rules},
     }

@@ -89,6 +89,8 @@ def visibility(  # noqa: PLR0917
     `columns` is the catalog's, `relations` every OID it knows. Column number 0, a whole row, is
     NULL wherever one column of the relation is masked.
     """
+    if is_transparent(policy, labelling):
+        return Visibility(relations, {}, epoch, transparent=True)
     masks: dict[tuple[int, int], Mask] = {}
     for (oid, number), column in columns.items():
         labels = labelling.get(column)
@@ -97,6 +99,14 @@ def visibility(  # noqa: PLR0917
             masks[(oid, number)] = mask
             masks[(oid, 0)] = NULL_MASK
     return Visibility(relations, masks, epoch)
+
+
+def is_transparent(policy: Policy, labelling: Labelling) -> bool:
+    """Whether everything passes as it is: the policy says so, and nothing anywhere is labelled.
+
+    The loader lets no policy say so that has labels; this does not rely on it, nor on where labels come from.
+    """
+    return policy.transparent is not None and not policy.labels and not policy.rules and not labelling
 
 
 def column_mask(policy: Policy, principal: Principal, labels: ColumnLabels) -> Mask | None:

@@ -222,6 +222,8 @@ class Policy:
     """SHA-256 of the canonical form, in hex; places in files do not enter it."""
     names: tuple[str, ...] = ()
     """The `name:` of each file."""
+    transparent: RuleRef | None = None
+    """Where it says that everything passes as it is; then it has neither labels nor rules."""
 
 
 def declared_labels(policy: Policy, columns: Iterable[ColumnRef]) -> Mapping[ColumnRef, frozenset[str]]:

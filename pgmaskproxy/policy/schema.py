@@ -28,6 +28,10 @@ def policy_schema(mask_kinds: MaskKinds) -> Schema:
         "Policy",
         {
             "name": _text("What the file is called in reports.", _IDENTIFIER),
+            "transparent": {
+                "type": "boolean",
+                "description": "Everything passes as it is, and is recorded: only without any label or rule.",
+            },
             "labels": {
                 "type": ["object", "null"],
                 "description": "What is sensitive, where it lives, how it is shown.",

@@ -66,6 +66,8 @@ REASON: Final = "pgmaskproxy.reason"
 _PREFIX: Final = "pgmaskproxy."
 _CANONICAL: Final = {name.lower(): name for name in (*STARTUP, *TRANSACTION, *VIRTUAL, *HARMLESS, *DUMPING, REASON)}
 _STARTUP: Final = frozenset(name.lower() for name in STARTUP) | {REASON}
+REPLICATION: Final = "replication"
+"""A key of the start-up packet that is no setting: it asks for another protocol."""
 _UTF8: Final = frozenset({"utf8", "unicode"})
 
 
@@ -82,8 +84,10 @@ class Startup:
     """`pgmaskproxy.reason`; not in `parameters`."""
 
 
-def check_startup(parameters: Iterable[tuple[bytes, bytes]]) -> Startup | Refusal:
+def check_startup(parameters: Iterable[tuple[bytes, bytes]], *, transparent: bool = False) -> Startup | Refusal:
     """What of a StartupMessage's parameters goes upstream, or why it is refused.
+
+    Under a `transparent` policy any setting does, but for what `setting_pinned` refuses; replication never.
 
     Refusals: 22023 naming the key, 42704 for another `pgmaskproxy.*`, 22021 for text that is not
     UTF-8, 28000 without a user name. Protocol extensions (`_pq_.*`) are the handshake's to negotiate and are skipped.
@@ -109,10 +113,12 @@ def check_startup(parameters: Iterable[tuple[bytes, bytes]]) -> Startup | Refusa
         return switches
     # As in PostgreSQL (process_startup_options) a key of the packet beats the same name in `options`.
     for key, value in (*switches, *given.items()):
-        refusal = _check(key, value, _STARTUP, "22023", "parameter")
+        name = key.lower()
+        free = transparent and name not in {REPLICATION, "client_encoding"} and not name.startswith(_PREFIX)
+        refusal = None if free else _check(key, value, _STARTUP, "22023", "parameter")
         if refusal is not None:
             return refusal
-        found[_CANONICAL[key.lower()]] = value
+        found[_CANONICAL.get(name, key)] = value
     found["client_encoding"] = "UTF8"
     reason = found.pop(REASON, "")
     return Startup(user, database, tuple(sorted(found.items())), found.get("application_name", ""), reason)
@@ -131,6 +137,17 @@ def setting_allowed(setting: Setting) -> Refusal | None:
     if setting.value is None and name in {"all", "*"}:
         return None  # RESET ALL: back to the start-up values, and those are pinned
     return _check(setting.name, setting.value, frozenset(_CANONICAL), "42501", "setting")
+
+
+def setting_pinned(setting: Setting) -> Refusal | None:
+    """What even a transparent policy does not let be set: an encoding that the session does not work in, and what is
+    the proxy's own."""
+    name = setting.name.lower()
+    if name != "client_encoding" and not name.startswith(_PREFIX):
+        return None
+    if name == "client_encoding" and setting.value is None and setting.constant:
+        return None  # RESET: what the session began with, and that is UTF8
+    return setting_allowed(setting)
 
 
 def canonical_name(name: str) -> str:

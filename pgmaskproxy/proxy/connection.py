@@ -336,7 +336,8 @@ class ClientConnection(asyncio.Protocol):
     # --- login ---
 
     def _look_up(self, command: ev.LookUpLogin) -> None:
-        startup = check_startup(command.parameters)
+        transparent = self._services.judge.knowledge.now.policy.transparent is not None
+        startup = check_startup(command.parameters, transparent=transparent)
         refusal = startup if isinstance(startup, Refusal) else self._gate(self)
         if refusal is not None:
             user = "" if isinstance(startup, Refusal) else startup.user
@@ -361,6 +362,7 @@ class ClientConnection(asyncio.Protocol):
                 database=startup.database,
                 upstream_database=database,
                 reason=startup.reason,
+                transparent=transparent,
             )
         )
 

@@ -43,6 +43,9 @@ WHY = {
 }
 """Of a text that cannot be read: the word for its facts, and what to do where the parser has no hint."""
 
+UNREAD = "unread"
+"""The kind of a text that our grammar does not know."""
+
 ReadCatalog = Callable[[str], Awaitable[Catalog]]
 T = TypeVar("T")
 
@@ -88,7 +91,7 @@ class Judge:
 
     def cached(self, statement: Statement, principal: Principal) -> Judgement | None:
         """The judgement, if nothing has to be waited for."""
-        if self.behind(statement.database):
+        if self.behind(statement.database) and not self.knowledge.now.transparent(statement.database):
             return None
         key = (statement, principal, self.knowledge.now.epoch)
         found = self._cache.get(key)
@@ -105,9 +108,12 @@ class Judge:
         """
         unread: Refusal | None = None
         try:
-            if refresh:
-                await self._read_from_now(statement.database)
-            await self.catch_up(statement.database)
+            if self.knowledge.now.transparent(statement.database):
+                pass  # nothing depends on definitions; it may be that session itself who keeps the catalog locked
+            else:
+                if refresh:
+                    await self._read_from_now(statement.database)
+                await self.catch_up(statement.database)
         except Unavailable as error:
             unread = Refusal(error.sqlstate, error.message, hint=error.hint)
             if error.sqlstate != BUSY:
@@ -219,6 +225,15 @@ class Judge:
                 return labelled
 
 
+def _unread(snapshot: Snapshot, statement: Statement, principal: Principal, known: Database) -> Judgement:
+    """Under a transparent policy what we cannot read is the server's to judge: sent as one statement, by Parse, it can
+    be no more than one there."""
+    analysis = Analysis(kind=UNREAD, effects=frozenset({Effect.UNKNOWN}), moves_names=True)
+    decision = _decided(snapshot.policy, principal, statement, analysis, known)
+    ruling = Ruling(statement.sql, 0, analysis, decision, snapshot.epoch, statement.search_path)
+    return Judgement((ruling,), snapshot.visibility(statement.database, principal))
+
+
 def _needs_no_catalog(analysis: Analysis) -> bool:
     """BEGIN, COMMIT, ROLLBACK, SET with constants: whatever the catalog says, they mean the same."""
     touched = analysis.reads or analysis.writes or analysis.functions or analysis.names
@@ -253,6 +268,8 @@ def _judge(snapshot: Snapshot, statement: Statement, principal: Principal) -> Ju
             for each in read(statement.sql, known.catalog, statement.search_path)
         )
     except Unparsable as error:
+        if snapshot.transparent(statement.database):
+            return _unread(snapshot, statement, principal, known)
         why, hint = WHY.get(error.sqlstate, ("not_read", ""))
         # A syntax error is the server's own, word for word: there is nothing more to say.
         facts = (("why", why),) if error.sqlstate != "42601" else ()

@@ -12,6 +12,7 @@ from typing import final
 
 from pgmaskproxy.model import Analysis, ColumnLabels, ColumnRef, Principal, Quotable, Visibility
 from pgmaskproxy.policy.engine import declared_labels, visibility
+from pgmaskproxy.policy.outputs import is_transparent
 from pgmaskproxy.policy.principals import Directory
 from pgmaskproxy.policy.rules import Policy
 from pgmaskproxy.sql.attest.labelling import Names
@@ -63,6 +64,11 @@ class Snapshot:
     databases: Mapping[str, Database]
     views: dict[tuple[str, str], Visibility] = field(default_factory=dict)
     """By database and principal; a cache that lives as long as the snapshot."""
+
+    def transparent(self, database: str) -> bool:
+        """Whether everything passes as it is there."""
+        known = self.databases.get(database)
+        return known is not None and is_transparent(self.policy, known.labelling)
 
     def visibility(self, database: str, principal: Principal) -> Visibility:
         """What the server's own column references mean for this principal."""

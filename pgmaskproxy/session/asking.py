@@ -63,7 +63,7 @@ class Asking:
             return cancelled
         if answer.refusal is not None:
             return answer.refusal
-        link.visibility = answer.visibility
+        link.see(answer.visibility)
         if answer.rulings:
             link.epoch = max(link.epoch, answer.rulings[0].epoch)
         return tuple(supported(ruling) for ruling in answer.rulings)

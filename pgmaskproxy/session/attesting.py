@@ -38,29 +38,33 @@ class Attesting:
     def __init__(self, link: Link) -> None:
         self._link = link
 
+    def _asks(self, ruling: Ruling) -> bool:
+        """Whether trees count for it: not where they are off, nor where there is nothing for them to prove."""
+        return self._link.attestation != OFF and not ruling.decision.transparent
+
     def at_parse(self, ruling: Ruling) -> bool:
         """Whether the statement's own Parse brings the tree that counts."""
-        return self._link.attestation != OFF and ruling.analysis.kind in OWN_TREE
+        return self._asks(ruling) and ruling.analysis.kind in OWN_TREE
 
     def inner(self, ruling: Ruling) -> bool:
         """Whether what counts is the tree of a query inside it, which `probe` asks for."""
-        return self._link.attestation != OFF and _inner(ruling) is not None and not prepares(ruling)
+        return self._asks(ruling) and _inner(ruling) is not None and not prepares(ruling)
 
     def text(self, prepared: Prepared) -> str | None:
         """What to parse in order to learn what EXECUTE of it would run; None where no tree counts."""
         ruling = prepared.ruling
-        if self._link.attestation == OFF or not _has_tree(ruling):
+        if not self._asks(ruling) or not _has_tree(ruling):
             return None
         return ruling.analysis.inner if prepared.by_sql else ruling.sql
 
     def may_prove(self, ruling: Ruling) -> bool:
         """Whether a tree can still clear what the text alone must refuse."""
-        return self._link.attestation != OFF and _has_tree(ruling) and not _is_final(ruling)
+        return self._asks(ruling) and _has_tree(ruling) and not _is_final(ruling)
 
     def decided(self, prepared: Prepared) -> Flow[Ruling | Refusal]:
         """The ruling that counts: the text's, with the tree's word on top as soon as there is one."""
         ruling = prepared.ruling
-        if self._link.attestation == OFF or _is_final(ruling):
+        if not self._asks(ruling) or _is_final(ruling):
             return ruling
         if not _has_tree(ruling):
             hidden = ruling.analysis.kind in INNER_TREE and self._link.attestation == REQUIRED
@@ -118,7 +122,7 @@ class Attesting:
             assert answer.refusal is not None, "an answer is a ruling or a refusal"
             return answer.refusal
         if answer.visibility is not None:
-            link.visibility = answer.visibility
+            link.see(answer.visibility)
         prepared.attested = replace(answer.ruling, offset=ruling.offset)
         prepared.judged, prepared.independent = list(prepared.sources), answer.independent and not trees.nested
         return prepared.attested

@@ -260,7 +260,8 @@ class Extended:
     def _effective(self, portal: Portal) -> Flow[Ruling | Refusal]:
         if not portal.started and portal.bind is not None:
             yield from self._asking.ask_path()
-            if self._link.search_path != portal.prepared.ruling.search_path:
+            judged = portal.prepared.ruling
+            if self._link.search_path != judged.search_path and not judged.decision.transparent:
                 # A query was bound under the old one; a utility statement would run under the new one.
                 return MOVED
         bound = portal.bound

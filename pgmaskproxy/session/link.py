@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from pgmaskproxy.errors import CanarySeen
+from pgmaskproxy.errors import CanarySeen, PeerError
 from pgmaskproxy.mask.canary import Watch, Watcher
 from pgmaskproxy.model import Refusal, Visibility
 from pgmaskproxy.session.early import Early
@@ -93,6 +93,8 @@ class Link:
         self.redefined = False
         """Something that may change the catalog ran in a transaction that is still open."""
         self.visibility: Visibility | None = None
+        self.transparent = False
+        """The policy was transparent when this session began, or at some time since."""
         self.epoch = UNKNOWN_EPOCH
         """The latest that was heard of: a ruling of another is judged again. Unknown once this session itself
         changed definitions, until the judge, who reads the catalog again first, has said it."""
@@ -192,6 +194,14 @@ class Link:
         self.pipeline.append(exchange)
         self.to_server(frame)
         return exchange
+
+    def see(self, visibility: Visibility | None) -> None:
+        """What the server's column references mean from now on. PeerError where a session that could set and make
+        anything under a transparent policy would come under one that is not: it has to begin again."""
+        if self.transparent and (visibility is None or not visibility.transparent):
+            raise PeerError("terminating connection: the policy was replaced", sqlstate="57P01")
+        self.visibility = visibility
+        self.transparent = visibility is not None and visibility.transparent
 
     def definitions_changed(self) -> None:
         """The catalog may have changed: it is to be read again, and every earlier ruling made again."""

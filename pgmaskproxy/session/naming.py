@@ -65,12 +65,14 @@ class Naming:
         if not self.goes_by_name(ruling):
             return ruling
         target = self.target(ruling)
+        if target is None and ruling.decision.transparent:
+            return ruling  # a function may have made it: the server knows
         if target is None:
             name = names.name or ""
             if names.verb is NameVerb.EXECUTE:
                 return Refusal("26000", f'prepared statement "{name}" does not exist')
             return Refusal("34000", f'cursor "{name}" does not exist')
-        if bound is not None and bound is not target:
+        if bound is not None and bound is not target and not ruling.decision.transparent:
             return Refusal(
                 "0A000", f'"{names.name}" was made anew after this portal was bound', hint="Bind the statement again."
             )

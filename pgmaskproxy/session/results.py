@@ -66,6 +66,13 @@ PINNED: Final = {b"client_encoding": b"UTF8", b"server_encoding": b"UTF8", b"sta
 """What the reading of every statement rests on; another value ends the session. The server's encoding, too: it cuts
 a long identifier by bytes of that, and two names that differ there would be one here."""
 
+
+def unpins(link: Link, name: bytes) -> bool:
+    """Whether it may move all the same: what a transparent policy passes need not be read as the server reads it. The
+    encodings stay, since what is between the two speaks UTF8."""
+    return link.transparent and name == b"standard_conforming_strings"
+
+
 LISTEN: Final = "ListenStmt"
 
 FATAL: Final = (b"FATAL", b"PANIC")
@@ -243,7 +250,7 @@ class Results:
 
     def _notified(self, message: NotificationResponse) -> None:
         """Its payload can be a value (THREATS M30): it passes on the channels that policy lists, and nowhere else."""
-        if message.channel in self._link.channels:
+        if message.channel in self._link.channels or self._link.transparent:
             own = message.process_id == self._link.upstream_process_id
             sender = self._link.process_id if own else message.process_id
             self._link.to_client(NotificationResponse(sender, message.channel, message.payload).encode())
@@ -299,12 +306,12 @@ class Results:
 
     def _parameter(self, message: ParameterStatus) -> None:
         pinned = PINNED.get(message.name)
-        if pinned is not None and message.value != pinned:
+        if pinned is not None and message.value != pinned and not unpins(self._link, message.name):
             raise PeerError(f"{message.name.decode()} is no longer {pinned.decode()}")
         if message.name == b"search_path":
             # PostgreSQL 18 says so itself when it moved, whoever moved it.
             self._link.names_moved()
-        if message.name in REPORTED:
+        if message.name in REPORTED or self._link.transparent:
             self._link.to_client(message.encode())
 
     def _error(self, message: ErrorResponse) -> None:
@@ -316,14 +323,14 @@ class Results:
         head = link.pipeline.head
         if fatal:
             self.ended = True
-            link.to_client(ErrorResponse(rebuilt(fields)).encode())
+            link.to_client(ErrorResponse(fields if link.transparent else rebuilt(fields)).encode())
             return
         if head is None:
             raise PeerError("the server reported an error that belongs to nothing")
         head.sqlstate = state.decode("ascii", errors="replace")
         if head.kind == SYNC:
             # The commit that Sync does failed; ReadyForQuery still follows.
-            link.to_client(ErrorResponse(rebuilt(fields)).encode())
+            link.to_client(ErrorResponse(fields if link.transparent else rebuilt(fields)).encode())
             return
         for lost in link.pipeline.fail():
             lost.sqlstate = head.sqlstate

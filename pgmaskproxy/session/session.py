@@ -199,6 +199,7 @@ class Session:
             self._fatal(answer, answer.message)
             return
         link.user, link.database = answer.user, answer.upstream_database
+        link.transparent = answer.transparent
         link.reason = link.first_reason = answer.reason
         upstream = Upstream(link, self._entropy)
         refusal = yield from upstream.login(answer.upstream_database, handshake.method, handshake.secret_key)

@@ -46,7 +46,7 @@ def upstream_text(ruling: Ruling, query: bytes) -> bytes:
     client's is kept in a placeholder, so that the answer is the server's own.
     """
     settings = ruling.analysis.settings
-    if len(settings) != 1 or settings[0].name.lower() != MIN_MESSAGES:
+    if ruling.decision.transparent or len(settings) != 1 or settings[0].name.lower() != MIN_MESSAGES:
         return query
     value = (settings[0].value or DEFAULT_MIN_MESSAGES).lower()
     return f"SET pgmaskproxy.{MIN_MESSAGES} = '{value}'".encode()
@@ -54,7 +54,7 @@ def upstream_text(ruling: Ruling, query: bytes) -> bytes:
 
 def supported(ruling: Ruling) -> Ruling:
     """The ruling, or one that refuses what no policy may allow since the session cannot carry it."""
-    refusal = _unsupported(ruling)
+    refusal = _unsupported(ruling) if not ruling.decision.transparent else None
     before = ruling.decision.refusal
     if refusal is None or (before is not None and not before.unproven):
         return ruling

@@ -12,7 +12,7 @@ from pgmaskproxy.model import Refusal
 from pgmaskproxy.session.events import ConnectUpstream, SessionReady, UpstreamConnected, UpstreamFailed
 from pgmaskproxy.session.flow import Flow, Wait
 from pgmaskproxy.session.link import Entropy, Link
-from pgmaskproxy.session.results import PINNED, REPORTED
+from pgmaskproxy.session.results import PINNED, REPORTED, unpins
 from pgmaskproxy.wire.authentication import (
     AuthenticationCleartextPassword,
     AuthenticationOk,
@@ -120,11 +120,11 @@ class Upstream:
             message = yield from self._next()
             if isinstance(message, ParameterStatus):
                 pinned = PINNED.get(message.name)
-                if pinned is not None and message.value != pinned:
+                if pinned is not None and message.value != pinned and not unpins(link, message.name):
                     return self._failed(f"{message.name.decode()} is {message.value.decode(errors='replace')}")
                 if message.name == b"server_version":
                     version = message.value.decode(errors="replace")
-                if message.name in REPORTED:
+                if message.name in REPORTED or link.transparent:
                     self.status.append(message)
             elif isinstance(message, BackendKeyData):
                 process_id, secret_key = message.process_id, message.secret_key

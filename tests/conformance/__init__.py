@@ -1,0 +1,1 @@
+"""Other people's test suites, directly and through the proxy: `make conformance`."""
