@@ -14,11 +14,14 @@ from pgmaskproxy.session.answers import too_many_names, too_much_prepared
 from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.attesting import Attesting, prepares
 from pgmaskproxy.session.flow import Flow, Wait
-from pgmaskproxy.session.link import OFF, Link
+from pgmaskproxy.session.link import FAILED_BLOCK, OFF, Link
 from pgmaskproxy.session.pipeline import CLOSE, DESCRIBE, PARSE, Exchange
 from pgmaskproxy.session.statements import Portal, Prepared, Undo
 from pgmaskproxy.session.trees import Trees, latest
 from pgmaskproxy.wire.frontend import STATEMENT, Close, Describe, Parse
+
+ABORTED: Final = Refusal("25P02", "current transaction is aborted, commands ignored until end of transaction block")
+"""What the server says to anything in a failed block, before it looks for a name: so nobody tries to prepare again."""
 
 _SEVERITY: Final = {Outcome.ALLOW: 0, Outcome.HOLD: 1, Outcome.DENY: 2}
 
@@ -68,6 +71,8 @@ class Naming:
         if target is None and ruling.decision.transparent:
             return ruling  # a function may have made it: the server knows
         if target is None:
+            if self._link.status == FAILED_BLOCK:
+                return ABORTED
             name = names.name or ""
             if names.verb is NameVerb.EXECUTE:
                 return Refusal("26000", f'prepared statement "{name}" does not exist')

@@ -88,6 +88,8 @@ class Results:
         self._streaming = 0
         """Bytes still to come of a row that is passed on as it arrives."""
         self._held_back = b""
+        self._behind = b""
+        """What the server says behind a completion that is held back: it has its place behind it."""
         self.ended = False
         """The server said FATAL; it will close."""
 
@@ -253,7 +255,13 @@ class Results:
         if message.channel in self._link.channels or self._link.transparent:
             own = message.process_id == self._link.upstream_process_id
             sender = self._link.process_id if own else message.process_id
-            self._link.to_client(NotificationResponse(sender, message.channel, message.payload).encode())
+            self._in_turn(NotificationResponse(sender, message.channel, message.payload).encode())
+
+    def _in_turn(self, data: bytes) -> None:
+        if self._held_back:
+            self._behind += data
+        else:
+            self._link.to_client(data)
 
     def _forward(self, exchange: Exchange, data: bytes) -> None:
         if exchange.forward:
@@ -301,8 +309,8 @@ class Results:
                 link.definitions_changed()
         if exchange.forward:
             link.cancelled = False
-            link.to_client(self._held_back + message.encode())
-            self._held_back = b""
+            link.to_client(self._held_back + self._behind + message.encode())
+            self._held_back = self._behind = b""
 
     def _parameter(self, message: ParameterStatus) -> None:
         pinned = PINNED.get(message.name)
@@ -312,14 +320,15 @@ class Results:
             # PostgreSQL 18 says so itself when it moved, whoever moved it.
             self._link.names_moved()
         if message.name in REPORTED or self._link.transparent:
-            self._link.to_client(message.encode())
+            self._in_turn(message.encode())
 
     def _error(self, message: ErrorResponse) -> None:
         link = self._link
         fields = message.fields
         state = fields.get(b"C", b"XX000")
         fatal = fields.get(b"V") in FATAL
-        self._held_back = b""
+        link.to_client(self._behind)
+        self._held_back = self._behind = b""
         head = link.pipeline.head
         if fatal:
             self.ended = True
