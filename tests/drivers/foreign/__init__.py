@@ -1,0 +1,1 @@
+"""Drivers of other languages: a small program for each, and what starts them and talks to them."""
