@@ -127,6 +127,31 @@ class CopyStream:
         return Relayed(out.getvalue(), position, rows, masked)
 
 
+@final
+class OpenCopy:
+    """COPY's data as it comes, under a policy that is transparent: whole frames, whatever is in them."""
+
+    def announced(self, format_code: int, column_formats: tuple[int, ...]) -> None:
+        """Any form will do."""
+
+    def relay(self, data: bytes, start: int) -> Relayed:
+        """As `CopyStream.relay` has it; nothing is looked at but where frames end."""
+        begin: i64 = checked_start(data, start)
+        size: i64 = len(data)
+        position: i64 = begin
+        rows: i64 = 0
+        while size - position >= HEADER and data[position] == _COPY_DATA:
+            length: i64 = checked_length(data, position, 4)
+            if size - position - 1 < length:
+                break
+            position += 1 + length
+            rows += 1
+        return Relayed(data[begin:position], position, rows, 0)
+
+    def finish(self) -> None:
+        """Nothing can be due."""
+
+
 def _mask_fields(fields: list[bytes], plan: CopyPlan, form: RowFormat) -> i64:
     """Replace the masked ones of `fields` in place; how many there were that are not NULL."""
     masked: i64 = 0

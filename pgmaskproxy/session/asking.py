@@ -101,6 +101,9 @@ class Asking:
         link = self._link
         if link.search_path is not None:
             return
+        if link.transparent:
+            link.search_path = ()  # nothing depends on it
+            return
         yield from link.drain()  # what is under way may still move it
         if link.status == FAILED_BLOCK or link.pipeline.discarding:
             link.path_moved_in_block = True  # asked again once the block has ended
@@ -174,6 +177,8 @@ class Asking:
 
 def _may_move_path(ruling: Ruling) -> bool:
     analysis = ruling.analysis
+    if analysis.effects == {Effect.TRANSACTION}:
+        return False  # SET TRANSACTION: a query of ours behind it would already be the transaction's first
     if analysis.effects - {Effect.SESSION, Effect.READ}:
         return True
     if analysis.names is not None and analysis.names.verb is NameVerb.DISCARD:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import final
 
 from pgmaskproxy.errors import PeerError
-from pgmaskproxy.mask.copy import CopyStream
+from pgmaskproxy.mask.copy import CopyStream, OpenCopy
 from pgmaskproxy.mask.plan import SEALED, CopyPlan, MaskPlan, bind_copy, bind_plan
 from pgmaskproxy.model import CopyShape, Effect, Mask, Outcome, Refusal, Ruling, Visibility
 from pgmaskproxy.session.asking import Asking
@@ -183,7 +183,7 @@ class Execution:
         """Bind the plan: the text and the server's own column references must both clear a column."""
         visibility = self._visibility()
         copy = ruling.analysis.copy
-        if copy is not None and not copy.to_stdout:
+        if copy is not None and (ruling.decision.transparent or not copy.to_stdout):
             return Verdict(SEALED, None, (), 0)
         if copy is not None:
             return (yield from self._copy_verdict(ruling, copy, visibility))
@@ -260,7 +260,10 @@ class Execution:
         link, prepared, ruling = self._link, decided.prepared, decided.ruling
         exchange = Exchange(EXECUTE, forward=True)
         exchange.plan = verdict.plan
-        exchange.copy = CopyStream(verdict.copy_plan) if verdict.copy_plan is not None else None
+        if verdict.copy_plan is not None:
+            exchange.copy = CopyStream(verdict.copy_plan)
+        elif ruling.decision.transparent:
+            exchange.copy = OpenCopy()  # whatever the text is to us, the server may answer with it
         exchange.scrub, exchange.offset = ruling.decision.scrub, ruling.offset
         exchange.serial, exchange.ruling = serial, ruling
         exchange.expected = self._naming.expected(prepared)

@@ -230,12 +230,13 @@ class Link:
                 self.flush()
             yield Wait(drained=True)
 
-    def sync(self, *, forward: bool) -> Exchange:
-        """Send Sync; `forward` when the client is to see the ReadyForQuery."""
+    def sync(self, *, forward: bool, by_itself: bool = False) -> Exchange:
+        """Send Sync; `forward` when the client is to see the ReadyForQuery. `by_itself`: what was sent last ends with
+        one without being told to."""
         exchange = Exchange(SYNC, forward=forward)
         exchange.generation = self.generation
         self.generation += 1
-        self.send(Sync().encode(), exchange)
+        self.send(b"" if by_itself else Sync().encode(), exchange)
         self.pipeline.discarding = False
         if self._renamed:
             self.settling, self._renamed = exchange, False

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final, final
 
 from pgmaskproxy.errors import PeerError
-from pgmaskproxy.mask.copy import CopyStream
+from pgmaskproxy.mask.copy import CopyStream, OpenCopy
 from pgmaskproxy.mask.plan import SEALED, MaskPlan
 from pgmaskproxy.model import Refusal, Ruling
 from pgmaskproxy.wire.backend import Field
@@ -23,6 +23,7 @@ DESCRIBE: Final = 3
 EXECUTE: Final = 4
 CLOSE: Final = 5
 SYNC: Final = 6
+FUNCTION: Final = 7
 
 SKIPPED: Final = "SKIPPED"
 """The outcome of what was written down and never ran, since something before it failed."""
@@ -54,12 +55,15 @@ class Exchange:
         """Deny by substitution: the server's error is replaced by this one."""
         self.show_errors = True
         """Injected, but its failure is the client's statement failing, so the error is shown."""
+        self.show_notices = forward
+        """What the server remarks on meanwhile is for the client: also where the simple protocol's one answer is made
+        of several here. Not what it says of what we ask for our own sake: it says that again of the statement."""
         self.scrub = True
         """Errors are rebuilt from their SQLSTATE and notices dropped."""
         self.offset = 0
         """Added to an error's position, in characters: where the statement stands in the Query's text."""
         self.plan: MaskPlan = SEALED
-        self.copy: CopyStream | None = None
+        self.copy: CopyStream | OpenCopy | None = None
         """The plan that COPY TO STDOUT goes through, and how far it has come."""
         self.capture: list[bytes] | None = None
         """Rows of a query of our own: kept here, never sent."""

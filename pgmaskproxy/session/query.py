@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import final
 
 from pgmaskproxy.errors import PeerError
-from pgmaskproxy.model import Refusal
 from pgmaskproxy.session.answers import MAX_NAME, name_too_long
 from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.attesting import Attesting
 from pgmaskproxy.session.execution import Execution
 from pgmaskproxy.session.extended import Extended
 from pgmaskproxy.session.flow import Flow, TooLong, Wait
+from pgmaskproxy.session.functioncall import Functions
 from pgmaskproxy.session.holding import Holding
 from pgmaskproxy.session.link import Link
 from pgmaskproxy.session.naming import Naming
@@ -32,13 +32,6 @@ from pgmaskproxy.wire.frontend import (
     Sync,
 )
 
-NO_FUNCTION_CALL = Refusal(
-    "0A000",
-    "the function call sub-protocol is not supported",
-    detail="It names a function by OID, past every policy on statements.",
-    hint="Call the function in a SELECT.",
-)
-
 
 @final
 class Frontend:
@@ -51,6 +44,7 @@ class Frontend:
         self._link = link
         self._execution = Execution(link, asking, self.holding, naming)
         self._simple = Simple(link, asking, self.holding, naming, self._execution)
+        self._functions = Functions(link, asking, self._execution)
         self._extended = Extended(link, asking, self.holding, naming, self._execution)
 
     def handle(self, message: FrontendMessage | TooLong) -> Flow[None] | None:
@@ -92,9 +86,7 @@ class Frontend:
             link.flush()
             return None
         if isinstance(message, FunctionCall):
-            self._execution.refuse(NO_FUNCTION_CALL, None, "")
-            link.sync(forward=True)
-            return None
+            return self._functions.call(message)
         if isinstance(message, CopyData | CopyDone | CopyFail):
             return None  # left over from a COPY that failed: the server ignores them as well
         raise PeerError("a message that does not belong here")

@@ -14,7 +14,7 @@ from pgmaskproxy.model import Ruling, Use
 from pgmaskproxy.session.answers import error_response
 from pgmaskproxy.session.events import CancelUpstream, RecordOutcome
 from pgmaskproxy.session.link import IDLE, OFF, Link
-from pgmaskproxy.session.pipeline import BIND, CLOSE, DESCRIBE, EXECUTE, PARSE, SKIPPED, SYNC, Exchange
+from pgmaskproxy.session.pipeline import BIND, CLOSE, DESCRIBE, EXECUTE, FUNCTION, PARSE, SKIPPED, SYNC, Exchange
 from pgmaskproxy.session.scrub import passes, rebuilt, reduced, shifted
 from pgmaskproxy.session.trees import is_tree, kept, same_but_for_positions
 from pgmaskproxy.wire.backend import (
@@ -26,6 +26,7 @@ from pgmaskproxy.wire.backend import (
     CopyOutResponse,
     EmptyQueryResponse,
     ErrorResponse,
+    FunctionCallResponse,
     NoData,
     NoticeResponse,
     NotificationResponse,
@@ -240,6 +241,10 @@ class Results:
             self._forward(head, message.encode())
         elif isinstance(message, NotificationResponse):
             self._notified(message)
+        elif isinstance(message, FunctionCallResponse):
+            called = link.pipeline.complete(FUNCTION)
+            self._record(called)
+            self._forward(called, message.encode())
         else:
             raise PeerError("the server sent a message that has no place here")
 
@@ -352,6 +357,8 @@ class Results:
             link.to_client(ErrorResponse(self._shown(head, fields)).encode())
 
     def _shown(self, head: Exchange, fields: dict[bytes, bytes]) -> dict[bytes, bytes]:
+        if self._link.transparent:
+            return shifted(fields, head.offset)
         # What Parse says quotes only the statement's own text, unless a function ran in it: that has a context.
         own_text = head.kind == PARSE and not head.nested and b"W" not in fields
         if head.scrub and not own_text:
@@ -361,15 +368,24 @@ class Results:
     def _notice(self, message: NoticeResponse) -> None:
         fields = message.fields
         head = self._link.pipeline.head
+        if self._link.transparent:
+            self._notice_as_it_is(head, fields)
+            return
         if fields.get(b"V") == b"LOG":
             if head is not None and is_tree(fields):
                 self._tree(head, fields)
             return
-        if head is None or not head.forward:
+        if head is None or not head.show_notices:
             return
         shown = reduced(fields, _text(head)) if head.scrub else fields
         if shown is not None and passes(fields, self._link.min_messages):
-            self._link.to_client(NoticeResponse(shown).encode())
+            self._link.to_client(NoticeResponse(shifted(shown, head.offset)).encode())
+
+    def _notice_as_it_is(self, head: Exchange | None, fields: dict[bytes, bytes]) -> None:
+        """The client's own client_min_messages is the server's then, but where trees are asked of it: those are LOG."""
+        if head is None or not head.show_notices or (fields.get(b"V") == b"LOG" and self._link.attestation != OFF):
+            return
+        self._link.to_client(NoticeResponse(shifted(fields, head.offset)).encode())
 
     def _tree(self, head: Exchange, fields: dict[bytes, bytes]) -> None:
         """A tree belongs to what the server is answering now. One that comes when rows were decided already must be

@@ -26,6 +26,9 @@ from pgmaskproxy.session.texts import sql_of, upstream_text
 from pgmaskproxy.wire.backend import EmptyQueryResponse, ReadyForQuery, RowDescription
 from pgmaskproxy.wire.frontend import Bind, Close, Execute, Parse, Query
 
+_SPACE = " \t\n\r\f\v"
+"""What the server's lexer takes for white space (scan.l); Python's idea of it is wider."""
+
 
 @final
 class Simple:
@@ -38,6 +41,8 @@ class Simple:
         self._naming = naming
         self._attesting = naming.attesting
         self._execution = execution
+        self._ending = b""
+        """What the client wrote behind its one statement: nothing, or a semicolon."""
 
     def query(self, message: Query) -> Flow[None]:
         """Run the statements of one Query, and end with one ReadyForQuery whatever happens."""
@@ -55,6 +60,7 @@ class Simple:
         if grants is None:
             link.sync(forward=True)
             return
+        self._ending = ending(sql, rulings[0]) if len(rulings) == 1 and isinstance(sql, str) else b""
         wrap = len(rulings) > 1 and link.status == IDLE and not any(r.analysis.transaction for r in rulings)
         if wrap:
             self._hidden(b"BEGIN")
@@ -147,6 +153,8 @@ class Simple:
         if text.decision.outcome is Outcome.HOLD and not granted and not self._attesting.may_prove(text):
             return text  # nothing is sent before a person has agreed
         parsed = self._parse(text)
+        # What it is held for by its tree is parsed once more, and the server says everything again.
+        parsed.show_notices = not (granted and self._attesting.may_prove(text))
         if self._attesting.inner(text):
             parsed = yield from self._attesting.probe(text)
         prepared.sources = [parsed]
@@ -164,13 +172,15 @@ class Simple:
     def _parse(self, text: Ruling) -> Exchange:
         link = self._link
         exchange = Exchange(PARSE, forward=False)
+        exchange.show_notices = True
         exchange.scrub, exchange.offset = text.decision.scrub, text.offset
         link.names.deallocate(b"")
         link.names.close(b"")
-        return link.send(Parse(b"", upstream_text(text, text.sql.encode()), ()).encode(), exchange)
+        return link.send(Parse(b"", upstream_text(text, text.sql.encode() + self._ending), ()).encode(), exchange)
 
     def _bind(self, ruling: Ruling) -> Exchange:
         exchange = Exchange(BIND, forward=False)
+        exchange.show_notices = True
         exchange.scrub, exchange.offset = ruling.decision.scrub, ruling.offset
         return self._link.send(Bind(b"", b"", (), (), ()).encode(), exchange)
 
@@ -256,7 +266,9 @@ class Simple:
         name = link.reserved + b"_block"
         link.send(Parse(name, sql, ()).encode(), Exchange(PARSE, forward=False))
         link.send(Bind(name, name, (), (), ()).encode(), Exchange(BIND, forward=False))
-        link.send(Execute(name, 0).encode(), Exchange(EXECUTE, forward=False))
+        run = Exchange(EXECUTE, forward=False)
+        run.show_notices = True  # deferred triggers run at COMMIT
+        link.send(Execute(name, 0).encode(), run)
         link.send(Close(b"P", name).encode(), Exchange(CLOSE, forward=False))
         link.send(Close(b"S", name).encode(), Exchange(CLOSE, forward=False))
 
@@ -275,3 +287,11 @@ class Simple:
         link = self._link
         link.send(Close(b"P", b"").encode(), Exchange(CLOSE, forward=False))
         link.send(Close(b"S", b"").encode(), Exchange(CLOSE, forward=False))
+
+
+def ending(sql: str, ruling: Ruling) -> bytes:
+    """The semicolon behind the statement, where it is all that is there: the server keeps the text of a cursor and of
+    PREPARE with it (pg_cursors, pg_prepared_statements)."""
+    after = ruling.offset + len(ruling.sql)
+    rest = sql[after:].rstrip(_SPACE)
+    return rest.encode() if rest.lstrip(_SPACE) == ";" and sql[ruling.offset : after] == ruling.sql else b""

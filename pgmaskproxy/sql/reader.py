@@ -22,7 +22,7 @@ from pgmaskproxy.sql.functions import type_effect
 from pgmaskproxy.sql.grammar import RawStatement, parse, redact
 from pgmaskproxy.sql.implied import implied_uses
 from pgmaskproxy.sql.set_config import setting_by_name
-from pgmaskproxy.sql.statements import KEEPS_NAMES, LINEAGE, MOVES_NAMES, RUNS_ANOTHER
+from pgmaskproxy.sql.statements import KEEPS_NAMES, LINEAGE, MOVES_NAMES, OWN_PARAMETERS, RUNS_ANOTHER
 from pgmaskproxy.sql.tree import descend, items, strings, unwrap
 
 _VIEW_PATH = ("pg_catalog",)
@@ -82,7 +82,7 @@ def analyse(raw: RawStatement, catalog: Catalog, search_path: tuple[str, ...]) -
         transaction=reading.transaction,
         channel=reading.channel,
         without_where=facts.without_where,
-        parameters=0 if raw.kind == "PrepareStmt" else _parameters(raw),
+        parameters=0 if raw.kind in OWN_PARAMETERS else _parameters(raw),
         opaque=facts.opaque,
         moves_names=raw.kind in RUNS_ANOTHER or (bool(effects & MOVES_NAMES) and raw.kind not in KEEPS_NAMES),
         called_effects=_called_effects(raw, reading, facts, catalog),

@@ -159,5 +159,8 @@ MOVES_NAMES: Final = frozenset({_D, _P, _S, _T, _F, _U, _A})
 KEEPS_NAMES: Final = frozenset({"ClosePortalStmt", "DeallocateStmt", "ConstraintsSetStmt", "LockStmt"})
 """Kinds that move no relation's or function's name whatever their effects."""
 
+OWN_PARAMETERS: Final = frozenset({"PrepareStmt", "CreateFunctionStmt"})
+"""Their $1 is that of what they make, an SQL body's too, and not one that this statement is given."""
+
 RUNS_ANOTHER: Final = frozenset({"ExecuteStmt", "FetchStmt"})
 """Kinds that run something said before; whether that moves names, the session knows. Taken to."""

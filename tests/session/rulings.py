@@ -52,6 +52,7 @@ _STATEMENTS: dict[str, tuple[str, frozenset[Effect]]] = {
     "ddl": ("CreateStmt", frozenset({Effect.DDL})),
     "call": ("CallStmt", frozenset({Effect.ROUTINE})),
     "set": ("VariableSetStmt", frozenset({Effect.SESSION})),
+    "settransaction": ("VariableSetStmt", frozenset({Effect.TRANSACTION})),
     "empty": ("", frozenset()),
     "listen": ("ListenStmt", frozenset({Effect.SESSION})),
     "copyother": ("CopyStmt", frozenset({Effect.EXPORT})),
@@ -59,7 +60,7 @@ _STATEMENTS: dict[str, tuple[str, frozenset[Effect]]] = {
     "copyin": ("CopyStmt", frozenset({Effect.WRITE})),
     "discard": ("DiscardStmt", frozenset({Effect.SESSION})),
 }
-_MOVING = frozenset({"ddl", "call", "set", "discard"})
+_MOVING = frozenset({"ddl", "call", "set", "settransaction", "discard"})
 _PREPARE = {NameVerb.PREPARE, NameVerb.DECLARE, NameVerb.EXECUTE, NameVerb.FETCH}
 
 
@@ -151,4 +152,5 @@ def _decision(options: dict[str, str], masks: str) -> Decision:
         cleared=(SSN_COLUMN,) if "cleared" in options else (),
         labels=("ssn",) if {"cleared", "expression"} & set(options) else (),
         policy_version=options.get("version", "v1"),
+        transparent=options.get("transparent") == "",
     )

@@ -58,7 +58,7 @@ def test_it_is_asked_again_after_what_may_have_moved_it(statement: str) -> None:
     )
 
 
-@pytest.mark.parametrize("statement", ["read", "write", "set=application_name:x", "begin", "commit"])
+@pytest.mark.parametrize("statement", ["read", "write", "set=application_name:x", "settransaction", "begin", "commit"])
 def test_it_is_not_asked_after_what_cannot(statement: str) -> None:
     play(
         f"""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+from pgmaskproxy.model import Statement
+from pgmaskproxy.session.simple import ending
+from tests.session.rulings import rulings
 from tests.session.transcript import play
 
 
@@ -319,3 +324,44 @@ def test_client_min_messages_is_virtual() -> None:
         << CommandComplete "SET" / ReadyForQuery I
         """
     )
+
+
+def test_what_the_server_remarks_on_while_it_parses_and_plans_reaches_the_client_as_from_its_own_simple_query() -> None:
+    play(
+        """
+        >> Query "SELECT f()"
+        ?? Judge several "SELECT f()"
+        !! read
+        => Parse "" "SELECT f()" / Bind "" "" / Describe P "" / Flush
+        <= NoticeResponse 22P06 "nonstandard use" P="8" / ParseComplete
+        << NoticeResponse 22P06 "nonstandard use" P="8"
+        <= NoticeResponse 00000 "planned" / BindComplete
+        << NoticeResponse 00000 "planned"
+        <= RowDescription n=0:23
+        ?? RecordExecution #1 "SELECT f()" shows -
+        !! recorded
+        => Execute ""
+        << RowDescription n=0:23
+        => Close P "" / Close S "" / Sync
+        <= CommandComplete "SELECT 0" / CloseComplete / CloseComplete / ReadyForQuery I
+        -- RecordOutcome #1 "SELECT 0" rows=0 cells=0 size=0
+        << CommandComplete "SELECT 0" / ReadyForQuery I
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "judged", "sent"),
+    [
+        ("SELECT 1;", "SELECT 1", "SELECT 1;"),
+        ("SELECT 1 ; ", "SELECT 1", "SELECT 1 ;"),
+        ("SELECT 1", "SELECT 1", "SELECT 1"),
+        ("SELECT 1;;", "SELECT 1", "SELECT 1"),
+        ("SELECT 1; -- that is all", "SELECT 1", "SELECT 1"),
+    ],
+)
+def test_one_statement_goes_with_its_semicolon_since_the_server_shows_a_cursors_text(
+    written: str, judged: str, sent: str
+) -> None:
+    (ruling,) = rulings(Statement(judged, "shop", "app", (), extended=True), ["read"])
+    assert judged + ending(written, ruling).decode() == sent

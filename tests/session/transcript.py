@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from pgmaskproxy.model import Mask, Refusal
+from pgmaskproxy.model import Mask, Refusal, Visibility
 from pgmaskproxy.session import events as ev
 from pgmaskproxy.session.link import Door, Entropy, Limits
 from pgmaskproxy.session.session import Session
@@ -240,6 +240,7 @@ class Play:
                 verifier = VERIFIER if known or "guessed" in rest else MOCK
                 answer = ev.LoginAnswer(asked[ev.LookUpLogin].ticket, verifier, known, None, name, "shop", "shop_up")
                 answer.reason = "INC-1"
+                answer.transparent = "transparent" in rest
                 return answer
             case ["nologin", *rest]:
                 return ev.LoginAnswer(asked[ev.LookUpLogin].ticket, None, refusal=_refusal(rest))
@@ -280,7 +281,12 @@ class Play:
     def _judged(self, asked: ev.Judge, words: Sequence[str]) -> ev.Judged:
         known = [word.partition("=")[2] for word in words if word.startswith("known=")]
         rest = [word for word in words if not word.startswith("known=")]
-        return ev.Judged(asked.ticket, rulings(asked.statement, rest), visibility(*known))
+        seen = (
+            Visibility(frozenset(), {}, transparent=True)
+            if {"transparent", "transparent=no"} & set(words)
+            else visibility(*known)
+        )
+        return ev.Judged(asked.ticket, rulings(asked.statement, rest), seen)
 
     def _attested(self, asked: ev.Attest, words: Sequence[str]) -> ev.Attested:
         """The ruling with the tree's own text as its hash; names and inner query stay the text's."""

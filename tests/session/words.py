@@ -243,6 +243,10 @@ def shown(message: Message) -> str:
             words = [_shown_value(value) for value in message.values]
         case b.CommandComplete():
             words = [quoted(message.tag)]
+        case b.FunctionCallResponse():
+            words = [_shown_value(message.value)]
+        case f.FunctionCall():
+            words = [str(message.function_oid)]
         case b.ErrorResponse():
             words = _shown_report(message.fields, "ERROR")
         case b.NoticeResponse():

@@ -90,6 +90,11 @@ def test_the_parameters_of_prepare_are_not_the_statements(catalog: Catalog) -> N
     assert one("DECLARE c CURSOR FOR SELECT $3", catalog).parameters == 3
 
 
+def test_nor_are_those_of_an_sql_functions_body(catalog: Catalog) -> None:
+    body = "CREATE FUNCTION f(int) RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT $1; END"
+    assert one(body, catalog).parameters == 0
+
+
 def test_names(catalog: Catalog) -> None:
     names = one('DECLARE "C" CURSOR FOR SELECT 1', catalog).names
     assert names is not None
