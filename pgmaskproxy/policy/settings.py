@@ -8,7 +8,7 @@ set, and everything else is refused. Manual: "Message Flow" (StartupMessage), "l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,6 +57,16 @@ DUMPING: Final[tuple[str, ...]] = (
 either case the rows come as they lie; `row_security = off` makes an error of a filter; a timeout ends what is the
 client's own; and the last may only restrict."""
 
+RESTORING: Final[Mapping[str, frozenset[str]]] = {
+    "standard_conforming_strings": frozenset({"on"}),
+    "check_function_bodies": frozenset({"on", "off", "true", "false"}),
+    "xmloption": frozenset({"content"}),
+    "default_tablespace": frozenset({""}),
+    "default_table_access_method": frozenset({"heap"}),
+}
+"""What pg_restore and a dump in SQL set besides, each to nothing but these: PostgreSQL's own defaults, and whether the
+body of a function is looked at when it is made, which says nothing of what it may do when it runs."""
+
 _RESTRICTED: Final = frozenset({"view", "foreign-table"})
 """All that restrict_nonsystem_relation_kind can forbid."""
 
@@ -64,7 +74,8 @@ REASON: Final = "pgmaskproxy.reason"
 """The one setting of ours a client may set: why it asks, shown to the approver."""
 
 _PREFIX: Final = "pgmaskproxy."
-_CANONICAL: Final = {name.lower(): name for name in (*STARTUP, *TRANSACTION, *VIRTUAL, *HARMLESS, *DUMPING, REASON)}
+_SET: Final = (*STARTUP, *TRANSACTION, *VIRTUAL, *HARMLESS, *DUMPING, *RESTORING)
+_CANONICAL: Final = {name.lower(): name for name in (*_SET, REASON)}
 _STARTUP: Final = frozenset(name.lower() for name in STARTUP) | {REASON}
 REPLICATION: Final = "replication"
 """A key of the start-up packet that is no setting: it asks for another protocol."""
@@ -221,6 +232,8 @@ def _check(name: str, value: str | None, allowed: frozenset[str], sqlstate: str,
         )
     if key not in allowed:
         return _off_list(name, sqlstate, noun)
+    if key in RESTORING and (value is None or value.lower() not in RESTORING[key]):
+        return _off_list(name, sqlstate, noun)
     if value is None:
         return None
     if key == "client_encoding" and not is_utf8(value):
@@ -258,13 +271,18 @@ def _facts(noun: str, name: str) -> tuple[tuple[str, str], ...]:
 
 
 def _off_list(name: str, sqlstate: str, noun: str) -> Refusal:
-    listed = STARTUP if sqlstate == "22023" else (*STARTUP, *TRANSACTION, *VIRTUAL, *HARMLESS, *DUMPING)
+    listed = STARTUP if sqlstate == "22023" else _SET
     message = (
         f'unacceptable startup parameter "{name}"' if sqlstate == "22023" else f'permission denied to set "{name}"'
     )
+    hint = f"A client may set {', '.join(listed)} and {REASON}."
+    if sqlstate != "22023" and name.lower() in RESTORING:
+        hint = (
+            f"A client may set it to {' or '.join(repr(each) for each in sorted(RESTORING[name.lower()]))} only. {hint}"
+        )
     return Refusal(
         sqlstate,
         message,
-        hint=f"A client may set {', '.join(listed)} and {REASON}.",
+        hint=hint,
         facts=_facts(noun, name),
     )

@@ -212,7 +212,6 @@ def test_set_has_its_list(name: str) -> None:
         "jit_above_cost",
         "log_min_messages",
         "debug_print_rewritten",
-        "standard_conforming_strings",
         "session_replication_role",
         "my.own",
     ],
@@ -264,3 +263,39 @@ def test_a_restriction_is_not_lifted(value: str) -> None:
     found = setting_allowed(Setting("restrict_nonsystem_relation_kind", value))
     assert found is not None
     assert found.sqlstate == "22023"
+
+
+RESTORED = [
+    ("standard_conforming_strings", "on"),
+    ("check_function_bodies", "false"),
+    ("xmloption", "content"),
+    ("default_tablespace", ""),
+    ("default_table_access_method", "heap"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), RESTORED)
+def test_what_pg_restore_sets(name: str, value: str) -> None:
+    assert setting_allowed(Setting(name, value)) is None
+    assert setting_allowed(Setting(name, value, constant=False)) is not None
+    assert refused((name, value)).sqlstate == "22023"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("standard_conforming_strings", None),
+        ("standard_conforming_strings", "off"),
+        ("Standard_Conforming_Strings", "0"),
+        ("check_function_bodies", "perhaps"),
+        ("xmloption", "document"),
+        ("default_tablespace", "elsewhere"),
+        ("default_table_access_method", "columnar"),
+    ],
+)
+def test_to_nothing_else(name: str, value: str | None) -> None:
+    found = setting_allowed(Setting(name, value))
+    assert found is not None
+    assert found.sqlstate == "42501"
+    assert name in found.message
+    assert " only. A client may set " in found.hint
