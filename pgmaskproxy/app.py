@@ -43,6 +43,8 @@ from pgmaskproxy.proxy.budgets import Budgets
 from pgmaskproxy.proxy.canaries import Canaries
 from pgmaskproxy.proxy.cancel import CancelKeys
 from pgmaskproxy.proxy.catalog import BUSY, load_catalog
+from pgmaskproxy.proxy.certificates import Served, ServerCertificates, upstream_context
+from pgmaskproxy.proxy.conninfo import conninfo
 from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.proxy.judge import Judge
 from pgmaskproxy.proxy.knowledge import Database, Knowledge
@@ -53,6 +55,7 @@ from pgmaskproxy.proxy.prover import Prover
 from pgmaskproxy.proxy.services import Services
 from pgmaskproxy.proxy.supervisor import Supervisor
 from pgmaskproxy.proxy.trees import why_no_tree
+from pgmaskproxy.proxy.unix_socket import UnixSocket
 from pgmaskproxy.proxy.watch import Watch
 from pgmaskproxy.sql.catalog import Catalog
 from pgmaskproxy.sql.reader import read
@@ -124,8 +127,15 @@ class Proxy:
         policy, directory = read_policy(config)
         self._pins = PinFile.of(config, self.metrics)
         channels = _channels(config)
+        tls = config.listen.tls
+        certificates = ServerCertificates(tls, self._certificate_read, self._certificate_failed) if tls else None
+        context = upstream_context(config.upstream)
         bound = bind(config.listen.host, config.listen.port)
         stack.callback(bound.close)
+        listen_on, by_file = config.listen.unix_socket_directory, None
+        if listen_on is not None:
+            permissions = int(config.listen.unix_socket_permissions, 8)
+            by_file = stack.enter_context(UnixSocket(listen_on, bound.getsockname()[1], permissions)).socket
         self._deep = DeepThread(threads=DEEP_THREADS)
         stack.callback(self._deep.close)
         self.audit = stack.enter_context(AuditLog(config.audit.directory, WRITER))
@@ -168,6 +178,8 @@ class Proxy:
             link=self._link,
             cancel=CancelKeys(secrets.token_bytes),
             canaries=canaries,
+            certificates=certificates,
+            upstream_context=context,
             attestation=await self._attestation(),
         )
         self.listener = Listener(self.services)
@@ -180,7 +192,7 @@ class Proxy:
         listen = f"{config.listen.host}:{self.ports.proxy}"
         self.audit.write(events.server_started(pgmaskproxy.__version__, policy.version, listen, upstream), durable=True)
         try:
-            await self.listener.start(bound)
+            await self.listener.start(bound, by_file)
         except OSError as error:  # somebody else began to listen after we had bound
             raise Unavailable(f"cannot listen on {listen}: {error.strerror}") from error
         self._log.info("server_started", listen=listen, upstream=upstream, policy_version=policy.version)
@@ -190,7 +202,7 @@ class Proxy:
         serving: list[Coroutine[Any, Any, None]] = [server.serve(sockets=[bound]) for server, bound in self.servers]
         watching = [watch.run() for watch in self._watches]
         canaries = self.services.canaries.keep(self._store.canaries, self._watch_for_others)
-        keeping = (self._refresh_for_ever(), self._expire_for_ever(), self._review_for_ever())
+        keeping = (self._refresh_for_ever(), self._expire_for_ever(), self._review_for_ever(), self.listener.reap())
         return [*serving, *watching, self._outbox.run(), *keeping, canaries]
 
     async def stop(self, why: str, seconds: float = DRAIN_SECONDS) -> None:
@@ -228,6 +240,13 @@ class Proxy:
         doing = "draining" if self.listener.draining else f"listening on port {self.ports.proxy}"
         clients, held = len(self.listener.connections), sum(self.services.held.values())
         return f"{doing}; {clients} clients, {held} held statements, policy {self.knowledge.now.policy.version[:12]}"
+
+    def _certificate_read(self, served: Served) -> None:
+        self.metrics.tls_certificate_not_after.set(served.not_after)
+        self._log.info("certificate_read")
+
+    def _certificate_failed(self, reason: str) -> None:
+        self._log.error("certificate_unreadable", reason=reason)
 
     def _reloaded(self, problems: int) -> bool:
         version = self.knowledge.now.policy.version
@@ -292,18 +311,7 @@ class Proxy:
         self._noticed.set()  # a statement that is only executed again asks for no ruling, and would not wait for it
 
     def _conninfo(self, database: str) -> str:
-        """For the connections of our own, in libpq's keyword form."""
-        upstream = self.config.upstream
-        return psycopg.conninfo.make_conninfo(
-            host=upstream.host,
-            port=upstream.port,
-            user=upstream.user,
-            password=upstream.password.get_secret_value() if upstream.password is not None else None,
-            dbname=database,
-            sslmode=upstream.sslmode,
-            application_name="pgmaskproxy catalog",
-            connect_timeout=10,
-        )
+        return conninfo(self.config.upstream, database, "pgmaskproxy catalog")
 
     async def _read_catalog(self, database: str) -> Catalog:
         try:

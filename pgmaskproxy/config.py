@@ -3,7 +3,8 @@
 Flag beats environment beats file beats default. The environment is `PGMASKPROXY_` and the path with
 `__` (`PGMASKPROXY_UPSTREAM__HOST`), or the same with `_FILE` for a file that holds the value. In the
 file `${env:NAME}` and `${file:/path}` stand for a value kept elsewhere. Of libpq's environment
-PGHOST, PGPORT, PGUSER and PGPASSWORD are honoured, for `upstream` only, where nothing else says so.
+PGHOST, PGPORT, PGUSER, PGPASSWORD and TLS's (PGSSLMODE and so on) are honoured, for `upstream` only, where nothing else
+says so.
 Every problem is reported at once, with its place.
 """
 
@@ -16,17 +17,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 
+from pgmaskproxy.config_peers import Listen, Upstream
 from pgmaskproxy.config_types import (
-    Databases,
     Extensions,
     FilePath,
     FilePaths,
     Names,
     Port,
-    Rights,
     Seconds,
+    Section,
     Signatures,
     Size,
     Views,
@@ -42,9 +43,14 @@ LIBPQ: Final = {
     "PGPORT": ("upstream", "port"),
     "PGUSER": ("upstream", "user"),
     "PGPASSWORD": ("upstream", "password"),
+    "PGSSLMODE": ("upstream", "sslmode"),
+    "PGSSLROOTCERT": ("upstream", "sslrootcert"),
+    "PGSSLCERT": ("upstream", "sslcert"),
+    "PGSSLKEY": ("upstream", "sslkey"),
+    "PGSSLNEGOTIATION": ("upstream", "sslnegotiation"),
+    "PGCHANNELBINDING": ("upstream", "channel_binding"),
 }
 LATER: Final = {
-    ("listen", "tls"): "clients connect without TLS so far",
     ("audit", "checkpoint"): "the log is chained, and not signed so far",
     ("notify",): "no notice about masks is sent so far",
 }
@@ -55,50 +61,7 @@ _REFERENCE: Final = re.compile(r"\$\{(file|env):([^}]*)\}")
 Path_ = tuple[str | int, ...]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
-
-
-class Listen(_Section):
-    """Where clients connect."""
-
-    host: str = Field(default="127.0.0.1", description="Address to listen on.", min_length=1)
-    port: Port = Field(default=6432, description="Port to listen on; 0 takes a free one.")
-
-
-class Upstream(_Section):
-    """The PostgreSQL behind the proxy."""
-
-    host: str = Field(default="127.0.0.1", description="Its address, or its socket's directory.", min_length=1)
-    port: Annotated[int, Field(ge=1, le=65535)] = Field(default=5432, description="Its port.")
-    user: str = Field(description="The role the proxy logs in as; never a superuser.", min_length=1)
-    password: SecretStr | None = Field(
-        default=None, description="Its password, best as ${file:/run/secrets/upstream}; none for trust and peer."
-    )
-    sslmode: Literal["disable"] = Field(default="disable", description="TLS to the server: not yet.")
-    attestation: Literal["required", "preferred", "off"] = Field(
-        default="required",
-        description="required: the server prints its own tree of every statement to the proxy, which decides by that; "
-        "without one nothing runs. preferred: where no tree comes, by the statement's text alone, which is stricter "
-        "and proves less. off: always by the text, as behind a pooler that refuses start-up parameters.",
-    )
-    accept_trees_in_server_log: bool = Field(
-        default=False,
-        description="Let `check` pass a role whose log_min_messages is below fatal: every statement's tree, with its "
-        "literals, is then written to the server's log.",
-    )
-    accept_role: Rights = Field(
-        default=(),
-        description="Rights that the role should not have and that `check` only warns of: superuser, createrole, "
-        "replication, bypassrls, owner (of a relation with labelled columns), or a role of PostgreSQL's own "
-        "(pg_read_all_data).",
-    )
-    databases: Databases = Field(
-        description="Databases that clients may ask for: a list, or a mapping of the client's name to the server's."
-    )
-
-
-class Trusted(_Section):
+class Trusted(Section):
     """Functions outside PostgreSQL itself that pass as its own safe ones do, and views that compare labelled columns.
 
     The results of functions count as clean: name none that reads labelled columns. Views may hold labelled columns
@@ -118,19 +81,19 @@ class Trusted(_Section):
     )
 
 
-class Audit(_Section):
+class Audit(Section):
     """The hash-chained log."""
 
     directory: FilePath = Field(description="Where the log is written.")
 
 
-class Keys(_Section):
+class Keys(Section):
     """The proxy's own keys."""
 
     directory: FilePath = Field(description="Where they are kept.")
 
 
-class Web(_Section):
+class Web(Section):
     """The page and the REST interface where people decide."""
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.", min_length=1)
@@ -142,14 +105,14 @@ class Web(_Section):
     )
 
 
-class Metrics(_Section):
+class Metrics(Section):
     """Metrics and health, for machines."""
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.", min_length=1)
     port: Port = Field(default=9432, description="Port to listen on; 0 takes a free one.")
 
 
-class Channel(_Section):
+class Channel(Section):
     """Where approvers are told of requests."""
 
     kind: Literal["webhook", "teams", "teams-legacy"] = Field(
@@ -165,7 +128,7 @@ class Channel(_Section):
     groups: Names = Field(description="Told of requests that ask one of these groups.")
 
 
-class Limits(_Section):
+class Limits(Section):
     """Bounds; what is beyond them is refused."""
 
     connections: Annotated[int, Field(ge=1)] = Field(default=500, description="Client connections at once (53300).")
@@ -177,15 +140,21 @@ class Limits(_Section):
     )
     names: Annotated[int, Field(ge=1)] = Field(default=1000, description="Statements and portals of a session (53400).")
     login_seconds: Seconds = Field(default=10.0, description="Time to log in, and to reach the server.")
+    idle_seconds: Seconds = Field(
+        default=28_800.0, description="Time between two statements outside a transaction, 8h unless said (57P05)."
+    )
+    idle_in_transaction_seconds: Seconds = Field(
+        default=3600.0, description="Time between two statements inside one, with the locks it holds (25P03)."
+    )
 
 
-class Hold(_Section):
+class Hold(Section):
     """What a client sees while its statement is held."""
 
     heartbeat: Seconds = Field(default=15.0, description="Time between notices.")
 
 
-class Config(_Section):
+class Config(Section):
     """Everything. Paths are absolute or relative to the file they were read from."""
 
     listen: Listen = Field(default_factory=Listen, description="Where clients connect.")
@@ -364,7 +333,9 @@ class _Loading:
                 message, hint = f'unknown setting "{dotted}"', did_you_mean(str(names[-1]), _known(names[:-1]))
         elif kind == "missing":
             message = f'"{dotted}" is missing'
-        elif kind == "literal_error" and names[-1] in {"sslmode", "attestation", "kind"}:
+        elif kind == "literal_error" and names[-1] == "sslmode":
+            message, hint = f'"{dotted}": {_lower(message)}', "allow and prefer end without TLS when somebody wants so"
+        elif kind == "literal_error" and names[-1] in {"attestation", "kind"}:
             message, hint = f'"{dotted}": {_lower(message)}', "the others are not enforced by this version yet"
         else:
             message = f'"{dotted}": {_lower(message)}'

@@ -1,4 +1,4 @@
-"""The types of settings' values: how a size, a time, a path or a list is written in the file and in a variable."""
+"""The types of settings: a section, and how a size, a time, a path or a list is written in a file or a variable."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ import re
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
 from pgmaskproxy.policy.fields import parse_duration
+
+
+class Section(BaseModel):
+    """A mapping in the file: what is not known is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+
 
 _SIZE: Final = re.compile(r"([0-9]{1,12}) ?(B|KiB|MiB|GiB)?")
 _UNITS: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}

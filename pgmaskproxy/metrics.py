@@ -135,9 +135,19 @@ class Metrics:
         )
         self.auth_attempts: Final = counter(
             "auth_attempts_total",
-            "Logins by method (scram-sha-256, basic, bearer) and outcome: ok, failed, limited",
+            "Logins by method (scram-sha-256, scram-sha-256-plus, certificate, basic, bearer) and outcome: ok, failed, "
+            "limited",
             "method",
             "outcome",
+        )
+        self.tls_handshakes: Final = counter(
+            "tls_handshakes_total",
+            "Clients' TLS handshakes by outcome, ok or failed, and version",
+            "outcome",
+            "version",
+        )
+        self.tls_certificate_not_after: Final = gauge(
+            "tls_certificate_not_after_seconds", "When the certificate that clients see ends, in seconds since 1970"
         )
         self.build_info: Final = gauge(
             "build_info", "1; the version and whether the data plane is compiled", "version", "compiled"

@@ -47,7 +47,11 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "pgmaskproxy.store": ("sqlalchemy", "alembic", "pgmaskproxy.approval", "pgmaskproxy.audit"),
     "pgmaskproxy.channels": ("httpx2", "microsoft_teams", "pgmaskproxy.approval", "pgmaskproxy.store.protocol"),
     "pgmaskproxy.config_types": ("pydantic", "pydantic_core", "pgmaskproxy.policy"),
-    "pgmaskproxy.config": ("pydantic", "pydantic_core", "yaml", "pgmaskproxy.policy", "pgmaskproxy.config_types"),
+    "pgmaskproxy.config_peers": ("pydantic", "pydantic_core", "pgmaskproxy.config_types"),
+    "pgmaskproxy.config": (
+        *("pydantic", "pydantic_core", "yaml", "pgmaskproxy.policy"),
+        *("pgmaskproxy.config_types", "pgmaskproxy.config_peers"),
+    ),
     "pgmaskproxy.proxy": EVERYTHING,
     "pgmaskproxy.web": EVERYTHING,
     "pgmaskproxy.app": EVERYTHING,

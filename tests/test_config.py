@@ -186,7 +186,7 @@ def test_every_problem_at_once_with_its_place(tmp_path: Path) -> None:
 upstream:
   prot: 5
   password: ${env:NOPE}
-  sslmode: verify-full
+  sslmode: prefer
   attestation: requird
   accept_role: [root]
   databases: []
@@ -209,11 +209,11 @@ lisen: {}
     later = "is not enforced by this version yet"
     assert [line.partition(" (")[0] for line in found] == [
         f'{at}3: "listen.port": input should be less than or equal to 65535',
-        f'{at}3: "listen.tls" {later}',
+        f'{at}3: "listen.tls.key" is missing',
         f'{at}4: "upstream.user" is missing',
         f'{at}5: unknown setting "upstream.prot"',
         f"{at}6: the environment has no NOPE",
-        f"{at}7: \"upstream.sslmode\": input should be 'disable'",
+        f"{at}7: \"upstream.sslmode\": input should be 'disable', 'require', 'verify-ca' or 'verify-full'",
         f"{at}8: \"upstream.attestation\": input should be 'required', 'preferred' or 'off'",
         f'{at}9: "upstream.accept_role.0": string should match pattern '
         "'^(superuser|createrole|replication|bypassrls|owner|pg_[a-z_]+)$'",
@@ -233,7 +233,7 @@ lisen: {}
         'PGMASKPROXY_WEP__PORT: unknown setting "wep"',
     ]
     hints = "".join(found)
-    for hint in ('did you mean "port"?', 'did you mean "listen"?', 'did you mean "web"?', "without TLS so far"):
+    for hint in ('did you mean "port"?', 'did you mean "listen"?', 'did you mean "web"?', "not signed so far"):
         assert hint in hints
 
 

@@ -83,8 +83,8 @@ def label_drifted(database: str, kind: str, column: str, before: str, labels: Se
     )
 
 
-def session_opened(session: str, principal: Principal, database: str, application: str) -> AuditEvent:
-    """`session.opened`."""
+def session_opened(session: str, principal: Principal, database: str, application: str, tls: str = "") -> AuditEvent:
+    """`session.opened`. `tls` is the version, '' for none."""
     return AuditEvent(
         "session.opened",
         session=session,
@@ -98,6 +98,7 @@ def session_opened(session: str, principal: Principal, database: str, applicatio
             "address": principal.address,
             "database": database,
             "application": application[:64],
+            "tls": tls,
         },
     )
 

@@ -21,7 +21,8 @@ from pgmaskproxy.cli.settings import configured, configured_policy
 from pgmaskproxy.cli.trust_checks import trust_findings
 from pgmaskproxy.cli.upstream import NEWEST, OLDEST, Server, probe
 from pgmaskproxy.cli.view_checks import compared_findings
-from pgmaskproxy.config import Config, Upstream, read_text
+from pgmaskproxy.config import Config, read_text
+from pgmaskproxy.config_peers import Upstream
 from pgmaskproxy.errors import ConfigError, Unavailable
 from pgmaskproxy.model import ColumnLabels, ColumnRef, ColumnUse, RelationRef
 from pgmaskproxy.policy.doubts import doubts

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias
 
 from pgmaskproxy.cli.privileges import Index
 from pgmaskproxy.cli.upstream import Server
-from pgmaskproxy.config import Upstream
+from pgmaskproxy.config_peers import Upstream
 from pgmaskproxy.model import ColumnRef
 
 Level: TypeAlias = Literal["ok", "warning", "error"]

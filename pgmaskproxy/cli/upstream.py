@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import psycopg
-from psycopg.conninfo import make_conninfo
 from psycopg.rows import tuple_row
 
 from pgmaskproxy.cli.privileges import Privileges, read_privileges
 from pgmaskproxy.config import Config
 from pgmaskproxy.errors import Unavailable
 from pgmaskproxy.proxy.catalog import load_catalog
+from pgmaskproxy.proxy.conninfo import conninfo as upstream_conninfo
 from pgmaskproxy.proxy.pins import PinFile
 from pgmaskproxy.proxy.trees import why_no_tree
 from pgmaskproxy.sql.catalog import Catalog
@@ -54,16 +54,8 @@ class Server:
 
 def conninfo(config: Config, database: str) -> str:
     """libpq's connection string for `database`, the server's name."""
-    upstream = config.upstream
-    return make_conninfo(
-        host=upstream.host,
-        port=upstream.port,
-        user=upstream.user,
-        password=upstream.password.get_secret_value() if upstream.password is not None else None,
-        dbname=database,
-        sslmode=upstream.sslmode,
-        connect_timeout=max(2, round(config.limits.login_seconds)),
-        application_name="pgmaskproxy check",
+    return upstream_conninfo(
+        config.upstream, database, "pgmaskproxy check", seconds=max(2, round(config.limits.login_seconds))
     )
 
 

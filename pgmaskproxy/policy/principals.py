@@ -17,6 +17,7 @@ from pgmaskproxy.policy.fields import Fields, Problems, did_you_mean
 _IDENTITIES: Final = ("database", "email", "slack", "teams")
 _VERIFIER: Final = re.compile(r"SCRAM-SHA-256\$([0-9]{1,7}):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)")
 _ARGON2ID: Final = re.compile(r"\$argon2id\$v=19\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+")
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
 LEAST_ITERATIONS: Final = 4096
 """RFC 7677, section 4."""
 
@@ -41,15 +42,32 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Certificate:
+    """The certificate a user logs in by: everything that is said here has to be so, and something is."""
+
+    cn: str | None = None
+    """The subject's last common name."""
+    dn: str | None = None
+    """The whole subject, as RFC 4514 writes it."""
+    uri: str | None = None
+    """One of its alternative names: a SPIFFE ID, for one."""
+    sha256: str | None = None
+    """The certificate's own fingerprint, 64 hexadecimal digits."""
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """Somebody or something that can log in to the proxy."""
 
     name: str
     kind: PrincipalKind
-    verifier: str
-    """RFC 5803 in PostgreSQL's form: `SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`."""
+    verifier: str | None
+    """RFC 5803 in PostgreSQL's form: `SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`. None for who logs in by
+    certificate alone."""
     groups: frozenset[str] = frozenset()
     owner: str | None = None
+    certificate: Certificate | None = None
+    """Without this one there is no login, whatever the password."""
 
     def __repr__(self) -> str:
         return f"User(name={self.name!r}, kind={self.kind.value}, owner={self.owner!r})"
@@ -82,6 +100,11 @@ class Directory:
         """The SCRAM verifier of the login `name`."""
         user = self.users.get(name)
         return user.verifier if user is not None else None
+
+    def certificate(self, name: str) -> Certificate | None:
+        """The certificate without which `name` does not log in."""
+        user = self.users.get(name)
+        return user.certificate if user is not None else None
 
     def person(self, id: str) -> Person | None:  # noqa: A002
         """The person with this id."""
@@ -168,12 +191,14 @@ def _person(node: yaml.Node, problems: Problems) -> Person | None:
 def _user(
     node: yaml.Node, people: Mapping[str, Person], identities: Mapping[tuple[str, str], str], problems: Problems
 ) -> User | None:
-    own = Fields(node, "a user", ("name", "kind", "owner", "groups", "verifier"), problems)
+    own = Fields(node, "a user", ("name", "kind", "owner", "groups", "verifier", "certificate"), problems)
     name = own.read("name", fields.text, required=True)
     kind = own.read("kind", fields.member(PrincipalKind), required=True)
     owner = own.read("owner", fields.identifier)
     groups = own.read("groups", fields.each(fields.identifier)) or ()
-    verifier = own.read("verifier", _verifier, required=True)
+    given = own.get("certificate")
+    certificate = _certificate(given, problems) if given is not None else None
+    verifier = own.read("verifier", _verifier, required=given is None)
     if owner is not None and owner not in people:
         problems.add(own.get("owner") or node, f'owner "{owner}" is not a person', did_you_mean(owner, people))
     # Without one of these nobody could tell that the requester and an approver are the same person.
@@ -186,9 +211,23 @@ def _user(
                 f'user "{name}" needs "owner", or a person whose identities say "database: {name}"',
                 "else that person could approve their own request",
             )
-    if name is None or kind is None or verifier is None:
+    if name is None or kind is None or (verifier is None and certificate is None):
         return None
-    return User(name, kind, verifier, frozenset(groups), owner)
+    return User(name, kind, verifier, frozenset(groups), owner, certificate)
+
+
+def _certificate(node: yaml.Node, problems: Problems) -> Certificate | None:
+    own = Fields(node, "certificate", ("cn", "dn", "uri", "sha256"), problems)
+    cn, dn, uri = (own.read(name, fields.text) for name in ("cn", "dn", "uri"))
+    fingerprint = own.read("sha256", fields.text)
+    if fingerprint is not None:
+        fingerprint = fingerprint.replace(":", "").lower()
+        if not _FINGERPRINT.fullmatch(fingerprint):
+            problems.add(own.get("sha256") or node, "sha256 must be a fingerprint: 64 hexadecimal digits")
+    if (cn, dn, uri, fingerprint) == (None, None, None, None):
+        problems.add(node, "certificate must say which: cn, dn, uri or sha256")
+        return None
+    return Certificate(cn, dn, uri, fingerprint)
 
 
 def _verifier(node: yaml.Node, what: str, problems: Problems) -> str | None:

@@ -63,9 +63,22 @@ def principals_schema() -> Schema:
             "owner": _text("The person who answers for it, and never approves for it.", _IDENTIFIER),
             "groups": _list(_text("", _IDENTIFIER), "What rules call it by."),
             "verifier": _text("`pgmaskproxy user scram-verifier`", r"^SCRAM-SHA-256\$"),
+            "certificate": {
+                **_object(
+                    {
+                        "cn": _text("The subject's common name."),
+                        "dn": _text("The whole subject, as RFC 4514 writes it."),
+                        "uri": _text("A URI among its alternative names, as SPIFFE's."),
+                        "sha256": _text("Its fingerprint.", r"^([0-9A-Fa-f]{2}:?){32}$"),
+                    },
+                    (),
+                ),
+                "minProperties": 1,
+                "description": "Without it there is no login; with it and no verifier, no password is asked for.",
+            },
         },
-        ("name", "kind", "verifier"),
-    )
+        ("name", "kind"),
+    ) | {"anyOf": [{"required": ["verifier"]}, {"required": ["certificate"]}]}
     return _file(
         "Principals",
         {

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, cast, final
 
 from pgmaskproxy.audit import events as audit_events
+from pgmaskproxy.errors import PeerError
 from pgmaskproxy.logs import get_logger
-from pgmaskproxy.model import AuditEvent, Charge, Principal, Refusal
+from pgmaskproxy.model import Refusal
 from pgmaskproxy.policy.settings import Startup, check_startup
-from pgmaskproxy.proxy.budgets import costs
+from pgmaskproxy.proxy.entrance import Entrance
 from pgmaskproxy.proxy.holds import Holds
+from pgmaskproxy.proxy.login import look_up
+from pgmaskproxy.proxy.questions import GONE, Questions
 from pgmaskproxy.proxy.records import Records
 from pgmaskproxy.proxy.services import Services
-from pgmaskproxy.proxy.upstream import cancel_upstream, connect_upstream, pinned_parameters
+from pgmaskproxy.proxy.stream import Stream
+from pgmaskproxy.proxy.upstream import cancel_upstream, channel_binding, connect_upstream, pinned_parameters
 from pgmaskproxy.session import events as ev
-from pgmaskproxy.session.link import Entropy, Limits
+from pgmaskproxy.session.link import Door, Entropy, Limits
 from pgmaskproxy.session.session import Session
-from pgmaskproxy.wire.scram import ScramVerifier, mock_verifier
 
-GONE = Refusal("57P01", "terminating connection: this login does not exist any more")
 CLIENT_LEFT: Final = "the client left"
 CANCEL_REQUEST: Final = "cancel request"
 """Why a session of no consequence ended, in the session's own words."""
@@ -30,20 +31,30 @@ READ_AHEAD_BYTES: Final = 1 << 20
 """What a client may send behind a message that is being handled before we stop reading from it."""
 LINGER_SECONDS: Final = 5.0
 """How long a peer may take to read what was said last; then its connection is cut."""
+IDLE: Final = Refusal("57P05", "terminating connection due to idle-session timeout")
+IDLE_IN_TRANSACTION: Final = Refusal("25P03", "terminating connection due to idle-in-transaction timeout")
 
 
 @final
 class ClientConnection(asyncio.Protocol):
     """The client's transport, and the owner of everything that belongs to its session."""
 
-    def __init__(self, services: Services, gate: Callable[[ClientConnection], Refusal | None]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        gate: Callable[[ClientConnection], Refusal | None],
+        *,
+        local: bool = False,
+    ) -> None:
         self._services = services
         self._gate = gate
         self._session_id = services.new_id("ses")
         self._records = Records(services, self._session_id)
         self._holds = Holds(services, self._records, self.feed)
+        self._questions = Questions(services, self._records, self.feed, self._start)
         self._process_id, secret = services.cancel.issue(self._cancelled)
         limits = services.config.limits
+        offered = None if local else services.certificates  # a Unix socket has no TLS, as with PostgreSQL
         self._session = Session(
             Entropy(
                 services.randbytes(18).hex(),
@@ -53,10 +64,13 @@ class ClientConnection(asyncio.Protocol):
                 secret,
             ),
             Limits(limits.statement_bytes, limits.row_bytes, limits.held_bytes, limits.names),
+            Door(tls=offered is not None, required=offered is not None and offered.required),
         )
         self._session.receive(ev.WatchFor(services.canaries.watch))
-        self._client: asyncio.Transport | None = None
-        self._upstream: asyncio.Transport | None = None
+        self._certificates = offered
+        self._client: Stream | None = None
+        self._entrance: Entrance | None = None
+        self._upstream: Stream | None = None
         self._upstream_key = (0, b"")
         self._events: deque[ev.Event] = deque()
         self._running = False
@@ -67,11 +81,10 @@ class ClientConnection(asyncio.Protocol):
         self._tasks: set[asyncio.Task[None]] = set()
         self._connecting: asyncio.Task[None] | None = None
         self._startup: Startup | None = None
-        self._principal: Principal | None = None
-        self._address = ""
-        self._user = ""
         self._opened = False
         self._refused = False
+        self._touched = 0.0
+        """When a peer last said something, by the event loop's clock."""
         self._timer: asyncio.TimerHandle | None = None
         self._log = get_logger("session", session_id=self._session_id)
         self._closing = ""
@@ -80,21 +93,26 @@ class ClientConnection(asyncio.Protocol):
     # --- the client's transport ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._client = cast("asyncio.Transport", transport)
+        self._client = Stream(cast("asyncio.Transport", transport))
+        self._entrance = Entrance(self._client, self._certificates, self._services.metrics)
         peer = transport.get_extra_info("peername")
-        self._address = str(peer[0]) if isinstance(peer, tuple) else "local"
-        sock = transport.get_extra_info("socket")
-        if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
-            # The event loop does this only for sockets it made itself; without it Nagle's algorithm and
-            # delayed acknowledgements make 40 ms of every statement.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._questions.address = str(peer[0]) if isinstance(peer, tuple) else "local"
         self._services.metrics.client_connections.inc()
         seconds = self._services.config.limits.login_seconds
         self._timer = asyncio.get_running_loop().call_later(seconds, self._login_timed_out)
 
     def data_received(self, data: bytes) -> None:
         self._services.metrics.bytes.labels("from_client").inc(len(data))
-        self.feed(ev.ClientData(data))
+        self._touched = asyncio.get_running_loop().time()
+        assert self._entrance is not None
+        try:
+            events = self._entrance.received(data)
+        except PeerError as error:
+            self._closing = self._closing or error.message
+            self._close_transports()
+            return
+        for event in events:
+            self.feed(event)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.feed(ev.ClientClosed())
@@ -185,8 +203,16 @@ class ClientConnection(asyncio.Protocol):
     def moved(self, epoch: int) -> None:
         """Policy or a catalog changed: older rulings are not used again, and who has no login any more is out."""
         self.feed(ev.EpochMoved(epoch))
-        if self._principal is not None and self._who(self._user) is None:
+        if self._questions.principal is not None and self._questions.who() is None:
             self.shut_down(GONE)
+
+    def reap(self, now: float) -> None:
+        """End it if the client has been silent for too long between two statements. `now` is the event loop's time."""
+        if self._session.waiting:
+            limits = self._services.config.limits
+            idle = self._session.idle
+            if now - self._touched >= (limits.idle_seconds if idle else limits.idle_in_transaction_seconds):
+                self.shut_down(IDLE if idle else IDLE_IN_TRANSACTION)
 
     def watch(self) -> None:
         """Other canaries are looked for from now on."""
@@ -207,11 +233,11 @@ class ClientConnection(asyncio.Protocol):
                 self._services.metrics.bytes.labels("to_upstream").inc(len(command.data))
                 self._upstream.write(command.data)
         elif isinstance(command, ev.Judge):
-            self._judge(command)
+            self._questions.judge(command, refresh=command.refresh or self._session.redefining)
         elif isinstance(command, ev.Attest):
-            self._attest(command)
+            self._questions.attest(command)
         elif isinstance(command, ev.RecordExecution):
-            self._record_execution(command)
+            self._questions.record_execution(command)
         elif isinstance(command, ev.RecordOutcome):
             self._records.outcome(command)
         elif isinstance(command, ev.RecordRefusal):
@@ -233,15 +259,19 @@ class ClientConnection(asyncio.Protocol):
             self._do_at_start(command)
 
     def _do_at_start(self, command: ev.Command) -> None:
-        if isinstance(command, ev.LookUpLogin):
+        if isinstance(command, ev.StartTls):
+            assert self._entrance is not None
+            self._entrance.start_tls(command.ticket)
+        elif isinstance(command, ev.LookUpLogin):
             self._look_up(command)
         elif isinstance(command, ev.LoginFailed):
             self._services.metrics.auth_attempts.labels("scram-sha-256", "failed").inc()
-            self._write_refused(self._user, "28P01", command.reason)
+            self._write_refused("28P01", command.reason)
         elif isinstance(command, ev.ConnectUpstream):
             self._connecting = self._start(self._connect(command))
         elif isinstance(command, ev.SessionReady):
             self._upstream_key = (command.upstream_process_id, command.upstream_secret_key)
+            self._services.cancel.give(self._process_id, command.secret_key)
             self._stop_timer()
         elif isinstance(command, ev.CancelPeer):
             self._services.cancel.present(command.process_id, command.secret_key)
@@ -263,72 +293,15 @@ class ClientConnection(asyncio.Protocol):
             self._fail(task.exception())
         self._settle()
 
-    def _judge(self, command: ev.Judge) -> None:
-        principal = self._who(self._user)
-        if principal is None:
-            self.feed(ev.Shutdown(GONE))
-            return
-        self._principal = self._records.principal = principal
-        refresh = command.refresh or self._session.redefining
-        found = None if refresh else self._services.judge.cached(command.statement, principal)
-        if found is not None:
-            self.feed(ev.Judged(command.ticket, found.rulings, found.visibility, found.refusal))
-        else:
-            self._start(self._judge_anew(command, principal, refresh=refresh))
-
-    def _attest(self, command: ev.Attest) -> None:
-        principal = self._who(self._user)
-        if principal is None:
-            self.feed(ev.Shutdown(GONE))
-            return
-        found = self._services.prover.cached(command, principal)
-        if found is not None:
-            self.feed(ev.Attested(command.ticket, found.ruling, found.visibility, found.refusal, found.independent))
-        else:
-            self._start(self._attest_anew(command, principal))
-
-    async def _attest_anew(self, command: ev.Attest, principal: Principal) -> None:
-        found = await self._services.prover.prove(command, principal)
-        self.feed(ev.Attested(command.ticket, found.ruling, found.visibility, found.refusal, found.independent))
-
-    def _who(self, user: str) -> Principal | None:
-        return self._services.judge.knowledge.now.directory.principal(user, self._address)
-
-    async def _judge_anew(self, command: ev.Judge, principal: Principal, *, refresh: bool) -> None:
-        found = await self._services.judge.judge(command.statement, principal, refresh=refresh)
-        self.feed(ev.Judged(command.ticket, found.rulings, found.visibility, found.refusal))
-
-    def _record_execution(self, command: ev.RecordExecution) -> None:
-        charges = costs(command.ruling)
-        if charges:
-            self._start(self._charge(command, charges))
-        else:
-            self._write_execution(command)
-
-    async def _charge(self, command: ev.RecordExecution, charges: Sequence[Charge]) -> None:
-        refusal = await self._services.budgets.charge(self._user, charges)
-        if refusal is not None:
-            self.feed(ev.Recorded(command.ticket, refusal))
-        else:
-            self._write_execution(command)
-
-    def _write_execution(self, command: ev.RecordExecution) -> None:
-        batch, durable = self._records.execution(command)
-        if durable:
-            self._start(self._record_durably(command.ticket, batch))
-        else:
-            self.feed(ev.Recorded(command.ticket, self._records.write(batch)))
-
-    async def _record_durably(self, ticket: int, batch: list[AuditEvent]) -> None:
-        self.feed(ev.Recorded(ticket, await self._records.write_durably(batch)))
-
     async def _cancel_upstream(self) -> None:
-        await cancel_upstream(self._services.config.upstream, *self._upstream_key)
+        services = self._services
+        await cancel_upstream(services.config.upstream, *self._upstream_key, services.upstream_context)
         self.feed(ev.CancelSent())
 
     async def _hold(self, command: ev.Hold) -> None:
-        assert self._principal is not None
-        await self._holds.hold(command, self._principal)
+        principal = self._questions.principal
+        assert principal is not None
+        await self._holds.hold(command, principal)
 
     async def _release(self, command: ev.Release) -> None:
         self.feed(ev.Released(command.ticket, await self._holds.release(command)))
@@ -339,47 +312,48 @@ class ClientConnection(asyncio.Protocol):
         transparent = self._services.judge.knowledge.now.policy.transparent is not None
         startup = check_startup(command.parameters, transparent=transparent)
         refusal = startup if isinstance(startup, Refusal) else self._gate(self)
+        if isinstance(startup, Startup):
+            self._questions.user = startup.user
         if refusal is not None:
-            user = "" if isinstance(startup, Refusal) else startup.user
-            self._write_refused(user, refusal.sqlstate, refusal.message)
+            self._write_refused(refusal.sqlstate, refusal.message)
             self.feed(ev.LoginAnswer(command.ticket, None, refusal=refusal))
             return
         assert isinstance(startup, Startup)
-        self._startup, self._user = startup, startup.user
-        text = self._services.judge.knowledge.now.directory.verifier(startup.user)
-        verifier = (
-            ScramVerifier.parse(text)
-            if text is not None
-            else mock_verifier(startup.user.encode(), self._services.mock_secret)
+        assert self._entrance is not None
+        self._startup = startup
+        answer = look_up(
+            self._services.judge.knowledge.now.directory,
+            startup,
+            self._entrance.certificate,
+            ticket=command.ticket,
+            database=self._services.config.upstream.databases.get(startup.database, ""),
+            mock_secret=self._services.mock_secret,
         )
-        database = self._services.config.upstream.databases.get(startup.database, "")
-        self.feed(
-            ev.LoginAnswer(
-                command.ticket,
-                verifier,
-                known=text is not None,
-                user=startup.user,
-                database=startup.database,
-                upstream_database=database,
-                reason=startup.reason,
-                transparent=transparent,
-            )
-        )
+        if answer.refusal is not None:
+            self._services.metrics.auth_attempts.labels("certificate", "failed").inc()
+            self._write_refused(answer.refusal.sqlstate, answer.refusal.message)
+        answer.transparent = transparent
+        self.feed(answer)
 
     async def _connect(self, command: ev.ConnectUpstream) -> None:
         """The client has proved who it is: record that, then open its own connection to the server."""
-        startup, upstream = self._startup, self._services.config.upstream
+        services, questions, startup = self._services, self._questions, self._startup
+        upstream = services.config.upstream
         assert startup is not None
-        principal = self._who(startup.user)
+        questions.method = command.method
+        principal = questions.who()
         if principal is None or not command.database:
             refusal = GONE if principal is None else Refusal("3D000", f'database "{startup.database}" does not exist')
-            self._write_refused(startup.user, refusal.sqlstate, refusal.message)
+            self._write_refused(refusal.sqlstate, refusal.message)
             return self.feed(ev.UpstreamFailed(command.ticket, refusal, refusal.message))
-        self._principal = self._records.principal = principal
+        questions.principal = self._records.principal = principal
         self._records.database, self._records.role = command.database, upstream.user
         self._records.application = startup.application_name
-        self._services.metrics.auth_attempts.labels("scram-sha-256", "ok").inc()
-        opened = audit_events.session_opened(self._session_id, principal, command.database, startup.application_name)
+        services.metrics.auth_attempts.labels(command.method, "ok").inc()
+        tls = self._entrance.version if self._entrance is not None else ""
+        opened = audit_events.session_opened(
+            self._session_id, principal, command.database, startup.application_name, tls
+        )
         refused = await self._records.write_durably([opened])
         if refused is not None:
             return self.feed(ev.UpstreamFailed(command.ticket, refused, "the audit log cannot be written"))
@@ -389,22 +363,24 @@ class ClientConnection(asyncio.Protocol):
         if self._over():
             return None
         try:
-            transport = await connect_upstream(self, upstream)
+            stream = await connect_upstream(self, upstream, services.upstream_context)
         except OSError as error:
             refusal = Refusal("08006", "the upstream server cannot be reached", hint="Try again later.")
             reason = str(error) or type(error).__name__
             return self.feed(ev.UpstreamFailed(command.ticket, refusal, reason))
         if self._over():
-            transport.abort()
+            stream.abort()
             return None
-        self._upstream = transport
+        self._upstream = stream
         self.feed(
             ev.UpstreamConnected(
                 command.ticket,
                 upstream.user,
                 upstream.password.get_secret_value() if upstream.password is not None else None,
-                pinned_parameters(startup, principal, self._session_id, self._services.attestation),
-                self._services.attestation,
+                pinned_parameters(startup, principal, self._session_id, services.attestation),
+                services.attestation,
+                channel_binding(upstream, stream),
+                upstream.channel_binding == "require",
             )
         )
         return None
@@ -412,10 +388,11 @@ class ClientConnection(asyncio.Protocol):
     def _over(self) -> bool:
         return bool(self._closing) or self._client is None
 
-    def _write_refused(self, user: str, sqlstate: str, reason: str) -> None:
+    def _write_refused(self, sqlstate: str, reason: str) -> None:
         self._refused = True
-        self._records.write([audit_events.session_refused(self._session_id, user, self._address, sqlstate, reason)])
-        self._log.warning("session_refused", client_addr=self._address, sqlstate=sqlstate, reason=reason)
+        user, address = self._questions.user, self._questions.address
+        self._records.write([audit_events.session_refused(self._session_id, user, address, sqlstate, reason)])
+        self._log.warning("session_refused", client_addr=address, sqlstate=sqlstate, reason=reason)
 
     def _login_timed_out(self) -> None:
         self.feed(ev.Shutdown(Refusal("57014", "canceling authentication due to timeout")))
@@ -424,6 +401,7 @@ class ClientConnection(asyncio.Protocol):
 
     def upstream_data(self, data: bytes) -> None:
         """Bytes from the server."""
+        self._touched = asyncio.get_running_loop().time()
         self._services.metrics.bytes.labels("from_upstream").inc(len(data))
         self.feed(ev.ServerData(data))
 
@@ -441,13 +419,18 @@ class ClientConnection(asyncio.Protocol):
     # --- endings ---
 
     def _cancelled(self) -> None:
-        self._records.write([audit_events.session_cancelled(self._session_id, self._user, self._address)])
+        self._records.write(
+            [audit_events.session_cancelled(self._session_id, self._questions.user, self._questions.address)]
+        )
         self.feed(ev.CancelRequested())
 
     def _close(self, command: ev.Close) -> None:
         self._closing = command.reason or "closed"
         if command.alarm:
             self._log.error("guard_held", reason=command.reason)
+        self._close_transports()
+
+    def _close_transports(self) -> None:
         for transport in (self._client, self._upstream):
             if transport is not None:
                 transport.close()
@@ -477,12 +460,12 @@ class ClientConnection(asyncio.Protocol):
             if self._connecting is not None:
                 self._connecting.cancel()  # a server that does not answer is waited for no longer
         elif not self._refused and self._closing not in ("", CANCEL_REQUEST, CLIENT_LEFT):
-            self._write_refused(self._user, "", self._closing)
+            self._write_refused("", self._closing)
         self._settle()
 
     def _record_closed(self) -> None:
         why, statements = self._closing or CLIENT_LEFT, self._records.statements
-        self._records.write([audit_events.session_closed(self._session_id, self._user, why, statements)])
+        self._records.write([audit_events.session_closed(self._session_id, self._questions.user, why, statements)])
 
     def _settle(self) -> None:
         """It is over when nothing of it is left: no transport, and no task that withdraws or records something."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from functools import partial
 from typing import Final, final
 
 from pgmaskproxy.model import Refusal
@@ -26,7 +27,7 @@ class Listener:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._connections: set[ClientConnection] = set()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self.draining = False
 
     @property
@@ -34,10 +35,23 @@ class Listener:
         """Every client there is, logged in or not."""
         return frozenset(self._connections)
 
-    async def start(self, bound: socket.socket) -> None:
-        """Take connections on a bound socket."""
+    async def start(self, bound: socket.socket, by_file: socket.socket | None = None) -> None:
+        """Take connections on a bound socket, and on a Unix one."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connection, sock=bound, backlog=512)
+        self._servers.append(await loop.create_server(self._connection, sock=bound, backlog=512))
+        if by_file is not None:
+            local = partial(self._connection, local=True)
+            self._servers.append(await loop.create_unix_server(local, sock=by_file, backlog=512))
+
+    async def reap(self) -> None:
+        """End, for ever, who has been silent for too long."""
+        limits = self._services.config.limits
+        pause = max(0.05, min(30.0, limits.idle_seconds / 10, limits.idle_in_transaction_seconds / 10))
+        while True:
+            await asyncio.sleep(pause)
+            now = asyncio.get_running_loop().time()
+            for connection in list(self._connections):
+                connection.reap(now)
 
     def moved(self, database: str | None) -> None:
         """Policy (None) or a database's catalog changed: no session uses an older ruling."""
@@ -60,8 +74,8 @@ class Listener:
     async def drain(self, seconds: float) -> None:
         """Take no more connections, let statements and transactions finish, end the rest with 57P01 after `seconds`."""
         self.draining = True
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         while self._connections and loop.time() < end:
@@ -76,8 +90,8 @@ class Listener:
         for connection in list(self._connections):
             connection.cut_off()
 
-    def _connection(self) -> ClientConnection:
-        connection = ClientConnection(self._services, self._gate)
+    def _connection(self, *, local: bool = False) -> ClientConnection:
+        connection = ClientConnection(self._services, self._gate, local=local)
         self._connections.add(connection)
         connection.closed.add_done_callback(lambda _closed: self._connections.discard(connection))
         return connection

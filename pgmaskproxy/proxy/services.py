@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from pgmaskproxy.metrics import Metrics
 from pgmaskproxy.proxy.budgets import Budgets
 from pgmaskproxy.proxy.canaries import Canaries
 from pgmaskproxy.proxy.cancel import CancelKeys
+from pgmaskproxy.proxy.certificates import ServerCertificates
 from pgmaskproxy.proxy.judge import Judge
 from pgmaskproxy.proxy.prover import Prover
 
@@ -38,6 +40,10 @@ class Services:
     """Where a request can be decided."""
     cancel: CancelKeys
     canaries: Canaries = field(default_factory=Canaries)
+    certificates: ServerCertificates | None = None
+    """What clients are served TLS with; None for no TLS."""
+    upstream_context: ssl.SSLContext | None = None
+    """What the server is spoken to with; None for no TLS."""
     attestation: str = "required"
     """Whether the server's trees decide: as configured, and off where `preferred` found that it gives none."""
     held: dict[str, int] = field(default_factory=dict)

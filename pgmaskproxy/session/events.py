@@ -83,6 +83,8 @@ class LoginAnswer:
     """`pgmaskproxy.reason` from the start-up packet."""
     certified: bool = False
     """The client's certificate says who it is, and no password is asked for."""
+    why_not: str = "unknown user"
+    """Where `known` is False, for the log."""
     transparent: bool = False
     """The policy lets everything pass as it is: the start-up packet was read under it."""
 

@@ -26,7 +26,6 @@ from pgmaskproxy.wire.startup import (
     StartupMessage,
 )
 
-UNKNOWN_USER = "unknown user"
 SUPPORTED = b"S"
 NOT_SUPPORTED = b"N"
 """The answers to SSLRequest and GSSENCRequest: one byte, not a message. GSSAPI is not spoken."""
@@ -78,7 +77,7 @@ class Handshake:
             yield from self._scram(answer.verifier, known=answer.known)
         except AuthenticationFailed as error:
             # The client must not be able to tell these two apart; who reads the log must.
-            link.commands.append(LoginFailed(error.reason if answer.known else UNKNOWN_USER))
+            link.commands.append(LoginFailed(error.reason if answer.known else answer.why_not))
             return Refusal("28P01", f'password authentication failed for user "{answer.user}"')
         return answer
 
@@ -134,7 +133,7 @@ class Handshake:
         final = (yield from self._password()).sasl_response()
         proof = exchange.final(final.data)
         if not known:
-            raise AuthenticationFailed(UNKNOWN_USER)
+            raise AuthenticationFailed("nobody knows this password")
         self.method = initial.mechanism.decode().lower()
         link.to_client(AuthenticationSASLFinal(proof).encode())
 

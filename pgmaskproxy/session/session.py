@@ -102,15 +102,14 @@ class Session:
         return self._link.redefined
 
     @property
+    def waiting(self) -> bool:
+        """Nothing is under way: the client's next message is waited for."""
+        return self._established and self._flow is None and not len(self._link.pipeline)
+
+    @property
     def idle(self) -> bool:
         """Between statements and outside a transaction: where a drain may end it."""
-        return (
-            self._established
-            and self._flow is None
-            and not len(self._link.pipeline)
-            and not self._link.unsynced
-            and self._link.status == b"I"
-        )
+        return self.waiting and not self._link.unsynced and self._link.status == b"I"
 
     def receive(self, event: Event) -> list[Command]:
         """What is to be done about `event`, in this order."""

@@ -10,7 +10,7 @@ import pytest
 from pgmaskproxy.cli.privileges import Index, Privileges
 from pgmaskproxy.cli.role_checks import Level, role_findings, view_findings
 from pgmaskproxy.cli.upstream import Server
-from pgmaskproxy.config import Upstream
+from pgmaskproxy.config_peers import Upstream
 from pgmaskproxy.model import ColumnRef
 from pgmaskproxy.sql.catalog import Catalog, Relation
 

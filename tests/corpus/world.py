@@ -18,7 +18,8 @@ import psycopg
 from argon2 import PasswordHasher
 from psycopg import sql
 
-from pgmaskproxy.config import Upstream, load_config
+from pgmaskproxy.config import load_config
+from pgmaskproxy.config_peers import Upstream
 from pgmaskproxy.demo.approver import Approver
 from pgmaskproxy.demo.server import EmbeddedServer
 from pgmaskproxy.wire.scram import make_verifier

@@ -16,6 +16,7 @@ from pgmaskproxy.errors import InternalError
 from pgmaskproxy.model import Refusal
 from pgmaskproxy.proxy.connection import ClientConnection
 from pgmaskproxy.proxy.judge import Judge
+from pgmaskproxy.proxy.questions import Questions
 from pgmaskproxy.proxy.records import Records
 from pgmaskproxy.session import events as ev
 from pgmaskproxy.session.session import Session
@@ -154,17 +155,17 @@ async def test_an_answer_that_comes_after_a_fault_lets_nothing_pass(
     await client.ask("SELECT 1")
     connection, asked = only(stage), list[ev.Judge]()
 
-    def fails(_self: ClientConnection, command: ev.Judge) -> None:
+    def fails(_self: Questions, command: ev.Judge, *, refresh: bool) -> None:
         asked.append(command)
         connection.feed(ev.CancelRequested())  # waits its turn, and never gets it
         raise InternalError("a guard held")
 
     with monkeypatch.context() as patch:
-        patch.setattr(ClientConnection, "_judge", fails)
+        patch.setattr(Questions, "judge", fails)
         connection.feed(ev.ClientData(Query(b"SELECT 1").encode()))
     sent = stage.proxy.metrics.bytes.labels("to_upstream")
     before, records = sent._value.get(), stage.records()
-    principal = connection._principal
+    principal = connection._questions.principal
     assert principal is not None
     found = stage.proxy.judge.cached(asked[0].statement, principal)
     assert found is not None

@@ -32,7 +32,7 @@ async def test_a_slow_client_stops_the_server_and_nothing_piles_up(stage: Stage)
     assert stage.relay.passed < 50_000_000, "a quarter of it: kernel's and relay's buffers, and ours"
     transport = only(stage)._client
     assert transport is not None
-    assert transport.get_write_buffer_size() < 4_000_000
+    assert transport.unsent < 4_000_000
     rows = 1
     while isinstance(message := await client.read(), DataRow):
         rows += 1
@@ -63,7 +63,7 @@ async def test_a_slow_server_stops_the_client_during_copy_in(copying: Stage) -> 
         await asyncio.sleep(0.2)
     assert sent < 500, "it was stopped"
     assert connection._upstream is not None
-    assert connection._upstream.get_write_buffer_size() < 4_000_000
+    assert connection._upstream.unsent < 4_000_000
     stage.relay.deaf.set()
     await filling
     client.send(CopyDone())

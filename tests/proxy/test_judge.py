@@ -314,7 +314,7 @@ async def test_nor_does_one_that_has_just_ended(judge: Judge, server: Server) ->
     ended = judge._refreshing["shop"]
     server.catalog = WITH_NEW
     server.open.set()
-    while not ended.done():
+    while not ended.done():  # noqa: ASYNC110 - the moment after, step by step
         await asyncio.sleep(0)
     assert judge._refreshing["shop"] is ended, "this is not that moment any more"
     assert await judge.refresh("shop") is True

@@ -13,7 +13,7 @@ from pgmaskproxy.demo.stage import AGENT
 from pgmaskproxy.model import Refusal
 from pgmaskproxy.proxy import connection as connections
 from pgmaskproxy.proxy import listener as listeners
-from pgmaskproxy.proxy.connection import GONE
+from pgmaskproxy.proxy.questions import GONE
 from pgmaskproxy.wire.backend import CommandComplete, DataRow, ErrorResponse, ReadyForQuery
 from pgmaskproxy.wire.frontend import Bind, Describe, Execute, Parse, Sync
 from tests.proxy.client import Client

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pgmaskproxy.config import Upstream
+from pgmaskproxy.config_peers import Upstream
 from pgmaskproxy.model import Principal, PrincipalKind
 from pgmaskproxy.policy.settings import Startup
 from pgmaskproxy.proxy import upstream as upstreams

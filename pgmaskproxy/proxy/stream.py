@@ -1,0 +1,96 @@
+"""A peer's transport, with TLS in it or without: what the rest of the shell writes to and closes."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Final, final
+
+from pgmaskproxy.proxy.tls import TlsStream
+
+KEEPALIVE: Final = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 6))
+"""Seconds of silence before a probe, between probes, and how many: a peer that is gone without a word is noticed within
+two minutes, where the system's own values take two hours."""
+
+
+@final
+class Stream:
+    """See the module. TLS's errors are `received`'s to raise (ssl.SSLError)."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._tls: TlsStream | None = None
+        tune(transport)
+
+    @property
+    def tls(self) -> TlsStream | None:
+        """The TLS in it."""
+        return self._tls
+
+    def start_tls(self, tls: TlsStream) -> None:
+        """From the next byte on, in both directions."""
+        self._tls = tls
+
+    def received(self, data: bytes) -> list[bytes]:
+        """What the peer said, in plain text. Answers of TLS's own are sent."""
+        if self._tls is None:
+            return [data]
+        try:
+            return self._tls.received(data)
+        finally:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what TLS has to say."""
+        if self._tls is not None and (data := self._tls.outgoing) and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def write(self, data: bytes) -> None:
+        """Say it to the peer."""
+        if self._tls is None:
+            self._transport.write(data)
+        else:
+            self._tls.write(data)
+            self.flush()
+
+    @property
+    def unsent(self) -> int:
+        """Bytes written that the peer has not taken."""
+        return self._transport.get_write_buffer_size()
+
+    def is_closing(self) -> bool:
+        """Whether it has been closed from our side, or is lost."""
+        return self._transport.is_closing()
+
+    def pause_reading(self) -> None:
+        """Take nothing more for now."""
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Go on taking."""
+        self._transport.resume_reading()
+
+    def close(self) -> None:
+        """End it once all that was written has been sent."""
+        if self._tls is not None and not self._transport.is_closing():
+            self._tls.end()
+            self.flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        """End it now."""
+        self._transport.abort()
+
+
+def tune(transport: asyncio.Transport) -> None:
+    """Set a TCP socket's options; any other has none of them."""
+    sock = transport.get_extra_info("socket")
+    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    # The event loop does this only for sockets it made itself; without it Nagle's algorithm and
+    # delayed acknowledgements make 40 ms of every statement.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEPALIVE:
+        if hasattr(socket, name):  # Linux has them all
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
