@@ -295,5 +295,53 @@ class LibPq(Go):
         return as_url(conninfo, {"sslmode": "disable", **more})
 
 
+class TokioPostgres(ForeignDriver):
+    """tokio-postgres as it comes, in the version of Cargo.toml: binary parameters and results."""
+
+    name = "tokio-postgres"
+    mode = "binary"
+    forms: Mapping[str, str] = {TEXT: SIMPLE, BINARY: "binary"}
+    savepoints_by_hand = False
+
+    @property
+    def version(self) -> str:
+        manifest = (building.SOURCES / "rust" / "Cargo.toml").read_text(encoding="utf-8")
+        found = re.search(r'^tokio-postgres = \{ version = "=([^"]+)"', manifest, re.MULTILINE)
+        assert found is not None
+        return found.group(1)
+
+    def start(self) -> Program:
+        cargo = building.tool("cargo")
+
+        def build(making: Path) -> None:
+            building.run([cargo, "fetch"], making, fetches=True)
+            building.run([cargo, "build", "--offline"], making)
+
+        return Program([building.built("rust", build) / "target" / "debug" / "drivers"], {})
+
+    def url(self, conninfo: str, mode: str) -> str:
+        return as_url(conninfo, {"sslmode": "disable"})
+
+
+@final
+class TokioPostgresSimple(TokioPostgres):
+    """tokio-postgres by simple_query."""
+
+    name = "tokio-postgres, simple queries"
+    mode = SIMPLE
+    forms: Mapping[str, str] = {TEXT: SIMPLE}
+    lacks: Mapping[str, str] = {**NO_PARAMETERS, "binary": "the simple protocol has text results only"}
+
+
 FOR_CI: Final = (NodePostgres, PostgresJs, Jdbc, Odbc)
-FOR_CONFORMANCE: Final = (NodePostgresSimple, PostgresJsSimple, JdbcSimple, OdbcSimple, Pgx, PgxSimple, LibPq)
+FOR_CONFORMANCE: Final = (
+    NodePostgresSimple,
+    PostgresJsSimple,
+    JdbcSimple,
+    OdbcSimple,
+    Pgx,
+    PgxSimple,
+    LibPq,
+    TokioPostgres,
+    TokioPostgresSimple,
+)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
@@ -96,16 +95,13 @@ func (p *Pgx) Run(statement string, given []any) (*lines.Result, error) {
 	return made, rows.Err()
 }
 
-// Prepare names a statement.
+// Prepare has the server prepare a statement, which pgx then knows by its text.
 func (p *Pgx) Prepare(statement string) error {
-	if p.mode == pgx.QueryExecModeSimpleProtocol || p.mode == pgx.QueryExecModeExec {
-		p.prepared = statement
+	p.prepared = statement
+	if p.mode != pgx.QueryExecModeCacheStatement {
 		return nil
 	}
-	found, err := p.connection.Load().Prepare(context.Background(), fmt.Sprintf("again %x", statement), statement)
-	if err == nil {
-		p.prepared = found.Name
-	}
+	_, err := p.connection.Load().Prepare(context.Background(), statement, statement)
 	return err
 }
 

@@ -15,13 +15,13 @@ import (
 	"github.com/lib/pq"
 )
 
-// Pq is one connection of database/sql's pool.
+// Pq is a pool of one connection. lib/pq gives up a connection on which something was cancelled: then the pool makes
+// another.
 type Pq struct {
-	pool       *sql.DB
-	connection *sql.Conn
-	prepared   *sql.Stmt
-	block      *sql.Tx
-	cancel     atomic.Pointer[context.CancelFunc]
+	pool     *sql.DB
+	prepared *sql.Stmt
+	block    *sql.Tx
+	cancel   atomic.Pointer[context.CancelFunc]
 }
 
 func main() { lines.Serve(&Pq{}) }
@@ -33,7 +33,7 @@ func (p *Pq) Open(_, url string) (*lines.Result, error) {
 		return nil, err
 	}
 	p.pool = sql.OpenDB(pq.ConnectorWithNoticeHandler(connector, func(said *pq.Error) { lines.Notice(told(said)) }))
-	p.connection, err = p.pool.Conn(context.Background())
+	p.pool.SetMaxOpenConns(1)
 	info, _ := debug.ReadBuildInfo()
 	made := &lines.Result{}
 	for _, each := range info.Deps {
@@ -41,7 +41,7 @@ func (p *Pq) Open(_, url string) (*lines.Result, error) {
 			made.Driver = strings.TrimPrefix(each.Version, "v")
 		}
 	}
-	return made, err
+	return made, p.pool.Ping()
 }
 
 func (p *Pq) cancellable() context.Context {
@@ -60,14 +60,14 @@ func (p *Pq) Run(statement string, given []any) (*lines.Result, error) {
 		if p.block != nil {
 			done, err = p.block.ExecContext(ctx, statement, given...)
 		} else {
-			done, err = p.connection.ExecContext(ctx, statement, given...)
+			done, err = p.pool.ExecContext(ctx, statement, given...)
 		}
 		return counted(done, err)
 	}
 	if p.block != nil {
 		return gathered(p.block.QueryContext(ctx, statement, given...))
 	}
-	return gathered(p.connection.QueryContext(ctx, statement, given...))
+	return gathered(p.pool.QueryContext(ctx, statement, given...))
 }
 
 // An array is what lib/pq has a wrapper for.
@@ -137,7 +137,7 @@ func (p *Pq) Prepare(statement string) (err error) {
 	if p.prepared != nil {
 		p.prepared.Close()
 	}
-	p.prepared, err = p.connection.PrepareContext(context.Background(), statement)
+	p.prepared, err = p.pool.PrepareContext(context.Background(), statement)
 	return err
 }
 
@@ -151,7 +151,7 @@ func (p *Pq) Batch(string, [][]any) error { return errors.New("lib/pq has no bat
 
 // Begin opens a block.
 func (p *Pq) Begin() (err error) {
-	p.block, err = p.connection.BeginTx(context.Background(), nil)
+	p.block, err = p.pool.BeginTx(context.Background(), nil)
 	return err
 }
 
@@ -176,7 +176,7 @@ func (p *Pq) CopyOut(string) (*lines.Result, error) {
 
 // CopyIn gives COPY its data: lib/pq wants values, and makes the text format of them itself.
 func (p *Pq) CopyIn(statement, data string) (*lines.Result, error) {
-	block, err := p.connection.BeginTx(context.Background(), nil)
+	block, err := p.pool.BeginTx(context.Background(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -217,9 +217,6 @@ func (p *Pq) Cancel() error {
 // Close hangs up.
 func (p *Pq) Close() error {
 	p.prepared, p.block = nil, nil
-	if err := p.connection.Close(); err != nil && !errors.Is(err, sql.ErrConnDone) {
-		return err
-	}
 	return p.pool.Close()
 }
 
