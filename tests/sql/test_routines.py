@@ -94,6 +94,12 @@ def test_dangerous_and_ordinary_functions(major: int) -> None:
     assert [name for name in signatures(ORDINARY) if classes.get(name) not in SAFE] == []
 
 
+def test_what_a_sequence_has_come_to_is_no_secret() -> None:
+    """pg_dump 18 asks by it for every sequence; the server itself asks for SELECT on each."""
+    said = builtin_said(6427, "pg_catalog.pg_get_sequence_data(regclass)")
+    assert said == builtin_said(4032, "pg_catalog.pg_sequence_last_value(regclass)") == RoutineClass.PASS
+
+
 def test_only_some_versions_have_them() -> None:
     assert builtin_said(6211, "pg_catalog.pg_input_error_info(text, text)") is RoutineClass.ORACLE
     assert dict(entries(18).values())["pg_catalog.pg_input_is_valid(text, text)"] is RoutineClass.ORACLE
