@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from typing import Final, Protocol, final
+from typing import Final, Protocol, cast, final
 
 from pgmaskproxy.config_peers import Upstream
 from pgmaskproxy.model import Principal
@@ -51,8 +51,8 @@ class UpstreamProtocol(asyncio.Protocol):
         """Resolved when the server can be spoken to; an OSError when it never will."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._stream = Stream(transport)
+        # uvloop's transports are asyncio's in all but their class.
+        self._stream = Stream(cast("asyncio.Transport", transport))
         if self._tls is None:
             self.open.set_result(self._stream)
         elif self._direct:
