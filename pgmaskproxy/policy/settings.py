@@ -156,8 +156,10 @@ def setting_pinned(setting: Setting) -> Refusal | None:
     name = setting.name.lower()
     if name != "client_encoding" and not name.startswith(_PREFIX):
         return None
-    if name == "client_encoding" and setting.value is None and setting.constant:
-        return None  # RESET: what the session began with, and that is UTF8
+    if name == "client_encoding" and (setting.value is None or not setting.constant):
+        # RESET: what the session began with, and that is UTF8. By a parameter or an expression: the server says what
+        # it was, and another one ends the session.
+        return None
     return setting_allowed(setting)
 
 

@@ -126,6 +126,13 @@ class Execution:
             allowed = Allowed(decided.ruling, tree, description.fields, verdict.plan, verdict.shown)
             self._link.early.keep(decided.key, allowed)
 
+    @staticmethod
+    def takes_data(ruling: Ruling) -> bool:
+        """Whether it is COPY FROM STDIN, or a text that nobody could read and that passes all the same: it may be."""
+        copy = ruling.analysis.copy
+        unread = ruling.decision.transparent and Effect.UNKNOWN in ruling.analysis.effects
+        return unread or (copy is not None and not copy.to_stdout)
+
     def describe(self, portal: bytes, ruling: Ruling, *, forward: bool = False) -> Exchange:
         """Ask for the portal's own RowDescription: the statement's names may have moved since Parse (THREATS M02)."""
         exchange = Exchange(DESCRIBE, forward=forward)

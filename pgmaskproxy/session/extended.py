@@ -212,7 +212,7 @@ class Extended:
         if exchange is None:
             return None
         portal.started = True
-        if ruling.analysis.copy is not None and not ruling.analysis.copy.to_stdout:
+        if self._execution.takes_data(ruling):
             yield from self._execution.copy_in(exchange)
         return None
 

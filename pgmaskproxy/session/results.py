@@ -223,7 +223,7 @@ class Results:
         elif isinstance(message, CopyInResponse):
             head = link.pipeline.expect(EXECUTE)
             copy = head.ruling.analysis.copy if head.ruling is not None else None
-            if copy is None or copy.to_stdout:
+            if (copy is None or copy.to_stdout) and not link.transparent:
                 raise PeerError("the server asks for COPY data that no statement has")
             head.copy_in = True
             self._forward(head, message.encode())

@@ -125,8 +125,7 @@ class Simple:
         if sent is None:
             return False
         sent.hold_back = last
-        copy = decided.ruling.analysis.copy
-        if copy is not None and not copy.to_stdout:
+        if self._execution.takes_data(decided.ruling):
             yield from self._execution.copy_in(sent)
         if last and not wrapped:
             return True

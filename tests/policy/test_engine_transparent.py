@@ -80,7 +80,7 @@ def test_without_the_word_an_empty_policy_allows_nothing() -> None:
     ("setting", "sqlstate"),
     [
         (Setting("client_encoding", "LATIN1"), "22023"),
-        (Setting("Client_Encoding", None, constant=False), "42501"),
+        (Setting("Client_Encoding", "sql_ascii"), "22023"),
         (Setting("pgmaskproxy.principal", "somebody"), "42704"),
     ],
 )
@@ -96,6 +96,7 @@ def test_what_the_session_rests_on_is_not_set(setting: Setting, sqlstate: str) -
     [
         Setting("client_encoding", "utf-8"),
         Setting("client_encoding", None),
+        Setting("client_encoding", None, constant=False),
         Setting("enable_seqscan", "off"),
         Setting("role", None, constant=False),
         Setting("standard_conforming_strings", "off"),

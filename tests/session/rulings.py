@@ -54,6 +54,7 @@ _STATEMENTS: dict[str, tuple[str, frozenset[Effect]]] = {
     "set": ("VariableSetStmt", frozenset({Effect.SESSION})),
     "settransaction": ("VariableSetStmt", frozenset({Effect.TRANSACTION})),
     "empty": ("", frozenset()),
+    "unread": ("unread", frozenset({Effect.UNKNOWN})),
     "listen": ("ListenStmt", frozenset({Effect.SESSION})),
     "copyother": ("CopyStmt", frozenset({Effect.EXPORT})),
     "copyout": ("CopyStmt", frozenset({Effect.READ})),
