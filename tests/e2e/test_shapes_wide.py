@@ -1,4 +1,4 @@
-"""What is large or empty: 1,600 columns, rows of many megabytes, NULL and zero bytes, masked and otherwise as directly."""
+"""Large or empty: 1,600 columns, rows of many megabytes, NULL and zero bytes, masked and otherwise as directly."""
 
 from __future__ import annotations
 
