@@ -37,7 +37,7 @@ class ForeignSession(Session):
             self._program.end()
             raise
 
-    def _call(self, name: str, *fields: str | int | None) -> dict[str, Any]:
+    def call(self, name: str, *fields: str | int | None) -> dict[str, Any]:
         try:
             return self._program.call(name, *fields)
         except Failed as error:
@@ -48,11 +48,11 @@ class ForeignSession(Session):
             with ForeignSession(self._driver, self._conninfo, self._driver.forms[form]) as other:
                 return other.query(statement, parameters)
         asked = self._driver.worded(statement) if parameters else statement
-        return _result(self._call("run", asked, *map(self._driver.value, parameters)))
+        return _result(self.call("run", asked, *map(self._driver.value, parameters)))
 
     def prepared(self, statement: str, parameters: Sequence[Sequence[object]]) -> list[Result]:
-        self._call("prepare", self._driver.worded(statement))
-        return [_result(self._call("execute", *map(self._driver.value, each))) for each in parameters]
+        self.call("prepare", self._driver.worded(statement))
+        return [_result(self.call("execute", *map(self._driver.value, each))) for each in parameters]
 
     @contextmanager
     def block(self) -> Iterator[None]:
@@ -71,25 +71,25 @@ class ForeignSession(Session):
 
     def _tell(self, what: str) -> None:
         if " " in what:
-            self._call("run", what)
+            self.call("run", what)
         else:
-            self._call(what)
+            self.call(what)
 
     def batch(self, statement: str, parameters: Sequence[Sequence[object]]) -> None:
         values = [self._driver.value(one) for each in parameters for one in each]
-        self._call("batch", self._driver.worded(statement), len(parameters[0]), *values)
+        self.call("batch", self._driver.worded(statement), len(parameters[0]), *values)
 
     def stream(self, statement: str, size: int) -> list[tuple[Any, ...]]:
         if self._driver.cursor_mode and self._mode != self._driver.cursor_mode:
             with ForeignSession(self._driver, self._conninfo, self._driver.cursor_mode) as other:
                 return other.stream(statement, size)
-        return _rows(self._call("stream", statement, size))
+        return _rows(self.call("stream", statement, size))
 
     def copy_out(self, statement: str) -> bytes:
-        return str(self._call("copyout", statement)["data"]).encode()
+        return str(self.call("copyout", statement)["data"]).encode()
 
     def copy_in(self, statement: str, data: bytes) -> None:
-        self._call("copyin", statement, data.decode())
+        self.call("copyin", statement, data.decode())
 
     def cancel(self) -> None:
         self._program.cancel()

@@ -115,6 +115,14 @@ class Jdbc(ForeignDriver):
         "text": {"binaryTransfer": "false"},
         "binary": {"prepareThreshold": "-1"},
         SIMPLE: {"preferQueryMode": SIMPLE},
+        "autosave": {"autosave": "always"},
+        "rewriting": {"reWriteBatchedInserts": "true"},
+        "set up": {
+            "options": "-c statement_timeout=200 -c pgmaskproxy.reason=INC-4711",
+            "currentSchema": "shop",
+            "ApplicationName": "a report",
+            "readOnly": "true",
+        },
     }
 
     @property

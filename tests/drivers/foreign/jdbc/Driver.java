@@ -7,6 +7,7 @@ import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
 import java.sql.BatchUpdateException;
 import java.sql.Connection;
+import java.sql.DatabaseMetaData;
 import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -82,6 +83,14 @@ public final class Driver {
                 return batch(given.get(0), Integer.parseInt(given.get(1)), given.subList(2, given.size()));
             case "stream":
                 return stream(given.get(0), Integer.parseInt(given.get(1)));
+            case "metadata":
+                try (ResultSet found = metadata(given.get(0), given.get(1), given.get(2))) {
+                    return rows(found);
+                }
+            case "keys":
+                return keys(given.get(0));
+            case "limited":
+                return limited(given.get(0), Integer.parseInt(given.get(1)));
             case "begin":
                 if (connection.getAutoCommit()) {
                     connection.setAutoCommit(false);
@@ -194,6 +203,63 @@ public final class Driver {
         }
     }
 
+    /** What an IDE asks when it shows a table. */
+    private ResultSet metadata(String kind, String schema, String table) throws SQLException {
+        DatabaseMetaData data = connection.getMetaData();
+        switch (kind) {
+            case "schemas":
+                return data.getSchemas();
+            case "catalogs":
+                return data.getCatalogs();
+            case "tables":
+                return data.getTables(null, schema, "%", null);
+            case "columns":
+                return data.getColumns(null, schema, table, "%");
+            case "primaryKeys":
+                return data.getPrimaryKeys(null, schema, table);
+            case "importedKeys":
+                return data.getImportedKeys(null, schema, table);
+            case "exportedKeys":
+                return data.getExportedKeys(null, schema, table);
+            case "indexes":
+                return data.getIndexInfo(null, schema, table, false, false);
+            case "bestRow":
+                return data.getBestRowIdentifier(null, schema, table, DatabaseMetaData.bestRowSession, true);
+            case "functions":
+                return data.getFunctions(null, schema, "%");
+            case "functionColumns":
+                return data.getFunctionColumns(null, schema, "%", "%");
+            case "privileges":
+                return data.getTablePrivileges(null, schema, table);
+            case "columnPrivileges":
+                return data.getColumnPrivileges(null, schema, table, "%");
+            case "types":
+                return data.getTypeInfo();
+            case "udts":
+                return data.getUDTs(null, schema, "%", null);
+            case "clientInfo":
+                return data.getClientInfoProperties();
+            default:
+                throw new IllegalArgumentException(kind);
+        }
+    }
+
+    /** An insertion whose keys come back: pgjdbc puts RETURNING * behind it. */
+    private String keys(String sql) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement(sql, Statement.RETURN_GENERATED_KEYS)) {
+            statement.executeUpdate();
+            return rows(statement.getGeneratedKeys());
+        }
+    }
+
+    /** A query with a time limit, after which pgjdbc sends a cancel request. */
+    private String limited(String sql, int seconds) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.setQueryTimeout(seconds);
+            return rows(statement.executeQuery(sql));
+        }
+    }
+
     private interface Asking {
         boolean execute() throws SQLException;
     }
@@ -263,6 +329,9 @@ public final class Driver {
         }
         if (value instanceof byte[]) {
             return text(HexFormat.of().formatHex((byte[]) value));
+        }
+        if (value instanceof Short) {
+            return value.toString();
         }
         return text(value instanceof BigDecimal ? ((BigDecimal) value).toPlainString() : value.toString());
     }

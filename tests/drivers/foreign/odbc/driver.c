@@ -175,14 +175,19 @@ static bool execute(SQLHSTMT of, int count, char **given)
     return well;
 }
 
+static SQLHSTMT handle(void)
+{
+    if (handle_count == MAX_HANDLES)
+        abort();
+    SQLAllocHandle(SQL_HANDLE_STMT, connection, &handles[handle_count]);
+    return handles[handle_count++];
+}
+
 /* Handles are kept until the connection ends. psqlODBC names what it prepares for a handle's address, and puts off
  * deallocating it while it believes that the transaction has failed: the next handle may have the same address. */
 static void prepare(SQLHSTMT *made, char *sql)
 {
-    if (handle_count == MAX_HANDLES)
-        abort();
-    SQLAllocHandle(SQL_HANDLE_STMT, connection, made);
-    handles[handle_count++] = *made;
+    *made = handle();
     SQLPrepare(*made, (SQLCHAR *)sql, SQL_NTS);
 }
 
@@ -222,6 +227,34 @@ static void done(bool well)
         printf("{\"result\": {}}\n");
 }
 
+/* What a program asks that shows a table to a person. */
+static SQLRETURN catalog(const char *kind, char *schema, char *table)
+{
+    SQLCHAR *in = (SQLCHAR *)schema, *of = (SQLCHAR *)table;
+    if (!strcmp(kind, "tables"))
+        return SQLTables(statement, NULL, 0, in, SQL_NTS, NULL, 0, NULL, 0);
+    if (!strcmp(kind, "columns"))
+        return SQLColumns(statement, NULL, 0, in, SQL_NTS, of, SQL_NTS, NULL, 0);
+    if (!strcmp(kind, "primaryKeys"))
+        return SQLPrimaryKeys(statement, NULL, 0, in, SQL_NTS, of, SQL_NTS);
+    if (!strcmp(kind, "importedKeys"))
+        return SQLForeignKeys(statement, NULL, 0, NULL, 0, NULL, 0, NULL, 0, in, SQL_NTS, of, SQL_NTS);
+    if (!strcmp(kind, "exportedKeys"))
+        return SQLForeignKeys(statement, NULL, 0, in, SQL_NTS, of, SQL_NTS, NULL, 0, NULL, 0, NULL, 0);
+    if (!strcmp(kind, "indexes"))
+        return SQLStatistics(statement, NULL, 0, in, SQL_NTS, of, SQL_NTS, SQL_INDEX_ALL, SQL_QUICK);
+    if (!strcmp(kind, "bestRow"))
+        return SQLSpecialColumns(statement, SQL_BEST_ROWID, NULL, 0, in, SQL_NTS, of, SQL_NTS, SQL_SCOPE_SESSION,
+                                 SQL_NULLABLE);
+    if (!strcmp(kind, "functions"))
+        return SQLProcedures(statement, NULL, 0, in, SQL_NTS, NULL, 0);
+    if (!strcmp(kind, "functionColumns"))
+        return SQLProcedureColumns(statement, NULL, 0, in, SQL_NTS, NULL, 0, NULL, 0);
+    if (!strcmp(kind, "privileges"))
+        return SQLTablePrivileges(statement, NULL, 0, in, SQL_NTS, of, SQL_NTS);
+    return SQLGetTypeInfo(statement, SQL_ALL_TYPES);
+}
+
 static void perform(struct request *asked)
 {
     char *name = asked->fields[0];
@@ -239,6 +272,10 @@ static void perform(struct request *asked)
             asked->count = 2; /* how many rows at a time was said when connecting */
         prepare(&statement, asked->fields[1]);
         if (execute(statement, asked->count - 2, asked->fields + 2))
+            print_result(statement);
+    } else if (!strcmp(name, "metadata")) {
+        statement = handle();
+        if (ok(catalog(asked->fields[1], asked->fields[2], asked->fields[3]), SQL_HANDLE_STMT, statement))
             print_result(statement);
     } else if (!strcmp(name, "prepare")) {
         prepare(&prepared, asked->fields[1]);
