@@ -197,6 +197,8 @@ class NameUse:
     verb: NameVerb
     name: str | None
     holdable: bool = False
+    binary: bool = False
+    """DECLARE BINARY: a FETCH by the simple protocol brings its rows in binary format."""
     portals: bool = True
     statements: bool = True
 
@@ -258,6 +260,8 @@ class Analysis:
     """Of LISTEN and NOTIFY, as the server will call it."""
     without_where: bool = False
     parameters: int = 0
+    first_parameter: tuple[int, int] = (1, 0)
+    """Its number, and the character it begins at, from 1; 0 where that is not known."""
     opaque: str = ""
     """Why the lineage gave up, if it did; every output is then Opaque."""
     moves_names: bool = False

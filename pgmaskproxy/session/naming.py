@@ -155,7 +155,9 @@ class Naming:
             opened = Prepared(name, _inside(prepared.ruling), by_sql=True)
             opened.sources, opened.judged, opened.agreed = list(prepared.sources), list(prepared.judged), True
             opened.attested = _inside(prepared.attested) if prepared.attested is not None else None
-            return table.bind(Portal(name, opened, None, self._link.generation, holdable=names.holdable))
+            cursor = Portal(name, opened, None, self._link.generation, holdable=names.holdable)
+            cursor.binary = names.binary
+            return table.bind(cursor)
         if names.verb is NameVerb.DEALLOCATE:
             return table.deallocate(name)
         if names.verb is NameVerb.CLOSE:

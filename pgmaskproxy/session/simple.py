@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import final
 
-from pgmaskproxy.model import Outcome, Refusal, Ruling
+from pgmaskproxy.model import NameVerb, Outcome, Refusal, Ruling
 from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.attesting import prepares
 from pgmaskproxy.session.early import Allowed
@@ -21,7 +21,7 @@ from pgmaskproxy.session.holding import Holding
 from pgmaskproxy.session.link import FAILED_BLOCK, IDLE, Link
 from pgmaskproxy.session.naming import Naming
 from pgmaskproxy.session.pipeline import BIND, CLOSE, EXECUTE, PARSE, Exchange
-from pgmaskproxy.session.statements import Prepared
+from pgmaskproxy.session.statements import Portal, Prepared
 from pgmaskproxy.session.texts import sql_of, upstream_text
 from pgmaskproxy.wire.backend import EmptyQueryResponse, ReadyForQuery, RowDescription
 from pgmaskproxy.wire.frontend import Bind, Close, Execute, Parse, Query
@@ -181,7 +181,11 @@ class Simple:
         exchange = Exchange(BIND, forward=False)
         exchange.show_notices = True
         exchange.scrub, exchange.offset = ruling.decision.scrub, ruling.offset
-        return self._link.send(Bind(b"", b"", (), (), ()).encode(), exchange)
+        names, target = ruling.analysis.names, self._naming.target(ruling)
+        fetches = names is not None and names.verb is NameVerb.FETCH
+        # As the server's simple protocol has it: rows of a binary cursor come in binary (exec_simple_query).
+        formats = (1,) if fetches and isinstance(target, Portal) and target.binary else ()
+        return self._link.send(Bind(b"", b"", (), (), formats).encode(), exchange)
 
     def _bound(self, decided: Decided, grant: Grant | None) -> Flow[Exchange | None]:
         """From a decided statement to an Execute that was sent; None when it failed or was refused."""
@@ -232,7 +236,8 @@ class Simple:
         if isinstance(ruling, Refusal):
             return ruling
         if ruling.analysis.parameters and not prepares(ruling):
-            return Refusal("42P02", "there is no parameter $1")
+            number, position = ruling.analysis.first_parameter
+            return Refusal("42P02", f"there is no parameter ${number}", position=position)
         ruling = yield from self._naming.effective(ruling)
         if isinstance(ruling, Refusal) or self._attesting.may_prove(ruling):
             return ruling

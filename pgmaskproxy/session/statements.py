@@ -75,6 +75,8 @@ class Portal:
         """None for a cursor that SQL declared."""
         self.generation = generation
         self.holdable = holdable
+        self.binary = False
+        """Declared BINARY."""
         self.description: Exchange | None = None
         """The Describe of this very portal that was sent last; settled or not."""
         self.bound: Exchange | None = None

@@ -50,7 +50,7 @@ class Upstream:
     def __init__(self, link: Link, entropy: Entropy) -> None:
         self._link = link
         self._entropy = entropy
-        self.status: list[ParameterStatus] = []
+        self.status: list[ParameterStatus | NoticeResponse] = []
         """What the client is told of the server's settings."""
         self.trouble = ""
         """Why it failed, for the log."""
@@ -144,6 +144,9 @@ class Upstream:
         while True:
             message = yield Wait(server=True)
             if isinstance(message, NoticeResponse):
+                # What a login trigger says can be anything (THREATS M21); of trees there is none to show.
+                if self._link.transparent and message.fields.get(b"V") != b"LOG":
+                    self.status.append(message)
                 continue
             if not isinstance(message, BackendMessage):
                 raise PeerError("the server said nothing")

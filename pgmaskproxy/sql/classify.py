@@ -34,7 +34,8 @@ from pgmaskproxy.sql.statements import EFFECTS, LINEAGE, UNKNOWN
 from pgmaskproxy.sql.tree import Node, descend, items, kind_of, mapping, string, strings, text, unwrap
 
 _HOLDABLE: Final = 0x20
-"""CURSOR_OPT_HOLD of nodes/parsenodes.h."""
+_BINARY: Final = 0x01
+"""CURSOR_OPT_HOLD and CURSOR_OPT_BINARY of nodes/parsenodes.h."""
 
 _PRIVILEGED: Final = frozenset({"role", "session_authorization"})
 
@@ -162,8 +163,10 @@ class Classifier(Copying):
         query = mapping(fields.get("query"))
         options = fields.get("options", 0)
         holdable = bool(options & _HOLDABLE) if isinstance(options, int) else True
+        binary = bool(options & _BINARY) if isinstance(options, int) else False
         outputs = origins(self._query_inside(query))
-        name = NameUse(NameVerb.DECLARE, text(fields.get("portalname")), holdable=holdable, statements=False)
+        portal = text(fields.get("portalname"))
+        name = NameUse(NameVerb.DECLARE, portal, holdable=holdable, binary=binary, statements=False)
         return Reading(outputs, self._inner(query), name)
 
     def _prepare(self, fields: Node) -> Reading:

@@ -19,7 +19,7 @@ from pgmaskproxy.sql.changes import changes_of
 from pgmaskproxy.sql.classify import Classifier, Reading
 from pgmaskproxy.sql.facts import Facts
 from pgmaskproxy.sql.functions import type_effect
-from pgmaskproxy.sql.grammar import RawStatement, parse, redact
+from pgmaskproxy.sql.grammar import RawStatement, lexemes, parse, redact
 from pgmaskproxy.sql.implied import implied_uses
 from pgmaskproxy.sql.set_config import setting_by_name
 from pgmaskproxy.sql.statements import KEEPS_NAMES, LINEAGE, MOVES_NAMES, OWN_PARAMETERS, RUNS_ANOTHER
@@ -64,6 +64,7 @@ def analyse(raw: RawStatement, catalog: Catalog, search_path: tuple[str, ...]) -
     by_name = setting_by_name(raw.kind, raw.node, catalog, search_path)
     inside = parse(reading.inner)[0] if reading.inner is not None else raw
     read_view = partial(view_reading, catalog)
+    parameters = 0 if raw.kind in OWN_PARAMETERS else _parameters(raw)
     changes = changes_of(inside, facts, catalog, search_path, read_view)
     return Analysis(
         kind=raw.kind,
@@ -82,7 +83,8 @@ def analyse(raw: RawStatement, catalog: Catalog, search_path: tuple[str, ...]) -
         transaction=reading.transaction,
         channel=reading.channel,
         without_where=facts.without_where,
-        parameters=0 if raw.kind in OWN_PARAMETERS else _parameters(raw),
+        parameters=parameters,
+        first_parameter=_first_parameter(raw) if parameters else (1, 0),
         opaque=facts.opaque,
         moves_names=raw.kind in RUNS_ANOTHER or (bool(effects & MOVES_NAMES) and raw.kind not in KEEPS_NAMES),
         called_effects=_called_effects(raw, reading, facts, catalog),
@@ -163,3 +165,12 @@ def _parameters(raw: RawStatement) -> int:
     """The highest $n."""
     numbers: Iterable[object] = (fields.get("number", 0) for kind, fields in descend(raw.node) if kind == "ParamRef")
     return max((number for number in numbers if isinstance(number, int)), default=0)
+
+
+def _first_parameter(raw: RawStatement) -> tuple[int, int]:
+    """Number and place of the $n that is written first: what the server names where a statement can have none."""
+    text = raw.text.encode()
+    for lexeme in lexemes(text):
+        if lexeme.text[:1] == "$" and lexeme.text[1:].isdecimal():
+            return int(lexeme.text[1:]), len(text[: lexeme.start].decode()) + 1
+    return 1, 0

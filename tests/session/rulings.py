@@ -108,7 +108,9 @@ def _ruling(words: Sequence[str], sql: str, offset: int, statement: Statement) -
     if first in NameVerb._value2member_map_:
         verb = NameVerb(first)
         all_of_them = argument in {"", "*"}
-        names = NameUse(verb, None if all_of_them else argument, holdable="holdable" in options)
+        names = NameUse(
+            verb, None if all_of_them else argument, holdable="holdable" in options, binary="binary" in options
+        )
     if "into" in options:
         effects |= {Effect.DDL}
     if "writes" in options:
@@ -134,6 +136,7 @@ def _ruling(words: Sequence[str], sql: str, offset: int, statement: Statement) -
         transaction=transaction,
         channel=argument or None if first == "listen" else None,
         parameters=int(options.get("parameters", 0)),
+        first_parameter=(2, int(options["at"])) if "at" in options else (1, 0),
         uses=(ColumnUse(SSN_COLUMN, Use.EXPRESSION, "the select list"),) if "expression" in options else (),
         moves_names=transaction is not None or first in _MOVING or "moves" in options,
     )

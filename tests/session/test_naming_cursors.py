@@ -29,6 +29,33 @@ def test_fetch_is_masked_as_its_cursor() -> None:
     )
 
 
+def test_a_binary_cursors_rows_come_in_binary_and_masked_all_the_same() -> None:
+    assert "declare=cur" in CURSOR
+    play(
+        """
+        >> Query "FETCH 2 FROM cur"
+        ?? Judge several "FETCH 2 FROM cur"
+        !! fetch=cur masks=?
+        => Parse "" "FETCH 2 FROM cur" / Bind "" "" out=1 / Describe P "" / Flush
+        <= ParseComplete / BindComplete / RowDescription ssn=0/1
+        ?? RecordExecution #3 "FETCH 2 FROM cur" shows ssn:redact
+        !! recorded
+        => Execute ""
+        << RowDescription ssn=0/1
+        => Close P "" / Close S "" / Sync
+        <= DataRow "123-45-6789" / CommandComplete "FETCH 1" / CloseComplete / CloseComplete / ReadyForQuery T
+        << DataRow "***"
+        -- RecordOutcome #3 "FETCH 1" rows=1 cells=1 size=14
+        << CommandComplete "FETCH 1" / ReadyForQuery T
+        >> Query "MOVE 2 FROM cur"
+        ?? Judge several "MOVE 2 FROM cur"
+        !! move=cur masks=
+        => Parse "" "MOVE 2 FROM cur" / Bind "" "" / Describe P "" / Flush
+        """,
+        before=CURSOR.replace("declare=cur", "declare=cur binary"),
+    )
+
+
 def test_a_cursor_is_a_portal_to_the_protocol() -> None:
     """THREATS M08a: no Bind, no Describe."""
     play(

@@ -365,3 +365,18 @@ def test_one_statement_goes_with_its_semicolon_since_the_server_shows_a_cursors_
 ) -> None:
     (ruling,) = rulings(Statement(judged, "shop", "app", (), extended=True), ["read"])
     assert judged + ending(written, ruling).decode() == sent
+
+
+def test_a_parameter_that_there_is_not_is_named_with_its_place() -> None:
+    play(
+        """
+        >> Query "SELECT $2"
+        ?? Judge several "SELECT $2"
+        !! read parameters=2 at=8
+        -- RecordRefusal #1 42P02 "SELECT $2"
+        => Parse "~refused" "refused by pgmaskproxy" / Close P "" / Close S "" / Sync
+        <= ErrorResponse 42601 "syntax error" / ReadyForQuery I
+        << ErrorResponse 42P02 "there is no parameter $2" P="8"
+        << ReadyForQuery I
+        """
+    )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from tests.session.test_upstream import ALICE
 from tests.session.transcript import LOGIN, play
 
 TRANSPARENT = LOGIN.replace('!! login "alice"', '!! login "alice" transparent')
@@ -137,4 +140,20 @@ def test_a_function_call_passes_only_by_a_ruling_that_is_transparent() -> None:
         => Parse "~refused" "refused by pgmaskproxy" / Sync
         """,
         before=TRANSPARENT,
+    )
+
+
+@pytest.mark.parametrize("word", ["transparent", ""])
+def test_what_a_login_trigger_says_is_heard_only_under_it(word: str) -> None:
+    heard = 'NoticeResponse 00000 "welcome" / ' if word else ""
+    play(
+        f"""
+        !! connected
+        => StartupMessage 3.0 user="app" database="shop_up" client_min_messages="log"
+        <= AuthenticationOk / NoticeResponse 00000 "welcome" / NoticeResponse LOG 00000 "a tree"
+        <= BackendKeyData 9 "real" / ReadyForQuery I
+        -- SessionReady 9 "real" ""
+        << AuthenticationOk / {heard}BackendKeyData 4711 "key!" / ReadyForQuery I
+        """,
+        before=ALICE.replace('!! login "alice"', f'!! login "alice" {word}'),
     )

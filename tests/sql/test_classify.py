@@ -90,6 +90,18 @@ def test_the_parameters_of_prepare_are_not_the_statements(catalog: Catalog) -> N
     assert one("DECLARE c CURSOR FOR SELECT $3", catalog).parameters == 3
 
 
+def test_the_parameter_that_is_written_first_is_known_with_its_place(catalog: Catalog) -> None:
+    assert one("SELECT '$9' /* $8 */, 'ä', $3, $1", catalog).first_parameter == (3, 28)
+    assert one("SELECT 1", catalog).first_parameter == (1, 0)
+
+
+def test_a_binary_cursor_is_known(catalog: Catalog) -> None:
+    for sql, binary in (("DECLARE c BINARY CURSOR FOR SELECT 1", True), ("DECLARE c CURSOR FOR SELECT 1", False)):
+        names = one(sql, catalog).names
+        assert names is not None
+        assert names.binary is binary
+
+
 def test_nor_are_those_of_an_sql_functions_body(catalog: Catalog) -> None:
     body = "CREATE FUNCTION f(int) RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT $1; END"
     assert one(body, catalog).parameters == 0
