@@ -3,14 +3,13 @@
     python -m tests.conformance.regress CHECKOUT --server 15 --out DIRECTORY
 
 CHECKOUT is PostgreSQL's source, of the server's major version; nothing of it is copied. Each run has a server of its
-own, made anew. DIRECTORY gets direct/NAME.out, proxied/NAME.out, NAME.diff where they differ, and score.json. Exit 1
-when a line differs for no reason of regress_reasons.yaml.
+own, made anew. DIRECTORY gets direct/NAME.out, proxied/NAME.out, and NAME.diff with what differs for no reason of
+regress_reasons.yaml; exit 1 when there is any. With `--doc docs/conformance.md` the score is written there.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -20,10 +19,11 @@ import psycopg
 from psycopg import sql
 
 from tests.conformance import regress_score
-from tests.conformance.regress_compare import Compared, compare, load_reasons
+from tests.conformance.regress_compare import Compared, Reason, compare, load_reasons
 from tests.conformance.regress_schedule import DATABASE, DATABASE_SETTINGS, SETTINGS, Source, Target, run
 from tests.conformance.transparent import Stage, bindir_of, transparent
 
+SERVER = "server-version"
 REASONS = Path(__file__).with_name("regress_reasons.yaml")
 
 
@@ -41,11 +41,13 @@ def _prepare(stage: Stage) -> Path:
 
 
 def _run(source: Source, names: Sequence[str], output: Path, *, server: str, proxied: bool) -> None:
+    """One run on a server of its own; its version goes to SERVER beside the outputs."""
     with transparent(bindir_of(server), [DATABASE], settings=SETTINGS) as stage:
         build = _prepare(stage)
         port = stage.port if proxied else stage.server.port
         target = Target(stage.server.bindir / "psql", stage.server.host, port, stage.server.user, stage.server.password)
         run(source, target, names=names, output=output, build=build, tell=_teller(output.name))
+        (output / SERVER).write_text(stage.server.version, encoding="utf-8")
         if proxied:
             (output.parent / "proxy.log").write_bytes((stage.directory / "log").read_bytes())
 
@@ -60,8 +62,7 @@ def _teller(what: str) -> Callable[[str], None]:
     return tell
 
 
-def _compare(names: Sequence[str], out: Path, version: int) -> list[Compared]:
-    reasons = load_reasons(REASONS)
+def _compare(names: Sequence[str], out: Path, version: int, reasons: Sequence[Reason]) -> list[Compared]:
     found = []
     for name in names:
         direct, proxied = (out / way / f"{name}.out" for way in ("direct", "proxied"))
@@ -84,16 +85,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="where the outputs go")
     parser.add_argument("--only", help="files, with commas: a part of the schedule, in its order")
     parser.add_argument("--skip", choices=("direct", "proxied", "both"), help="take the outputs of an earlier run")
+    parser.add_argument("--doc", type=Path, help="write the score between its marks in this document")
     asked = parser.parse_args()
-    os.nice(5)
     source, out = Source(asked.source.resolve()), asked.out.resolve()
     wanted = set(asked.only.split(",")) if asked.only else None
     names = [name for name in source.schedule() if wanted is None or name in wanted]
     for way in ("direct", "proxied"):
         if asked.skip not in {way, "both"}:
             _run(source, names, out / way, server=asked.server, proxied=way == "proxied")
-    compared = _compare(names, out, int(asked.server))
-    regress_score.write(out / "score.json", int(asked.server), compared)
+    reasons = load_reasons(REASONS)
+    compared = _compare(names, out, int(asked.server), reasons)
+    if asked.doc is not None:
+        version = (out / "direct" / SERVER).read_text(encoding="utf-8")
+        text = regress_score.section(version, source.release, compared, reasons)
+        regress_score.put(asked.doc, f"regress-{asked.server}", text)
     sys.stdout.write(f"{regress_score.told(compared)}\n")
     if any(each.unexplained for each in compared):
         sys.exit(1)

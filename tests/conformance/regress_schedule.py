@@ -46,17 +46,22 @@ class Source:
         return self.path / "src" / "test" / "regress"
 
     @property
-    def version(self) -> int:
-        """The major version: what its build says, or else the first number in the directory's name."""
+    def release(self) -> str:
+        """What its build says that it is, or else the number in the directory's name: `15.18`. ValueError without."""
         for place in (self.path / "configure", self.path / "meson.build"):
             if place.is_file():
-                found = re.search(r"(?:PACKAGE_VERSION=|^\s*version: )'(\d+)", place.read_text(), re.MULTILINE)
+                found = re.search(r"(?:PACKAGE_VERSION=|^ *version: )'([\d.]+)", place.read_text(), re.MULTILINE)
                 if found:
-                    return int(found[1])
-        found = re.search(r"(\d+)", self.path.resolve().name)
+                    return found[1]
+        found = re.search(r"\d+(?:\.\d+)*", self.path.resolve().name)
         if found is None:
             raise ValueError(f"cannot tell what version {self.path} is of")
-        return int(found[1])
+        return found[0]
+
+    @property
+    def version(self) -> int:
+        """The major version."""
+        return int(self.release.partition(".")[0])
 
     def schedule(self) -> list[str]:
         """The tests' names in order; those of one parallel group one after another."""

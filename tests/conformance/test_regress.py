@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tests.conformance import regress_score
 from tests.conformance.regress import REASONS
-from tests.conformance.regress_compare import compare, hunks, load_reasons
+from tests.conformance.regress_compare import Compared, Reason, compare, hunks, load_reasons
 from tests.conformance.regress_schedule import Source
 
 REASON = """\
@@ -78,4 +80,20 @@ def test_the_schedule_is_read_in_its_order(tmp_path: Path) -> None:
     (regress / "parallel_schedule").write_text("# first\ntest: setup\n\ntest: b a\nignore: random\n")
     source = Source(tmp_path / "postgresql-15.1")
     assert source.schedule() == ["setup", "b", "a"]
-    assert source.version == 15
+    assert (source.release, source.version) == ("15.1", 15)
+
+
+def test_the_score_stands_between_its_marks(tmp_path: Path) -> None:
+    document = tmp_path / "conformance.md"
+    document.write_text("before\n<!-- regress-15:begin -->\nold\n<!-- regress-15:end -->\nafter\n")
+    compared = [Compared("one"), Compared("two", Counter({"pids": 2}))]
+    reasons = [Reason("pids", "two servers"), Reason("unused", "never")]
+    regress_score.put(document, "regress-15", regress_score.section("15.20", "15.18", compared, reasons))
+    text = document.read_text()
+    assert text.startswith("before\n<!-- regress-15:begin -->\n### PostgreSQL 15.20, with the tests of 15.18\n")
+    assert text.endswith("Identical: one.\n<!-- regress-15:end -->\nafter\n")
+    assert "| 2 | 1 | 1 | 0 |" in text
+    assert "| 2 | two | two servers |" in text
+    assert not {"old", "never"} & set(text.split())
+    with pytest.raises(ValueError, match="regress-18"):
+        regress_score.put(document, "regress-18", "")
