@@ -16,8 +16,8 @@ from tests.drivers.tasks import MEANING, TASKS
 PASSED: Final = "passed"
 FAILED: Final = "failed"
 SKIPPED: Final = "skipped"
-BEGIN: Final = "<!-- matrix: written by make conformance -->"
-END: Final = "<!-- end of matrix -->"
+BEGIN: Final = "<!-- drivers:begin -->"
+END: Final = "<!-- drivers:end -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Cell:
     driver: str
     version: str
     task: str
+    """One of TASKS, or in words what a program does."""
     server: str
     """As `18` or `15`."""
     lacks: str = ""
@@ -35,11 +36,6 @@ class Cell:
     def said(self) -> str:
         """As a test's property."""
         return json.dumps(asdict(self))
-
-    @classmethod
-    def read(cls, said: str) -> Cell:
-        """What `said` wrote."""
-        return cls(**json.loads(said))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,43 +46,65 @@ class Outcome:
     outcome: str
     """passed, failed or skipped."""
 
+    @classmethod
+    def read(cls, line: str) -> Outcome:
+        """A line of the file that the tests leave behind."""
+        found = json.loads(line)
+        return cls(Cell(**found["cell"]), found["outcome"])
+
+
+def worst(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """One for each cell: a cell that several tests are about has passed when all of them have."""
+    found: dict[Cell, Outcome] = {}
+    for each in outcomes:
+        known = found.get(each.cell)
+        if known is None or known.outcome == PASSED:
+            found[each.cell] = each
+    return list(found.values())
+
 
 def rendered(outcomes: Iterable[Outcome]) -> str:
-    """Markdown: a table of drivers by task, `15 18` where both servers passed, and the reasons below it."""
-    known = list(outcomes)
-    drivers = list(dict.fromkeys((each.cell.driver, each.cell.version) for each in known))
+    """Markdown: drivers by task, and what programs do; `15 18` where it passed on both servers; reasons below."""
+    known = worst(outcomes)
     reasons: list[str] = []
+    passed = sum(each.outcome == PASSED and not each.cell.lacks for each in known)
+    failed = sum(each.outcome == FAILED and not each.cell.lacks for each in known)
+    lines = [
+        f"{passed} cells passed, {failed} failed. A number in a cell is the version of the server (15: Debian's, 18:",
+        "embedded) on which the task passed: through the proxy the same as directly but for the masks, and no raw value in",
+        "any byte that the driver was sent. A number in brackets says below why there is nothing to try.",
+        "",
+        *_tasks([each for each in known if each.cell.task in TASKS], reasons),
+        "",
+        *(f"- `{task}`: {MEANING[task]}" for task in TASKS),
+        "",
+        *_programs([each for each in known if each.cell.task not in TASKS], reasons),
+        "",
+        *(f"({number}) {reason}  " for number, reason in enumerate(reasons, 1)),
+    ]
+    return "\n".join(lines)
+
+
+def _tasks(known: Sequence[Outcome], reasons: list[str]) -> list[str]:
+    """A row for each driver; its version on each server is the same, but for psql's."""
     lines = ["| driver | version | " + " | ".join(f"`{task}`" for task in TASKS) + " |"]
     lines.append("|---" * (len(TASKS) + 2) + "|")
-    for driver, version in drivers:
-        cells = [
-            _shown(
-                [
-                    each
-                    for each in known
-                    if (each.cell.driver, each.cell.version, each.cell.task) == (driver, version, task)
-                ],
-                reasons,
-            )
-            for task in TASKS
-        ]
-        lines.append(f"| {driver} | {version} | " + " | ".join(cells) + " |")
-    passed = sum(each.outcome == PASSED and not each.cell.lacks for each in known)
-    lacking = sum(bool(each.cell.lacks) for each in known)
-    failed = sum(each.outcome == FAILED for each in known)
-    head = [
-        f"{passed} cells passed, {failed} failed; in {lacking} the driver has no such thing. A number in a cell is the",
-        "server's version (15: Debian's, 18: embedded) on which it passed: the same through the proxy as directly.",
-        "",
-    ]
-    tail = ["", *(f"{number}. {reason}" for number, reason in enumerate(reasons, 1)), ""]
-    tasks = [f"- `{task}`: {MEANING[task]}" for task in TASKS]
-    return "\n".join([*head, *lines, *tail, *tasks])
+    for driver, version in dict.fromkeys((each.cell.driver, each.cell.version) for each in known):
+        mine = [each for each in known if (each.cell.driver, each.cell.version) == (driver, version)]
+        cells = [_shown([each for each in mine if each.cell.task == task], reasons) for task in TASKS]
+        lines.append(f"| {driver} | {version} | {' | '.join(cells)} |")
+    return lines
+
+
+def _programs(known: Sequence[Outcome], reasons: list[str]) -> list[str]:
+    lines = ["| program | what | servers |", "|---|---|---|"]
+    for program, does in dict.fromkeys((each.cell.driver, each.cell.task) for each in known):
+        mine = [each for each in known if (each.cell.driver, each.cell.task) == (program, does)]
+        lines.append(f"| {program} | {does} | {_shown(mine, reasons)} |")
+    return lines
 
 
 def _shown(found: Sequence[Outcome], reasons: list[str]) -> str:
-    if not found:
-        return ""
     words = []
     for each in sorted(found, key=lambda one: one.cell.server):
         if each.cell.lacks:
