@@ -271,7 +271,7 @@ class ClientConnection(asyncio.Protocol):
             self._connecting = self._start(self._connect(command))
         elif isinstance(command, ev.SessionReady):
             self._upstream_key = (command.upstream_process_id, command.upstream_secret_key)
-            self._services.cancel.give(self._process_id, command.secret_key)
+            self._services.cancel.give(self._process_id, command.process_id, command.secret_key)
             self._stop_timer()
         elif isinstance(command, ev.CancelPeer):
             self._services.cancel.present(command.process_id, command.secret_key)

@@ -324,6 +324,8 @@ class SessionReady:
     server_version: str
     secret_key: bytes
     """What the client is told of the key drawn for it: all of it by protocol 3.2, four bytes before that."""
+    process_id: int
+    """What it is told is its process: the server's own, so that it is the one that it finds in pg_stat_activity."""
 
 
 @final

@@ -208,7 +208,7 @@ class Session:
         link.to_client(AuthenticationOk().encode())
         for status in upstream.status:
             link.to_client(status.encode())
-        link.to_client(BackendKeyData(self._entropy.process_id, handshake.secret_key).encode())
+        link.to_client(BackendKeyData(link.process_id, handshake.secret_key).encode())
         link.to_client(ReadyForQuery(link.status).encode())
         early = self._client.take(self._client.pending)
         self._client = FrameBuffer(FRONTEND_LIMITS)

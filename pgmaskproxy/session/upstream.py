@@ -131,7 +131,9 @@ class Upstream:
             elif isinstance(message, ReadyForQuery):
                 link.status = message.status
                 link.upstream_process_id = process_id
-                link.commands.append(SessionReady(process_id, secret_key, version, given_key))
+                link.process_id = process_id or link.process_id
+                told = SessionReady(process_id, secret_key, version, given_key, link.process_id)
+                link.commands.append(told)
                 return None
             elif isinstance(message, ErrorResponse):
                 return self._refused(message)

@@ -26,7 +26,7 @@ def test_a_good_password_opens_the_upstream_and_only_then_says_ok() -> None:
         <= AuthenticationOk
         <= ParameterStatus "server_version" "18.0" / BackendKeyData 99 "real" / ReadyForQuery I
         -- SessionReady 99 "real" "18.0"
-        << AuthenticationOk / ParameterStatus "server_version" "18.0" / BackendKeyData 4711 "key!"
+        << AuthenticationOk / ParameterStatus "server_version" "18.0" / BackendKeyData 99 "key!"
         << ReadyForQuery I
         """,
         before="",
@@ -197,7 +197,7 @@ def test_protocol_3_2_has_longer_cancel_keys_and_what_is_newer_is_negotiated_dow
         => StartupMessage 3.0 user="app" database="shop_up" client_min_messages="log"
         <= AuthenticationOk / BackendKeyData 99 "real" / ReadyForQuery I
         -- SessionReady 99 "real" ""{given}
-        << AuthenticationOk / BackendKeyData 4711 {json.dumps(key)} / ReadyForQuery I
+        << AuthenticationOk / BackendKeyData 99 {json.dumps(key)} / ReadyForQuery I
         """,
         before="",
     )

@@ -25,7 +25,7 @@ def test_scram_proves_both_sides() -> None:
         => SASLResponse
         <= AuthenticationSASLFinal / AuthenticationOk / BackendKeyData 9 "real" / ReadyForQuery I
         -- SessionReady 9 "real" ""
-        << AuthenticationOk / BackendKeyData 4711 "key!" / ReadyForQuery I
+        << AuthenticationOk / BackendKeyData 9 "key!" / ReadyForQuery I
         """,
         before=ALICE,
     )
@@ -269,7 +269,7 @@ def test_the_channel_is_bound_where_the_server_offers_it() -> None:
         => SASLResponse
         <= AuthenticationSASLFinal / AuthenticationOk / BackendKeyData 9 "real" / ReadyForQuery I
         -- SessionReady 9 "real" ""
-        << AuthenticationOk / BackendKeyData 4711 "key!" / ReadyForQuery I
+        << AuthenticationOk / BackendKeyData 9 "key!" / ReadyForQuery I
         """,
         before=ALICE,
     )
