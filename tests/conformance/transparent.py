@@ -133,7 +133,8 @@ def transparent(
         port = free_port()
         stage = Stage(server, port, Path(directory))
         for database in databases:
-            stage.recreate(database)
+            if database != "postgres":
+                stage.recreate(database)
         with _proxy(stage, databases, attestation, policy):
             yield stage
 
