@@ -157,13 +157,25 @@ class ForeignDriver(Driver):
         return ForeignSession(self, conninfo, self.mode)
 
 
+PASSED_ON: Final = ("sslrootcert", "sslnegotiation", "channel_binding", "min_protocol_version", "max_protocol_version")
+
+
+def secured(conninfo: str) -> dict[str, str]:
+    """What is said about TLS and the protocol, by libpq's names; without a word about it there is no TLS."""
+    known = conninfo_to_dict(conninfo)
+    return {
+        "sslmode": str(known.get("sslmode", "disable")),
+        **{name: str(known[name]) for name in PASSED_ON if name in known},
+    }
+
+
 def as_url(conninfo: str, more: Mapping[str, str], *, login: bool = True) -> str:
-    """The form that most have taken over from libpq."""
+    """The form that most have taken over from libpq, with `more` as its parameters."""
     known = conninfo_to_dict(conninfo)
     place = f"{known['host']}:{known['port']}/{quote(str(known['dbname']))}"
     query = "&".join(f"{name}={quote(said, safe='')}" for name, said in more.items())
     who = f"{quote(str(known['user']))}:{quote(str(known['password']), safe='')}@" if login else ""
-    return f"postgresql://{who}{place}" + (f"?{query}" if query else "")
+    return f"postgresql://{who}{place}?{query}"
 
 
 def with_question_marks(statement: str) -> str:

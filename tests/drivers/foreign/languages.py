@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from tests.drivers.driver import BINARY, TEXT, Failed
 from tests.drivers.foreign import building
-from tests.drivers.foreign.by_program import ForeignDriver, as_url, with_question_marks
+from tests.drivers.foreign.by_program import ForeignDriver, as_url, secured, with_question_marks
 from tests.drivers.foreign.program import Program
 
 SIMPLE: Final = "simple"
@@ -44,7 +44,7 @@ class Node(ForeignDriver):
         return Program([node, place / self.script], {})
 
     def url(self, conninfo: str, mode: str) -> str:
-        return as_url(conninfo, {})
+        return as_url(conninfo, secured(conninfo))
 
 
 class NodePostgres(Node):
@@ -142,7 +142,7 @@ class Jdbc(ForeignDriver):
     def url(self, conninfo: str, mode: str) -> str:
         known = conninfo_to_dict(conninfo)
         login = {"user": str(known["user"]), "password": str(known["password"])}
-        return "jdbc:" + as_url(conninfo, {"sslmode": "disable", **login, **self.OPTIONS[mode]}, login=False)
+        return "jdbc:" + as_url(conninfo, {**secured(conninfo), **login, **self.OPTIONS[mode]}, login=False)
 
     def worded(self, statement: str) -> str:
         return with_question_marks(statement)
@@ -208,9 +208,12 @@ class Odbc(ForeignDriver):
 
     def url(self, conninfo: str, mode: str) -> str:
         known = conninfo_to_dict(conninfo)
+        secure = secured(conninfo)
+        # What it has no word of its own for goes to its libpq.
+        libpq = " ".join(f"{name}={said}" for name, said in secure.items() if name != "sslmode")
         return (
             f"Driver={self.DRIVER};Server={known['host']};Port={known['port']};Database={known['dbname']}"
-            f";Uid={known['user']};Pwd={{{known['password']}}};SSLmode=disable;{mode}"
+            f";Uid={known['user']};Pwd={{{known['password']}}};SSLmode={secure['sslmode']};pqopt={{{libpq}}};{mode}"
         )
 
     def value(self, given: object) -> str | None:
@@ -259,7 +262,7 @@ class Go(ForeignDriver):
         return Program([building.built("go", build) / "bin" / self.program_name], {})
 
     def url(self, conninfo: str, mode: str) -> str:
-        return as_url(conninfo, {"sslmode": "disable"})
+        return as_url(conninfo, secured(conninfo))
 
 
 class Pgx(Go):
@@ -300,7 +303,7 @@ class LibPq(Go):
 
     def url(self, conninfo: str, mode: str) -> str:
         more = {"binary_parameters": "yes"} if mode == "binary" else {}
-        return as_url(conninfo, {"sslmode": "disable", **more})
+        return as_url(conninfo, {**secured(conninfo), **more})
 
 
 class TokioPostgres(ForeignDriver):
@@ -328,7 +331,7 @@ class TokioPostgres(ForeignDriver):
         return Program([building.built("rust", build) / "target" / "debug" / "drivers"], {})
 
     def url(self, conninfo: str, mode: str) -> str:
-        return as_url(conninfo, {"sslmode": "disable"})
+        return as_url(conninfo, secured(conninfo))
 
 
 @final

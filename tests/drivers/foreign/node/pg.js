@@ -43,7 +43,10 @@ async function text(statement) {
 serve({
   async open(how, where) {
     [mode, url] = [how, where];
-    client = new Client({ connectionString: url });
+    client = new Client({
+      connectionString: url,
+      enableChannelBinding: new URL(url).searchParams.get('channel_binding') === 'require',
+    });
     client.on('notice', told);
     client.on('error', () => {});
     await client.connect();

@@ -69,7 +69,18 @@ async function finish(well) {
 serve({
   async open(how, where) {
     [mode, blocks] = [how, []];
-    sql = postgres(where, { max: 1, onnotice: told, idle_timeout: 0, max_lifetime: null });
+    // It takes what it does not know in a URL for settings of the server's.
+    const url = new URL(where);
+    const said = Object.fromEntries(url.searchParams);
+    url.search = '';
+    sql = postgres(url.href, {
+      max: 1,
+      onnotice: told,
+      idle_timeout: 0,
+      max_lifetime: null,
+      ssl: said.sslrootcert ? { ca: fs.readFileSync(said.sslrootcert), servername: url.hostname } : false,
+      sslnegotiation: said.sslnegotiation,
+    });
     await sql`select 1`;
     return { driver: version };
   },
