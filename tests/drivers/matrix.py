@@ -71,8 +71,8 @@ def rendered(outcomes: Iterable[Outcome]) -> str:
     failed = sum(each.outcome == FAILED and not each.cell.lacks for each in known)
     lines = [
         f"{passed} cells passed, {failed} failed. A number in a cell is the version of the server (15: Debian's, 18:",
-        "embedded) on which the task passed: through the proxy the same as directly but for the masks, and no raw value",
-        "in any byte that the driver was sent. A number in brackets says below why there is nothing to try.",
+        "embedded) on which the task passed: the same through the proxy as directly but for the masks, no raw value in",
+        "any byte that the driver was sent. A number in brackets says below why there is nothing to try.",
         "",
         *_tasks([each for each in known if each.cell.task in TASKS], reasons),
         "",
