@@ -22,6 +22,10 @@ TREES: Final = (
 )
 """The server prints each statement's rewritten tree to us (DESIGN 3a); as start-up parameters RESET keeps them."""
 
+LEFT_ALONE: Final = (("client_connection_check_interval", "5s"),)
+"""While it runs something the server looks so often whether its client is still there, and else gives up: no backend works
+on for ever for a client that hung up, or for a proxy that was killed."""
+
 SUFFIX: Final = " [pgmaskproxy]"
 NAMEDATALEN: Final = 63
 CONNECT_SECONDS: Final = 10.0
@@ -218,7 +222,7 @@ def pinned_parameters(
     if startup.reason:
         ours["pgmaskproxy.reason"] = startup.reason
     theirs = {name: value for name, value in startup.parameters if name not in ours}
-    trees = dict(TREES) if attestation != "off" else {}
+    trees = dict((*TREES, *LEFT_ALONE)) if attestation != "off" else {}
     return tuple({**theirs, **ours, **trees}.items())
 
 
