@@ -8,7 +8,7 @@ SOURCES := $(shell find pgmaskproxy policies -type f ! -name '*.py[co]' 2>/dev/n
 
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo tour test test-all test-compiled test-interpreted corpus fuzz lint format bench oracle guards docs system clean
+.PHONY: help demo tour test test-all test-compiled test-interpreted corpus conformance fuzz lint format bench oracle guards docs system clean
 
 help: ## What can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -48,6 +48,14 @@ test-compiled: system $(VENV)/.test ## Every test against the installed, compile
 # CI runs every row of the corpora by one protocol on each server; this runs it by all of them.
 corpus: system $(VENV)/.test ## What must not leak and what must work, statement by statement, by every protocol.
 	CORPUS=all PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m pytest tests/corpus $(ARGS)
+
+# None of the suites is ours, and none is here: CHECKOUTS is a directory with psycopg, asyncpg, pg8000, sqlalchemy,
+# postgres-15 and postgres-18 in it, as far as they are wanted.
+CHECKOUTS ?= build/checkouts
+
+conformance: system $(VENV)/.test ## Drivers, their own test suites and PostgreSQL's own, directly and through the proxy. CHECKOUTS=directory
+	PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m pytest tests/drivers tests/conformance
+	PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m tests.conformance $(CHECKOUTS) $(ARGS)
 
 # CI runs 3,000 comparisons among its tests (tests/fuzz/test_non_interference.py); this goes on for as long as one likes.
 fuzz: system $(VENV)/.test ## Does an agent see a difference between secrets? ARGS='--seconds 3600 --seed 1 --server 15'
