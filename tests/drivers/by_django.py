@@ -24,7 +24,10 @@ def configured(conninfo: str) -> dict[str, Any]:
     """An entry of DATABASES; configures Django itself when that has not happened."""
     if not settings.configured:
         settings.configure(
-            DATABASES={}, INSTALLED_APPS=[], USE_TZ=True, DEFAULT_AUTO_FIELD="django.db.models.BigAutoField"
+            DATABASES={},
+            INSTALLED_APPS=["tests.drivers.shopapp"],
+            USE_TZ=True,
+            DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         )
         django.setup()
     known = conninfo_to_dict(conninfo)
@@ -46,9 +49,9 @@ class DjangoSession(Session):
     """A DatabaseWrapper of its own, known by an alias of its own."""
 
     def __init__(self, conninfo: str) -> None:
-        self._alias = f"matrix_{id(self)}"
-        self._wrapper = DatabaseWrapper(configured(conninfo), self._alias)
-        django.db.connections[self._alias] = self._wrapper
+        self.alias = f"matrix_{id(self)}"
+        self._wrapper = DatabaseWrapper(configured(conninfo), self.alias)
+        django.db.connections[self.alias] = self._wrapper
         self._wrapper.inc_thread_sharing()
         self._notices: list[str] = []
         self._wrapper.ensure_connection()
@@ -79,7 +82,7 @@ class DjangoSession(Session):
 
     @contextmanager
     def block(self) -> Iterator[None]:
-        with transaction.atomic(using=self._alias):
+        with transaction.atomic(using=self.alias):
             yield
 
     def batch(self, statement: str, parameters: Sequence[Sequence[object]]) -> None:
@@ -109,7 +112,7 @@ class DjangoSession(Session):
 
     def close(self) -> None:
         self._wrapper.close()
-        del django.db.connections[self._alias]
+        del django.db.connections[self.alias]
 
 
 @final

@@ -1,0 +1,1 @@
+"""What `makemigrations` would write."""
