@@ -47,12 +47,17 @@ class Relay:
         """Seconds that each piece takes."""
         self.passed = {True: 0, False: 0}
         """By direction, what has passed on the connections with the marker; True is towards the client."""
+        self._cut_at: int | None = None
         self._sockets: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._closed = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._start(self._accept)
+
+    def cut_at(self, passed: int | None) -> None:
+        """Reset what there is as soon as so much has passed to the client, connections of now included."""
+        self._cut_at = passed
 
     def reset(self) -> None:
         """Every connection of now is reset on both sides."""
@@ -119,6 +124,9 @@ class Relay:
         if fault is not None and fault.down == way.down and way.passed + len(data) > fault.after:
             cut = fault.after - way.passed
             before, after = data[:cut], data[cut:]
+        if way.counted and way.down and self._cut_at is not None and self.passed[True] + len(before) >= self._cut_at:
+            target.sendall(before[: max(0, self._cut_at - self.passed[True])])
+            raise ConnectionResetError
         target.sendall(before)
         way.passed += len(before)
         if way.counted:
