@@ -105,7 +105,7 @@ class DjangoSession(Session):
             copy.write(data)
 
     def cancel(self) -> None:
-        self._below().cancel_safe()
+        by_psycopg.cancel(self._below())
 
     def notices(self) -> list[str]:
         return self._notices

@@ -10,6 +10,7 @@ from typing import Any, final
 import psycopg
 from psycopg import pq
 
+from tests.drivers.child import in_child
 from tests.drivers.driver import BINARY, Driver, Failed, Session, as_format
 from tests.drivers.loop import LoopThread
 from tests.e2e.drivers import Result
@@ -25,6 +26,14 @@ def failed(error: psycopg.Error) -> Failed:
         hint=said.message_hint,
         position=said.statement_position,
     )
+
+
+def cancel(connection: psycopg.Connection) -> None:
+    """By libpq 17's cancelling, which encrypts where the connection does, or by the older one."""
+    if psycopg.capabilities.has_cancel_safe():
+        connection.cancel_safe()
+    else:
+        in_child(connection.cancel)
 
 
 def _version() -> str:
@@ -104,7 +113,7 @@ class PsycopgSession(Session):
             copy.write(data)
 
     def cancel(self) -> None:
-        self._connection.cancel_safe()
+        cancel(self._connection)
 
     def notices(self) -> list[str]:
         return self._notices
@@ -196,7 +205,10 @@ class PsycopgAsyncSession(Session):
         self._run(work)
 
     def cancel(self) -> None:
-        self._loop.aside(self._connection.cancel_safe())
+        if psycopg.capabilities.has_cancel_safe():
+            self._loop.aside(self._connection.cancel_safe())
+        else:
+            in_child(self._connection.cancel)
 
     def notices(self) -> list[str]:
         return self._notices

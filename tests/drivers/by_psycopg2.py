@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -15,6 +13,7 @@ import psycopg2
 import psycopg2.extensions
 import psycopg2.extras
 
+from tests.drivers.child import in_child
 from tests.drivers.driver import Driver, Failed, Session, as_format
 from tests.e2e.drivers import Result
 
@@ -29,22 +28,6 @@ def failed(error: psycopg2.Error) -> Failed:
         hint=said.message_hint,
         position=said.statement_position,
     )
-
-
-def cancel(connection: psycopg2.extensions.connection) -> None:
-    """Its `cancel()`, in a child: it keeps Python's lock until it has been answered, and here who answers needs it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on, of forking with threads
-        child = os.fork()
-    if child == 0:
-        ended = 1
-        try:
-            connection.cancel()
-            ended = 0
-        finally:
-            os._exit(ended)
-    _, status = os.waitpid(child, 0)
-    assert status == 0
 
 
 @final
@@ -133,7 +116,7 @@ class Psycopg2Session(Session):
             cursor.copy_expert(statement, io.BytesIO(data))
 
     def cancel(self) -> None:
-        cancel(self._connection)
+        in_child(self._connection.cancel)
 
     def notices(self) -> list[str]:
         return list(self._connection.notices)

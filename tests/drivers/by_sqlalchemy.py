@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.drivers import by_asyncpg, by_pg8000, by_psycopg, by_psycopg2
+from tests.drivers.child import in_child
 from tests.drivers.driver import Driver, Failed, Session, as_named, named
 from tests.drivers.loop import LoopThread
 from tests.e2e.drivers import Result
@@ -183,9 +184,9 @@ class SqlalchemySession(Session):
     def cancel(self) -> None:
         below = self._engine.below
         if self._driver == "psycopg":
-            below.cancel_safe()
+            by_psycopg.cancel(below)
         elif self._driver == "psycopg2":
-            by_psycopg2.cancel(below)
+            in_child(below.cancel)
         else:
             assert self._engine._loop is not None
             self._engine._loop.cancel_task()
