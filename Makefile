@@ -61,6 +61,32 @@ conformance: system $(VENV)/.test ## Drivers, their own test suites and PostgreS
 fuzz: system $(VENV)/.test ## Does an agent see a difference between secrets? ARGS='--seconds 3600 --seed 1 --server 15'
 	PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m tests.fuzz $(ARGS)
 
+# Other people's clients: CI runs each on one server; this, all of them on both, and psycopg by each of its three cores.
+# Then other people's tests, of which none is in this tree: CHECKOUTS=dir has psycopg, asyncpg, pg8000, sqlalchemy,
+# postgres-15 and postgres-18 in it, or some of them. Writes docs/conformance.md. ARGS='-k asyncpg' picks some clients.
+SUITES := psycopg asyncpg pg8000 sqlalchemy
+DRIVERS = CONFORMANCE=all DRIVER_MATRIX=build/matrix.jsonl PYTHONPATH=$(2):$(CURDIR) PSYCOPG_IMPL=$(1) \
+    $(VENV)/bin/python -m pytest
+CORES = tests/drivers/test_matrix.py -k 'psycopg and not psycopg2 and not SQLAlchemy'
+
+conformance: system $(VENV)/.test ## Every driver and other people's test suites through the proxy. CHECKOUTS=dir
+	@mkdir -p build && rm -f build/matrix.jsonl
+	@failed=0; \
+	$(call DRIVERS,binary,) tests/drivers $(ARGS) || failed=1; \
+	$(call DRIVERS,python,) $(CORES) || failed=1; \
+	if $(PIP) install --upgrade --target build/psycopg-c 'psycopg[c]'; then \
+	    $(call DRIVERS,c,build/psycopg-c) $(CORES) || failed=1; \
+	else echo 'psycopg[c] was not built: that needs libpq-dev and a C compiler' >&2; fi; \
+	PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m tests.drivers.table build/matrix.jsonl || failed=1; \
+	for server in 15 18; do \
+	    for suite in $(if $(CHECKOUTS),$(SUITES)); do [ ! -d '$(CHECKOUTS)'/$$suite ] || \
+	        PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m tests.conformance.suites $$suite '$(CHECKOUTS)'/$$suite \
+	            --server $$server --write || failed=1; done; \
+	    [ ! -d '$(CHECKOUTS)'/postgres-$$server ] || \
+	        PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m tests.conformance.regress '$(CHECKOUTS)'/postgres-$$server \
+	            --server $$server --out build/regress-$$server --doc docs/conformance.md || failed=1; \
+	done; exit $$failed
+
 lint: $(VENV)/.test ## ruff and mypy, strict, over code and tests.
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
