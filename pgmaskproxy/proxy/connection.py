@@ -21,6 +21,7 @@ from pgmaskproxy.proxy.services import Services
 from pgmaskproxy.proxy.stream import Stream
 from pgmaskproxy.proxy.upstream import cancel_upstream, channel_binding, connect_upstream, pinned_parameters
 from pgmaskproxy.session import events as ev
+from pgmaskproxy.session.handshake import CERTIFICATE
 from pgmaskproxy.session.link import Door, Entropy, Limits
 from pgmaskproxy.session.session import Session
 
@@ -340,7 +341,9 @@ class ClientConnection(asyncio.Protocol):
         services, questions, startup = self._services, self._questions, self._startup
         upstream = services.config.upstream
         assert startup is not None
-        questions.method = command.method
+        certified = services.judge.knowledge.now.directory.certificate(startup.user) is not None
+        both = certified and command.method != CERTIFICATE
+        questions.method = f"{CERTIFICATE}+{command.method}" if both else command.method
         principal = questions.who()
         if principal is None or not command.database:
             refusal = GONE if principal is None else Refusal("3D000", f'database "{startup.database}" does not exist')

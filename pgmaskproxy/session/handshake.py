@@ -34,6 +34,8 @@ PLAINTEXT = Refusal(
     "this server takes no login without encryption",
     hint="Connect with sslmode=require, or better verify-full.",
 )
+CERTIFICATE = "certificate"
+"""How who needs no password has logged in."""
 LONG_KEYS_MINOR = 2
 """From protocol 3.2 on a cancel key may be longer than four bytes."""
 
@@ -70,7 +72,7 @@ class Handshake:
         if answer.refusal is not None:
             return answer.refusal
         if answer.certified:
-            self.method = "certificate"
+            self.method = CERTIFICATE
             return answer
         assert answer.verifier is not None
         try:
