@@ -59,6 +59,10 @@ ROWS: Final = (
 ARRIVED: Final = "SELECT id, name, email, ssn, card, birth_date, city FROM shop.people ORDER BY id"
 PARTS: Final = ("--table=shop.people", "--table=shop.products")
 
+LOCKED: Final = (
+    "55P03 while another of its connections has locked a table that a view reads: the proxy cannot read the view's"
+    " definition before that transaction has ended"
+)
 Note = Callable[..., None]
 
 
@@ -157,6 +161,7 @@ def test_pg_restore(before: Proxy, behind: Proxy, note: Note, jobs: str) -> None
     """A dump of masked rows, restored by one connection or by several at a time."""
     note("pg_dump", "-Fc: masked rows")
     note("pg_restore", f"--jobs={jobs}: what pg_dump wrote")
+    note("pg_restore", "--jobs, of tables that views read", LOCKED)
     target = str(before.directory.parent / "dump")
     through(before, "pg_dump", "-Fc", "-f", target, *PARTS)
     through(behind, "pg_restore", "--no-owner", "--exit-on-error", f"--jobs={jobs}", "-d", behind.database.name, target)
