@@ -46,10 +46,11 @@ def lost(raw: Raw) -> tuple[list[int], tuple[str, str]]:
     return [frame.type for frame in before], sqlstate(last)
 
 
-@pytest.mark.parametrize(
-    "sent", [Query(ROWS).encode(), EXTENDED, Query(COPY).encode()], ids=["query", "extended", "copy"]
-)
-def test_the_line_is_cut_within_masked_rows(line: tuple[Proxy, Relay], sent: bytes) -> None:
+ASKED: Final = {"query": Query(ROWS).encode(), "extended": EXTENDED, "copy": Query(COPY).encode()}
+
+
+@pytest.mark.parametrize("way", ASKED)
+def test_the_line_is_cut_within_masked_rows(line: tuple[Proxy, Relay], way: str) -> None:
     """Wherever in a row: the client has whole rows, all masked, and then the error."""
     proxy, relay = line
     counts = set()
