@@ -9,8 +9,9 @@ from typing import Any, Final
 import pytest
 
 from tests.drivers.bench import Bench
+from tests.drivers.foreign.by_jdbc import Jdbc
+from tests.drivers.foreign.by_odbc import Odbc
 from tests.drivers.foreign.by_program import ForeignDriver, ForeignSession
-from tests.drivers.foreign.languages import Jdbc, Odbc
 from tests.harness.proxy import Proxy
 
 EVERYTHING: Final = os.environ.get("CONFORMANCE") == "all"

@@ -12,8 +12,10 @@ import pytest
 
 from tests.drivers.bench import SECONDS, Bench
 from tests.drivers.driver import Failed
+from tests.drivers.foreign.by_jdbc import Jdbc
+from tests.drivers.foreign.by_node import PostgresJs
+from tests.drivers.foreign.by_odbc import Odbc
 from tests.drivers.foreign.by_program import ForeignDriver, ForeignSession
-from tests.drivers.foreign.languages import Jdbc, Odbc, PostgresJs
 from tests.drivers.reading import FOREVER, REFUSED
 from tests.harness.proxy import Proxy
 

@@ -12,8 +12,11 @@ import pytest
 from pgmaskproxy.demo.server import EmbeddedServer
 from tests.drivers.bench import Aside, Bench
 from tests.drivers.driver import Failed
+from tests.drivers.foreign.by_go import LibPq, Pgx
+from tests.drivers.foreign.by_jdbc import Jdbc, JdbcNewest
+from tests.drivers.foreign.by_node import NodePostgres, PostgresJs
+from tests.drivers.foreign.by_odbc import Odbc
 from tests.drivers.foreign.by_program import ForeignDriver
-from tests.drivers.foreign.languages import Jdbc, LibPq, NodePostgres, Odbc, Pgx, PostgresJs
 from tests.drivers.reading import FOREVER
 from tests.e2e.certified import PASSWORD, Certified
 from tests.harness import proxy as proxies
@@ -25,15 +28,16 @@ PLAIN: Final[Mapping[str, str]] = {}
 DIRECT: Final = {"sslnegotiation": "direct"}
 BOUND: Final = {"channel_binding": "require"}
 NEW: Final = {"min_protocol_version": "3.2", "max_protocol_version": "3.2"}
+MODERN: Final = (PLAIN, DIRECT, BOUND, NEW)
 WAYS: Final[Mapping[type[ForeignDriver], tuple[Mapping[str, str], ...]]] = {
     NodePostgres: (PLAIN, DIRECT, BOUND),
     PostgresJs: (PLAIN, DIRECT),
     Jdbc: (PLAIN,),
     Odbc: (PLAIN, BOUND),
-    **({Pgx: (PLAIN, DIRECT, BOUND, NEW), LibPq: (PLAIN, NEW)} if EVERYTHING else {}),
+    **({Pgx: MODERN, LibPq: (PLAIN, NEW), JdbcNewest: MODERN} if EVERYTHING else {}),
 }
 """What each has of it, by libpq's names. lib/pq's direct negotiation is none that PostgreSQL takes: without ALPN."""
-BINDERS: Final = (Odbc, Pgx)
+BINDERS: Final = (JdbcNewest, Odbc, Pgx)
 """Who binds the channel wherever that is possible."""
 
 

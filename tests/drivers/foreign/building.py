@@ -18,9 +18,12 @@ BUILDS: Final = Path(__file__).parents[3] / "build" / "drivers"
 SECONDS: Final = 900
 
 
-def built(folder: str, build: Callable[[Path], None]) -> Path:
-    """Where what `build` made of a copy of `folder` is. It is made in its place's neighbour, and there whole or not."""
-    place = BUILDS / f"{folder}-{_digest(SOURCES / folder)}"
+def built(folder: str, build: Callable[[Path], None], *, variant: str = "") -> Path:
+    """Where what `build` made of a copy of `folder` is. It is made in its place's neighbour, and there whole or not.
+
+    `variant` is what it depends on besides the folder.
+    """
+    place = BUILDS / "-".join(filter(None, (folder, _digest(SOURCES / folder), variant)))
     if not place.is_dir():
         BUILDS.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=BUILDS, prefix=f".{folder}-") as making:

@@ -15,6 +15,14 @@ from tests.drivers.driver import Driver, Failed, Session
 from tests.drivers.foreign.program import Program, value
 from tests.e2e.drivers import Result
 
+SIMPLE: Final = "simple"
+TEXT_ONLY: Final = "the simple protocol has text results only"
+EXTENDED_CURSOR: Final = "its cursors are the extended protocol's"
+NO_PARAMETERS: Final = {
+    "parameters": "the simple protocol has no parameters",
+    "prepared": "the simple protocol has no prepared statements",
+    "batch": "the simple protocol has no parameters",
+}
 _PARAMETER: Final = re.compile(r"\$\d+")
 
 
