@@ -8,7 +8,7 @@ SOURCES := $(shell find pgmaskproxy policies -type f ! -name '*.py[co]' 2>/dev/n
 
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo tour test test-all test-compiled test-interpreted corpus conformance fuzz lint format bench oracle guards docs system clean
+.PHONY: help demo tour test test-all test-compiled test-interpreted corpus conformance fuzz fuzz-wire lint format bench oracle guards docs system clean
 
 help: ## What can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -60,6 +60,10 @@ conformance: system $(VENV)/.test ## Drivers, their own test suites and PostgreS
 # CI runs 3,000 comparisons among its tests (tests/fuzz/test_non_interference.py); this goes on for as long as one likes.
 fuzz: system $(VENV)/.test ## Does an agent see a difference between secrets? ARGS='--seconds 3600 --seed 1 --server 15'
 	PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m tests.fuzz $(ARGS)
+
+# CI plays 60 scripts to each server, directly and through the proxy, and a few hundred sequences of spoilt bytes.
+fuzz-wire: system $(VENV)/.test ## Random protocol scripts and bytes: is it as directly, and does it stand? EXAMPLES=3000
+	WIRE_EXAMPLES=$(or $(EXAMPLES),3000) PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m pytest tests/fuzz/wire $(ARGS)
 
 # Other people's clients: CI runs each on one server; this, all of them on both, and psycopg by each of its three cores.
 # Then other people's tests, of which none is in this tree: CHECKOUTS=dir has psycopg, asyncpg, pg8000, sqlalchemy,
