@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import pytest
@@ -12,6 +12,7 @@ from tests.drivers.bench import Bench
 from tests.drivers.foreign.by_jdbc import Jdbc
 from tests.drivers.foreign.by_odbc import Odbc
 from tests.drivers.foreign.by_program import ForeignDriver, ForeignSession
+from tests.drivers.matrix import Cell
 from tests.harness.proxy import Proxy
 
 EVERYTHING: Final = os.environ.get("CONFORMANCE") == "all"
@@ -33,7 +34,12 @@ def driver(request: pytest.FixtureRequest) -> Iterator[ForeignDriver]:
 
 
 @pytest.mark.parametrize("matrix_proxy", SERVERS, indirect=True)
-def test_they_read_what_they_read_directly(matrix_proxy: Proxy, driver: ForeignDriver) -> None:
+def test_they_read_what_they_read_directly(
+    matrix_proxy: Proxy, driver: ForeignDriver, record_property: Callable[[str, object], None]
+) -> None:
+    server = matrix_proxy.database.server.version.split(".")[0]
+    does = "its catalog functions (tables, columns, keys, indexes, privileges, functions, types)"
+    record_property("cell", Cell(driver.name, driver.version, does, server).said())
     bench = Bench(driver, matrix_proxy)
     empty = set()
     with bench.through() as session, bench.direct() as direct:

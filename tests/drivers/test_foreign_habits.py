@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import psycopg
@@ -16,13 +16,32 @@ from tests.drivers.foreign.by_jdbc import Jdbc
 from tests.drivers.foreign.by_node import PostgresJs
 from tests.drivers.foreign.by_odbc import Odbc
 from tests.drivers.foreign.by_program import ForeignDriver, ForeignSession
+from tests.drivers.matrix import Cell
 from tests.drivers.reading import FOREVER, REFUSED
 from tests.harness.proxy import Proxy
 
 INSERT = "INSERT INTO products (id, name, price, stock) VALUES ($1, $2, $3, $4)"
 MADE = "SELECT array_agg(id ORDER BY id) FROM shop.products WHERE id >= 6000"
 
+HABITS: Mapping[str, tuple[type[ForeignDriver], str]] = {
+    "test_jdbc_saves_a_point_before_each_statement": (Jdbc, "autosave=always around a refusal"),
+    "test_jdbc_rewrites_a_batch_to_many_rows_in_a_statement": (Jdbc, "reWriteBatchedInserts"),
+    "test_jdbc_asks_for_the_keys_that_were_made": (Jdbc, "generated keys of a held insertion"),
+    "test_jdbc_limits_a_query_s_time_by_a_cancel": (Jdbc, "setQueryTimeout"),
+    "test_jdbc_says_settings_when_it_connects": (Jdbc, "settings when it connects"),
+    "test_jdbc_goes_on_when_a_table_changed_under_what_it_has_prepared": (Jdbc, "a table that changes meanwhile"),
+    "test_odbc_saves_a_point_before_each_statement": (Odbc, "its own savepoints around a refusal"),
+    "test_postgres_js_writes_a_copy": (PostgresJs, "COPY FROM STDIN that succeeds"),
+}
+
 pytestmark = pytest.mark.parametrize("matrix_proxy", ["18"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def _noted(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
+    driver, does = HABITS[request.node.originalname]
+    made = driver()
+    record_property("cell", Cell(made.name, made.version, does, "18").said())
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import pytest
@@ -17,6 +17,7 @@ from tests.drivers.foreign.by_jdbc import Jdbc, JdbcNewest
 from tests.drivers.foreign.by_node import NodePostgres, PostgresJs
 from tests.drivers.foreign.by_odbc import Odbc
 from tests.drivers.foreign.by_program import ForeignDriver
+from tests.drivers.matrix import Cell
 from tests.drivers.reading import FOREVER
 from tests.e2e.certified import PASSWORD, Certified
 from tests.harness import proxy as proxies
@@ -70,8 +71,12 @@ def _opened(tls: Certified) -> tuple[str, str]:
     return last["tls"], last["authenticated_by"]
 
 
-def test_the_server_is_verified_and_what_runs_is_cancelled(tls: Certified, driver: ForeignDriver) -> None:
+def test_the_server_is_verified_and_what_runs_is_cancelled(
+    tls: Certified, driver: ForeignDriver, record_property: Callable[[str, object], None]
+) -> None:
     for way in WAYS[type(driver)]:
+        does = "TLS, the server verified, a cancel" + "".join(f", {name}={said}" for name, said in way.items())
+        record_property("cell", Cell(driver.name, driver.version, does, "18").said())
         conninfo = _conninfo(tls, sslmode="verify-full", sslrootcert=str(tls.authority.root), **way)
         with driver.connect(conninfo) as session:
             version, method = _opened(tls)

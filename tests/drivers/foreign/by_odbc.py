@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,6 +41,8 @@ class Odbc(ForeignDriver):
     @property
     def version(self) -> str:
         asked = ["dpkg-query", "-W", "-f", "${Version}", "odbc-postgresql"]
+        if shutil.which(asked[0]) is None:
+            return ""
         told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
         return re.sub(r"^\d+:|-.*$", "", told)
 
