@@ -56,7 +56,7 @@ audit: {{directory: audit}}
 keys: {{directory: keys}}
 web: {{host: {host}, port: 0}}
 metrics: {{host: {host}, port: {metrics}}}
-limits: {{connections: 1000, statement_bytes: 256MiB, row_bytes: 1GiB, names: 100000}}
+limits: {{connections: 1000, statement_bytes: 256MiB, row_bytes: 1GiB, names: 100000, login_seconds: 60s}}
 """
 
 PRINCIPALS: Final = """\
