@@ -34,6 +34,7 @@ class ForeignSession(Session):
         self._conninfo = conninfo
         self._mode = mode
         self._depth = 0
+        self._others: dict[str, ForeignSession] = {}
         self._program = driver.program()
         self._open = True
         self._program.notices.clear()
@@ -45,6 +46,12 @@ class ForeignSession(Session):
             self._program.end()
             raise
 
+    def _other(self, mode: str) -> ForeignSession:
+        """A connection of another mode, which is closed with this one."""
+        if mode not in self._others:
+            self._others[mode] = ForeignSession(self._driver, self._conninfo, mode)
+        return self._others[mode]
+
     def call(self, name: str, *fields: str | int | None) -> dict[str, Any]:
         try:
             return self._program.call(name, *fields)
@@ -52,9 +59,8 @@ class ForeignSession(Session):
             raise self._driver.understood(error) from error
 
     def query(self, statement: str, parameters: Sequence[object] = (), *, form: str = "") -> Result:
-        if form:
-            with ForeignSession(self._driver, self._conninfo, self._driver.forms[form]) as other:
-                return other.query(statement, parameters)
+        if form and self._driver.forms[form] != self._mode:
+            return self._other(self._driver.forms[form]).query(statement, parameters)
         asked = self._driver.worded(statement) if parameters else statement
         return _result(self.call("run", asked, *map(self._driver.value, parameters)))
 
@@ -89,8 +95,7 @@ class ForeignSession(Session):
 
     def stream(self, statement: str, size: int) -> list[tuple[Any, ...]]:
         if self._driver.cursor_mode and self._mode != self._driver.cursor_mode:
-            with ForeignSession(self._driver, self._conninfo, self._driver.cursor_mode) as other:
-                return other.stream(statement, size)
+            return self._other(self._driver.cursor_mode).stream(statement, size)
         return _rows(self.call("stream", statement, size))
 
     def copy_out(self, statement: str) -> bytes:
@@ -109,6 +114,8 @@ class ForeignSession(Session):
         if not self._open:
             return
         self._open = False
+        for other in self._others.values():
+            other.close()
         try:
             self._program.call("close")
         except (Failed, AssertionError):
