@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from pgmaskproxy.config_peers import Upstream
+from pgmaskproxy.config_peers import ListenTls, Upstream
 from pgmaskproxy.model import Principal, PrincipalKind
 from pgmaskproxy.policy.settings import Startup
 from pgmaskproxy.proxy import upstream as upstreams
+from pgmaskproxy.proxy.certificates import Served, upstream_context
+from pgmaskproxy.proxy.tls import TlsStream
 from pgmaskproxy.proxy.upstream import TREES, cancel_upstream, connect_upstream, pinned_parameters
-from pgmaskproxy.wire.startup import CancelRequest, StartupBuffer, decode_startup
+from pgmaskproxy.wire.startup import CancelRequest, SSLRequest, StartupBuffer, decode_startup
+from tests.harness.certificates import Authority
 
 AGENT = Principal("agent", PrincipalKind.AGENT, owner="alice")
 
@@ -189,3 +193,75 @@ def test_an_application_s_name_is_cut_between_characters(name: str) -> None:
     assert len(found.encode()) <= 63
     assert found.endswith(" [pgmaskproxy]")
     assert name.startswith(found.removesuffix(" [pgmaskproxy]"))
+
+
+# --- TLS
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+def encrypted(authority: Authority, port: int, **more: str) -> tuple[Upstream, ssl.SSLContext | None]:
+    values = {"host": "127.0.0.1", "port": port, "user": "pgmaskproxy", "databases": ["shop"]}
+    upstream = Upstream.model_validate({**values, "sslrootcert": authority.root, **more})
+    return upstream, upstream_context(upstream)
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (b"N", "the server has no TLS"),
+        (b"E", "the server has no TLS"),  # as of before 7.0, and of who wants the rest read as a message
+        (b"SE\0\0\0", "unencrypted data"),  # CVE-2021-23222
+        (b"", "the server closed the connection"),
+    ],
+)
+async def test_without_tls_no_word_is_said(authority: Authority, answer: bytes, why: str) -> None:
+    heard: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readexactly(8))
+        writer.write(answer)
+        await writer.drain()
+        if answer:
+            heard.append(await reader.read())
+
+    async with listening(serve) as port:
+        with pytest.raises(OSError, match=why):
+            await connect_upstream(Owner(), *encrypted(authority, port))
+    assert heard[0] == SSLRequest().encode()
+    assert heard[1:] in ([], [b""])
+
+
+@pytest.mark.parametrize("negotiation", ["postgres", "direct"])
+@pytest.mark.parametrize("mode", ["verify-full", "verify-ca"])
+async def test_no_word_is_said_to_whom_the_certificate_does_not_name(
+    authority: Authority, negotiation: str, mode: str
+) -> None:
+    issued = authority.server("elsewhere", "db.internal")
+    served = Served(ListenTls(cert=issued.cert, key=issued.key))
+    heard: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tls = TlsStream(served.context, server_side=True)
+        if negotiation == "postgres":
+            await reader.readexactly(8)
+            writer.write(b"S")
+        with suppress(ssl.SSLError):
+            while data := await reader.read(65536):
+                heard.extend(tls.received(data))
+                writer.write(tls.outgoing)
+
+    owner = Owner()
+    async with listening(serve) as port:
+        connecting = connect_upstream(owner, *encrypted(authority, port, sslmode=mode, sslnegotiation=negotiation))
+        with suppress(ssl.SSLCertVerificationError):
+            stream = await connecting
+            stream.write(b"hello")
+            assert stream.tls is not None
+            assert stream.tls.peer_certificate == issued.der
+            stream.close()
+            await owner.lost.wait()
+    assert heard == ([] if mode == "verify-full" else [b"hello"])
