@@ -93,6 +93,8 @@ class Startup:
     application_name: str = ""
     reason: str = ""
     """`pgmaskproxy.reason`; not in `parameters`."""
+    transparent: bool = False
+    """It was read under a transparent policy, and goes upstream as it is: `application_name` is not marked either."""
 
 
 def check_startup(parameters: Iterable[tuple[bytes, bytes]], *, transparent: bool = False) -> Startup | Refusal:
@@ -132,7 +134,7 @@ def check_startup(parameters: Iterable[tuple[bytes, bytes]], *, transparent: boo
         found[_CANONICAL.get(name, key)] = value
     found["client_encoding"] = "UTF8"
     reason = found.pop(REASON, "")
-    return Startup(user, database, tuple(sorted(found.items())), found.get("application_name", ""), reason)
+    return Startup(user, database, tuple(sorted(found.items())), found.get("application_name", ""), reason, transparent)
 
 
 def setting_allowed(setting: Setting) -> Refusal | None:

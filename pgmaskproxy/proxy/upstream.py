@@ -219,6 +219,8 @@ def pinned_parameters(
         "pgmaskproxy.principal": principal.name,
         "pgmaskproxy.session_id": session,
     }
+    if startup.transparent:
+        del ours["application_name"]
     if startup.reason:
         ours["pgmaskproxy.reason"] = startup.reason
     theirs = {name: value for name, value in startup.parameters if name not in ours}

@@ -43,7 +43,7 @@ def stage() -> Iterator[Stage]:
 def told(conninfo: str) -> list[object]:
     """Everything that a client is told."""
     found: list[object] = []
-    with psycopg.connect(conninfo, autocommit=True) as connection:
+    with psycopg.connect(conninfo, autocommit=True, application_name="suite") as connection:
         for statement in STATEMENTS:
             try:
                 cursor = connection.execute(statement)
@@ -52,7 +52,12 @@ def told(conninfo: str) -> list[object]:
                 found.append([diag.sqlstate, str(error), diag.source_function, diag.statement_position])
             else:
                 found.append([cursor.statusmessage, cursor.fetchall() if cursor.description else None])
-        found.append([connection.info.parameter_status(name) for name in ("is_superuser", "session_authorization")])
+        found.append(
+            [
+                connection.info.parameter_status(name)
+                for name in ("is_superuser", "session_authorization", "application_name")
+            ]
+        )
     return found
 
 

@@ -115,6 +115,7 @@ def test_a_start_up_packet_has_any_setting_but_these() -> None:
     good = started(("options", "-c geqo=off"), ("work_mem", "64MB"), ("client_encoding", "UTF8"))
     assert isinstance(good, Startup)
     assert good.parameters == (("client_encoding", "UTF8"), ("geqo", "off"), ("work_mem", "64MB"))
+    assert good.transparent
     for key, value in (("replication", "database"), ("client_encoding", "LATIN1"), ("pgmaskproxy.principal", "x")):
         assert isinstance(started((key, value)), Refusal)
         assert isinstance(started(("options", f"-c {key}={value}")), Refusal)
