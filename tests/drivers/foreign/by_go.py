@@ -30,7 +30,7 @@ class Go(ForeignDriver):
         go = building.tool("go")
 
         def build(making: Path) -> None:
-            building.run([go, "mod", "download"], making, fetches=True, GOTOOLCHAIN="local")
+            building.run([go, "mod", "tidy"], making, fetches=True, GOTOOLCHAIN="local")
             building.run([go, "build", "-mod=readonly", "-o", "bin/", "./..."], making, GOTOOLCHAIN="local")
 
         return Program([building.built("go", build) / "bin" / self.program_name], {})

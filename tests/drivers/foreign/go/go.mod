@@ -1,14 +1,9 @@
 module drivers
 
+// Exact versions; what they stand on follows from them. `go mod tidy` writes the rest and go.sum when it is built.
 go 1.25.0
 
 require (
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/lib/pq v1.12.3
-)
-
-require (
-	github.com/jackc/pgpassfile v1.0.0 // indirect
-	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
-	golang.org/x/text v0.41.0 // indirect
 )
