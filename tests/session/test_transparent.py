@@ -153,7 +153,7 @@ def test_what_a_login_trigger_says_is_heard_only_under_it(word: str) -> None:
         <= AuthenticationOk / NoticeResponse 00000 "welcome" / NoticeResponse LOG 00000 "a tree"
         <= BackendKeyData 9 "real" / ReadyForQuery I
         -- SessionReady 9 "real" ""
-        << AuthenticationOk / {heard}BackendKeyData 4711 "key!" / ReadyForQuery I
+        << AuthenticationOk / {heard}BackendKeyData 9 "key!" / ReadyForQuery I
         """,
         before=ALICE.replace('!! login "alice"', f'!! login "alice" {word}'),
     )
