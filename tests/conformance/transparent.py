@@ -34,6 +34,7 @@ from pgmaskproxy.wire.scram import make_verifier
 from tests.harness.servers import DEBIAN_15
 
 START_SECONDS: Final = 60.0
+PORT_TRIES: Final = 3
 STOP_SECONDS: Final = 30.0
 
 CONFIG: Final = """\
@@ -129,14 +130,21 @@ def transparent(
     with (
         EmbeddedServer(bindir, settings=known) as server,
         tempfile.TemporaryDirectory(prefix="pgmaskproxy-transparent-") as directory,
+        contextlib.ExitStack() as stack,
     ):
-        port = free_port()
-        stage = Stage(server, port, Path(directory))
+        stage = Stage(server, free_port(), Path(directory))
         for database in databases:
             if database != "postgres":
                 stage.recreate(database)
-        with _proxy(stage, databases, attestation, policy):
-            yield stage
+        for left in reversed(range(PORT_TRIES)):
+            try:
+                stack.enter_context(_proxy(stage, databases, attestation, policy))
+                break
+            except AssertionError as error:
+                if not left or "Address already in use" not in str(error):
+                    raise
+                stage = Stage(server, free_port(), Path(directory))  # somebody else was quicker
+        yield stage
 
 
 @contextmanager
