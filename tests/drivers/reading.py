@@ -152,7 +152,7 @@ def timeout(bench: Bench) -> None:
     """The server's own statement_timeout, as a client sets it."""
     with bench.through() as session, bench.direct() as direct:
         for each in (direct, session):
-            each.query("SET statement_timeout = '200ms'")
+            each.query("SET statement_timeout = '400ms'")
         error = bench.fails(session, FOREVER)
         assert error.whole == bench.fails(direct, FOREVER).whole
         assert error.sqlstate == "57014"
