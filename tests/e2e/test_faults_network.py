@@ -69,7 +69,7 @@ def network(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) ->
 def converse(conninfo: str) -> bool:
     """Everything once; whether it came to its end. What is cut is an error of the connection and nothing else."""
     try:
-        with psycopg.connect(conninfo, autocommit=True, connect_timeout=10) as connection:
+        with psycopg.connect(conninfo, autocommit=True, connect_timeout=60) as connection:
             rows = connection.execute("SELECT id, ssn FROM customers, generate_series(1, 4) ORDER BY id").fetchall()
             assert {ssn for _, ssn in rows} == {"***"}
             connection.execute("BEGIN")
