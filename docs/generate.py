@@ -12,6 +12,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
 from pgmaskproxy.config import Channel, Config
+from pgmaskproxy.config_peers import ListenTls
 
 PAGE = Path(__file__).with_name("configuration.md")
 
@@ -50,7 +51,10 @@ def page() -> str:
 def settings() -> list[str]:
     """Every setting by its dotted path."""
     return [*(name for name in Config.model_fields if name not in dict(_sections()))] + [
-        f"{section}.{name}" for section, model in _sections() for name in model.model_fields
+        f"{section}.{name}"
+        for section, model in _sections()
+        for name in model.model_fields
+        if (section, name) != ("listen", "tls")
     ]
 
 
@@ -58,6 +62,8 @@ def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
     for name, field in Config.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield name, field.annotation
+        if name == "listen":
+            yield "listen.tls", ListenTls
     yield "channels.NAME", Channel
 
 
@@ -65,7 +71,7 @@ def _table(prefix: str, model: type[BaseModel], *, sections: bool) -> list[str]:
     skipped = set() if sections else {*dict(_sections()), "channels"}
     rows = ["| setting | default | what |", "|---|---|---|"]
     for name, field in model.model_fields.items():
-        if name in skipped:
+        if name in skipped or (prefix, name) == ("listen", "tls"):
             continue
         path = f"{prefix}.{name}" if prefix else name
         description = (field.description or "").replace("|", "\\|")

@@ -115,7 +115,7 @@ class Upstream(Section):
         if self.sslmode is not None:
             # As libpq: who gives roots wants them used.
             return "verify-ca" if self.sslmode == "require" and self.sslrootcert is not None else self.sslmode
-        return "disable" if self.sslrootcert is None and _is_here(self.host) else "verify-full"
+        return "disable" if self.sslrootcert is None and is_here(self.host) else "verify-full"
 
     @model_validator(mode="after")
     def _together(self) -> Self:
@@ -132,7 +132,7 @@ class Upstream(Section):
         return self
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
     """Whether what is sent to `host` never leaves this machine."""
     if host.startswith("/") or host == "localhost":
         return True

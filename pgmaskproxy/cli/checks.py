@@ -18,6 +18,7 @@ from pgmaskproxy.cli.exits import Exit
 from pgmaskproxy.cli.notify_checks import notify_findings
 from pgmaskproxy.cli.role_checks import role_findings, view_findings
 from pgmaskproxy.cli.settings import configured, configured_policy
+from pgmaskproxy.cli.tls_checks import tls_findings
 from pgmaskproxy.cli.trust_checks import trust_findings
 from pgmaskproxy.cli.upstream import NEWEST, OLDEST, Server, probe
 from pgmaskproxy.cli.view_checks import compared_findings
@@ -37,7 +38,9 @@ from pgmaskproxy.sql.views import deciding
 LEAST_FREE: Final = 64 << 20
 """Bytes below which a full disk, and with it the refusal of every statement, is near."""
 
-Area = Literal["configuration", "policy", "principals", "channels", "upstream", "trust", "state", "audit", "keys"]
+Area = Literal[
+    "configuration", "policy", "principals", "tls", "channels", "upstream", "trust", "state", "audit", "keys"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ def everything(path: Path | None, settings: Sequence[str], *, offline: bool, pin
     found += [*about_policy, *about_people]
     if policy is not None and directory is not None:
         found += people_checks(policy, directory)
+    found += [Finding("tls", level, message, hint=hint) for level, message, hint in tls_findings(config, directory)]
     found += [Finding("channels", level, message, hint=hint) for level, message, hint in notify_findings(config)]
     if not offline:
         for database in dict.fromkeys(config.upstream.databases.values()):

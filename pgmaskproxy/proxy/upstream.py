@@ -23,8 +23,8 @@ TREES: Final = (
 """The server prints each statement's rewritten tree to us (DESIGN 3a); as start-up parameters RESET keeps them."""
 
 LEFT_ALONE: Final = (("client_connection_check_interval", "5s"),)
-"""While it runs something the server looks so often whether its client is still there, and else gives up: no backend works
-on for ever for a client that hung up, or for a proxy that was killed."""
+"""While it runs something the server looks so often whether its client is still there, and else gives up: no backend
+works on for ever for a client that hung up, or for a proxy that was killed."""
 
 SUFFIX: Final = " [pgmaskproxy]"
 NAMEDATALEN: Final = 63

@@ -340,7 +340,13 @@ class Results:
             link.to_client(ErrorResponse(fields if link.transparent else rebuilt(fields)).encode())
             return
         if head is None:
-            raise PeerError("the server reported an error that belongs to nothing")
+            if not link.unsynced:
+                raise PeerError("the server reported an error that belongs to nothing")
+            # A limit (statement_timeout) was reached between two messages of a batch: the server skips to Sync now, and
+            # so does what was about to be sent.
+            link.pipeline.discarding = True
+            link.to_client(ErrorResponse(fields if link.transparent else rebuilt(fields)).encode())
+            return
         head.sqlstate = state.decode("ascii", errors="replace")
         if head.kind == SYNC:
             # The commit that Sync does failed; ReadyForQuery still follows.

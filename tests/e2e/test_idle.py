@@ -40,8 +40,11 @@ def test_silence_between_statements(impatient: Proxy, said: bytes, state: str) -
         assert sqlstate(error) == ("FATAL", state)
     with psycopg.connect(impatient.database.admin, autocommit=True) as admin:
         left = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND application_name LIKE '%%[pgmaskproxy]'"
-        count = lambda: admin.execute(left, [impatient.database.role]).fetchone()  # noqa: E731
-        eventually(lambda: count() == (0,), "its server process is gone")
+
+        def gone() -> bool:
+            return admin.execute(left, [impatient.database.role]).fetchone() == (0,)
+
+        eventually(gone, "its server process is gone")
 
 
 def test_a_statement_under_way_takes_as_long_as_it_takes(impatient: Proxy) -> None:

@@ -42,3 +42,36 @@ def test_an_error_of_the_commit_is_rebuilt_always() -> None:
         << ReadyForQuery I
         """
     )
+
+
+def test_a_limit_that_is_reached_between_two_messages_of_a_batch_skips_to_sync() -> None:
+    """statement_timeout runs from the first message of a batch to its Sync, also while the server is asked nothing."""
+    play(
+        """
+        >> Parse "" "SELECT ssn FROM customers" / Bind "" "" / Execute "" / Sync
+        ?? Judge "SELECT ssn FROM customers"
+        !! read masks=ssn
+        => Parse "" "SELECT ssn FROM customers" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / RowDescription ssn=1.3
+        << ParseComplete / BindComplete
+        ?? RecordExecution #1 "SELECT ssn FROM customers" shows ssn:redact
+        <= ErrorResponse 57014 "canceling statement due to statement timeout"
+        << ErrorResponse 57014 "query canceled" ...
+        !! recorded
+        -- RecordOutcome #1 "SKIPPED" rows=0 cells=0 size=0
+        => Sync
+        <= ReadyForQuery I
+        << ReadyForQuery I
+        """
+    )
+
+
+def test_an_error_outside_any_batch_belongs_to_nothing() -> None:
+    play(
+        """
+        <= ErrorResponse 57014 "canceling statement due to statement timeout"
+        << ErrorResponse FATAL 08P01 "the server reported an error that belongs to nothing"
+        => Terminate
+        -- Close "the server reported an error that belongs to nothing"
+        """
+    )
