@@ -49,14 +49,6 @@ test-compiled: system $(VENV)/.test ## Every test against the installed, compile
 corpus: system $(VENV)/.test ## What must not leak and what must work, statement by statement, by every protocol.
 	CORPUS=all PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m pytest tests/corpus $(ARGS)
 
-# None of the suites is ours, and none is here: CHECKOUTS is a directory with psycopg, asyncpg, pg8000, sqlalchemy,
-# postgres-15 and postgres-18 in it, as far as they are wanted.
-CHECKOUTS ?= build/checkouts
-
-conformance: system $(VENV)/.test ## Drivers, their own test suites and PostgreSQL's own, directly and through the proxy. CHECKOUTS=directory
-	PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m pytest tests/drivers tests/conformance
-	PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m tests.conformance $(CHECKOUTS) $(ARGS)
-
 # CI runs 3,000 comparisons among its tests (tests/fuzz/test_non_interference.py); this goes on for as long as one likes.
 fuzz: system $(VENV)/.test ## Does an agent see a difference between secrets? ARGS='--seconds 3600 --seed 1 --server 15'
 	PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m tests.fuzz $(ARGS)
@@ -68,7 +60,7 @@ fuzz-wire: system $(VENV)/.test ## Random protocol scripts and bytes: is it as d
 # Other people's clients: CI runs each on one server; this, all of them on both, and psycopg by each of its three cores.
 # Then other people's tests, of which none is in this tree: CHECKOUTS=dir has psycopg, asyncpg, pg8000, sqlalchemy,
 # postgres-15 and postgres-18 in it, or some of them. Writes docs/conformance.md. ARGS='-k asyncpg' picks some clients.
-SUITES := psycopg asyncpg pg8000 sqlalchemy
+CHECKOUTS ?= build/checkouts
 DRIVERS = CONFORMANCE=all DRIVER_MATRIX=build/matrix.jsonl PYTHONPATH=$(2):$(CURDIR) PSYCOPG_IMPL=$(1) \
     $(VENV)/bin/python -m pytest
 CORES = tests/drivers/test_matrix.py -k 'psycopg and not psycopg2 and not SQLAlchemy'
@@ -82,14 +74,8 @@ conformance: system $(VENV)/.test ## Every driver and other people's test suites
 	    $(call DRIVERS,c,build/psycopg-c) $(CORES) || failed=1; \
 	else echo 'psycopg[c] was not built: that needs libpq-dev and a C compiler' >&2; fi; \
 	PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m tests.drivers.table build/matrix.jsonl || failed=1; \
-	for server in 15 18; do \
-	    for suite in $(if $(CHECKOUTS),$(SUITES)); do [ ! -d '$(CHECKOUTS)'/$$suite ] || \
-	        PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m tests.conformance.suites $$suite '$(CHECKOUTS)'/$$suite \
-	            --server $$server --write || failed=1; done; \
-	    [ ! -d '$(CHECKOUTS)'/postgres-$$server ] || \
-	        PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m tests.conformance.regress '$(CHECKOUTS)'/postgres-$$server \
-	            --server $$server --out build/regress-$$server --doc docs/conformance.md || failed=1; \
-	done; exit $$failed
+	PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m tests.conformance '$(CHECKOUTS)' || failed=1; \
+	exit $$failed
 
 lint: $(VENV)/.test ## ruff and mypy, strict, over code and tests.
 	$(VENV)/bin/ruff check .

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pgmaskproxy import config
+from pgmaskproxy import config, config_peers
 from pgmaskproxy.config import Config, find_config, load_config, policy_files, read_secret, state_directory
 from pgmaskproxy.errors import ConfigError
 
@@ -315,8 +315,9 @@ def test_missing_policies_are_all_named(tmp_path: Path) -> None:
 def test_every_setting_is_described() -> None:
     for model in (
         Config,
-        config.Listen,
-        config.Upstream,
+        config_peers.Listen,
+        config_peers.ListenTls,
+        config_peers.Upstream,
         config.Audit,
         config.Keys,
         config.Web,
