@@ -251,6 +251,10 @@ def _policy(config: Config) -> tuple[Policy | None, list[Finding]]:
     except ConfigError as error:
         return None, of_problems("policy", error)
     said = f"{len(policy.rules)} rules, {len(policy.labels)} labels, version {policy.version[:12]}"
+    if policy.transparent is not None:
+        ref = policy.transparent
+        message = "it is transparent: nothing is masked, refused or held"
+        return policy, [Finding("policy", "warning", message, ref.file, ref.line, "meant for trying drivers only")]
     return policy, [Finding("policy", "ok", said)]
 
 

@@ -151,6 +151,13 @@ def test_labels_and_groups_that_mean_nothing(invoke: Invoke, tmp_path: Path, sho
     assert "test.yaml:6" in warnings
 
 
+def test_a_transparent_policy_is_said_loudly(invoke: Invoke, tmp_path: Path) -> None:
+    policy = "apiVersion: pgmaskproxy/v1\nkind: Policy\nname: open\ntransparent: true\n"
+    write(tmp_path, policy=policy)
+    warnings = said(checked(invoke, "--offline", code=0), "warning")
+    assert "it is transparent: nothing is masked, refused or held" in warnings
+
+
 def test_a_broken_audit_log_exits_1(invoke: Invoke, tmp_path: Path) -> None:
     write(tmp_path)
     directory = tmp_path / "audit"
