@@ -79,8 +79,9 @@ SUITES: Final = {
         ),
         databases=("postgres",),
     ),
+    # SQLAlchemy tests itself, out of its checkout; the driver below it is psycopg2.
     "sqlalchemy": Suite(
-        "sqlalchemy",
+        "psycopg2-binary",
         (
             *(f"test/dialect/postgresql/test_{name}.py" for name in ("async_pg", "dialect", "on_conflict", "query")),
             *(f"test/dialect/postgresql/test_{name}.py" for name in ("reflection", "types")),
