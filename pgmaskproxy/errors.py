@@ -97,6 +97,11 @@ class SealedError(InternalError):
     """A row arrived under a plan that no decision has opened."""
 
 
+class Reinterpreted(SealedError):
+    """The server understands a read that is on its way otherwise than before: somebody else has redefined something
+    meanwhile. Nothing of its result was let through."""
+
+
 class CanarySeen(InternalError):
     """A planted value was about to be sent to somebody who is not cleared for it. `canary` is its id."""
 

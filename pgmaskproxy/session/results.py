@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, final
 
-from pgmaskproxy.errors import PeerError, SealedError
+from pgmaskproxy.errors import PeerError, Reinterpreted, SealedError
 from pgmaskproxy.mask.kernel import relay
 from pgmaskproxy.model import Ruling, Use
 from pgmaskproxy.session.answers import error_response
@@ -252,7 +252,7 @@ class Results:
     def _as_promised(exchange: Exchange) -> Exchange:
         """What follows was sent already, on the strength of what this answer was before."""
         if not kept(exchange):
-            raise SealedError("the server understood a statement otherwise than before, and it was on its way already")
+            raise Reinterpreted("the server understood a statement otherwise than before, and it was on its way already")
         return exchange
 
     def _notified(self, message: NotificationResponse) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, final
 
-from pgmaskproxy.errors import CanarySeen, PeerError, SealedError
+from pgmaskproxy.errors import CanarySeen, PeerError, Reinterpreted, SealedError
 from pgmaskproxy.model import Refusal
 from pgmaskproxy.session.answers import error_response
 from pgmaskproxy.session.events import (
@@ -48,6 +48,12 @@ from pgmaskproxy.wire.startup import StartupBuffer, StartupMessage, decode_start
 
 LOST = Refusal("08006", "the upstream server closed the connection unexpectedly")
 WITHHELD = Refusal("XX000", "a result was withheld: nothing has decided about it")
+REDEFINED = Refusal(
+    "57P01",
+    "terminating connection: a statement means something else than when it was decided",
+    hint="Somebody has changed a definition meanwhile. Nothing was changed by the statement; connect and ask again.",
+)
+"""Only what reads is on its way before its answer is known, so that asking again does nothing twice."""
 CANARY = Refusal("XX000", "a result was withheld", hint="Tell the operator.")
 """Says no more: who is told what a canary is knows how to avoid it. No driver tries again after this SQLSTATE."""
 LOGIN_LIMITS = {ord("p"): FRONTEND_LIMITS[ord("p")]}
@@ -131,6 +137,8 @@ class Session:
             self._receive(event)
         except PeerError as error:
             self._fatal(Refusal(error.sqlstate, error.message), error.message)
+        except Reinterpreted as error:
+            self._fatal(REDEFINED, error.message, alarm=True)
         except SealedError as error:
             self._fatal(WITHHELD, error.message, alarm=True)
 

@@ -44,7 +44,7 @@ EARLY = f"""
     => Execute "" / Sync
 """
 ENDED = """
-    << ErrorResponse FATAL XX000 ...
+    << ErrorResponse FATAL 57P01 "terminating connection: a statement means something else than when it was decided" ...
     => Terminate
     -- Close "the server understood a statement otherwise than before, and it was on its way already" alarm
 """
