@@ -252,7 +252,9 @@ class Results:
     def _as_promised(exchange: Exchange) -> Exchange:
         """What follows was sent already, on the strength of what this answer was before."""
         if not kept(exchange):
-            raise Reinterpreted("the server understood a statement otherwise than before, and it was on its way already")
+            raise Reinterpreted(
+                "the server understood a statement otherwise than before, and it was on its way already"
+            )
         return exchange
 
     def _notified(self, message: NotificationResponse) -> None:
