@@ -48,7 +48,7 @@ class UnixSocket:
         try:
             self.socket.bind(str(self.path))
         except OSError as error:
-            if error.errno != errno.EADDRINUSE or self._answers():
+            if error.errno != errno.EADDRINUSE or not self.path.is_socket() or self._answers():
                 raise
             self.path.unlink()  # of a process that was killed
             self.socket.bind(str(self.path))
