@@ -225,3 +225,15 @@ def test_direct_tls(shop18: Database, authority: Authority, tmp_path: Path, alpn
                     pass
         finally:
             before.shutdown()
+
+
+def test_by_the_server_s_unix_socket(shop_database: Database, tmp_path: Path) -> None:
+    where = str(shop_database.server.socket_directory)
+    with proxied(shop_database, tmp_path, host=where) as proxy, proxy.connect() as connection:
+        assert connection.execute(MASKED).fetchone() == ("***", 1)
+        by = "SELECT client_addr IS NULL FROM pg_stat_activity WHERE pid = %s"
+        with psycopg.connect(shop_database.admin) as admin:
+            assert admin.execute(by, [backend(connection)]).fetchone() == (True,)
+        threading.Timer(0.3, connection.cancel_safe).start()
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            connection.execute("SELECT count(*) FROM generate_series(1, 1000000000)")
