@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
@@ -127,6 +128,10 @@ class Upstream(Section):
         if needing and (self.tls == "disable" or self.by_socket):
             where = "a Unix socket has no TLS" if self.by_socket else "there is no TLS: say sslmode"
             raise PydanticCustomError("tls", f"{needing[0]} is for TLS, and {where}")
+        if self.tls == "verify-ca" and not isinstance(self.sslrootcert, Path):
+            raise PydanticCustomError(
+                "tls", "verify-ca by the system's roots would take anybody with a certificate: name sslrootcert"
+            )
         if self.by_socket and self.tls != "disable":
             raise PydanticCustomError("tls", "a Unix socket has no TLS: sslmode can only be disable")
         return self

@@ -33,7 +33,6 @@ def upstream(**more: Any) -> Upstream:
         ({"host": "db.internal", "sslmode": "disable"}, "disable"),
         ({"host": "127.0.0.1", "sslmode": "require"}, "require"),
         ({"host": "127.0.0.1", "sslmode": "require", "sslrootcert": "ca.pem"}, "verify-ca"),
-        ({"host": "db.internal", "sslmode": "verify-ca"}, "verify-ca"),
         ({"host": "db.internal", "sslmode": "verify-ca", "sslrootcert": "ca.pem"}, "verify-ca"),
     ],
 )
@@ -56,6 +55,9 @@ def test_a_mode_that_anybody_in_between_could_end_is_none(mode: str) -> None:
         ({"sslcert": "c.pem", "sslkey": "k.pem"}, "sslcert is for TLS, and there is no TLS: say sslmode"),
         ({"sslnegotiation": "direct"}, "sslnegotiation: direct is for TLS"),
         ({"channel_binding": "require"}, "channel_binding: require is for TLS"),
+        ({"sslmode": "verify-ca"}, "by the system's roots"),
+        ({"sslmode": "verify-ca", "sslrootcert": "system"}, "by the system's roots"),
+        ({"sslmode": "require", "sslrootcert": "system"}, "by the system's roots"),
         ({"host": "/run", "sslrootcert": "ca.pem"}, "a Unix socket has no TLS"),
         ({"host": "/run", "sslmode": "require"}, "a Unix socket has no TLS"),
     ],

@@ -46,7 +46,7 @@ class Certificate:
     """The certificate a user logs in by: everything that is said here has to be so, and something is."""
 
     cn: str | None = None
-    """The subject's last common name."""
+    """The subject's common name, where it has just one."""
     dn: str | None = None
     """The whole subject, as RFC 4514 writes it."""
     uri: str | None = None

@@ -1,7 +1,7 @@
 """Certificates in files -> what TLS is spoken with, on either side, and whose certificate a client has shown.
 
 TLS 1.2 and later, with OpenSSL's own choice of ciphers. No session tickets and no compression, as PostgreSQL's server
-has none: a session that was resumed would not have shown its certificate.
+has none. (OpenSSL still resumes a TLS 1.2 session by its id for some minutes, with the certificate it began with.)
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Served:
             self.context.verify_mode = ssl.CERT_OPTIONAL
         if settings.client_crl is not None:
             _load_roots(self.context, settings.client_crl)
-            self.context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+            self.context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
 
 
 @final
@@ -133,9 +133,9 @@ def shows(certificate: bytes, wanted: Certificate) -> bool:
     """Whether a certificate (DER), which is verified, is the one `wanted`, in everything that is said of that."""
     found = x509.load_der_x509_certificate(certificate)
     if wanted.cn is not None:
-        # Of several the last is the most specific, and what PostgreSQL takes.
+        # Who has several may have been let add one.
         names = found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        if not names or names[-1].value != wanted.cn:
+        if len(names) != 1 or names[0].value != wanted.cn:
             return False
     if wanted.dn is not None and found.subject.rfc4514_string() != wanted.dn:
         return False

@@ -32,6 +32,9 @@ READ_AHEAD_BYTES: Final = 1 << 20
 """What a client may send behind a message that is being handled before we stop reading from it."""
 LINGER_SECONDS: Final = 5.0
 """How long a peer may take to read what was said last; then its connection is cut."""
+REPLACED: Final = Refusal(
+    "57P01", "terminating connection: the policy was replaced", hint="Connect again: another policy is in force."
+)
 IDLE: Final = Refusal("57P05", "terminating connection due to idle-session timeout")
 IDLE_IN_TRANSACTION: Final = Refusal("25P03", "terminating connection due to idle-in-transaction timeout")
 
@@ -79,6 +82,9 @@ class ClientConnection(asyncio.Protocol):
         self._failed = False
         self._paused = False
         self._upstream_is_full = False
+        self._client_is_full = False
+        self._transparent = False
+        """It began under a transparent policy."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._connecting: asyncio.Task[None] | None = None
         self._startup: Startup | None = None
@@ -120,11 +126,15 @@ class ClientConnection(asyncio.Protocol):
         self._finish()
 
     def pause_writing(self) -> None:
-        """The client reads slowly: so do we, or its rows would pile up here."""
+        """The client reads slowly: so do we, or its rows would pile up here; and what TLS itself answers it."""
+        self._client_is_full = self._client is not None and self._client.tls is not None
+        self._read_or_wait()
         if self._upstream is not None and not self._upstream.is_closing():
             self._upstream.pause_reading()
 
     def resume_writing(self) -> None:
+        self._client_is_full = False
+        self._read_or_wait()
         if self._upstream is not None and not self._upstream.is_closing():
             self._upstream.resume_reading()
 
@@ -173,6 +183,7 @@ class ClientConnection(asyncio.Protocol):
         """
         full = (
             self._upstream_is_full
+            or self._client_is_full
             or self._session.unfinished
             or (not self._session.held and self._session.backlog > READ_AHEAD_BYTES)
         )
@@ -204,6 +215,8 @@ class ClientConnection(asyncio.Protocol):
     def moved(self, epoch: int) -> None:
         """Policy or a catalog changed: older rulings are not used again, and who has no login any more is out."""
         self.feed(ev.EpochMoved(epoch))
+        if self._transparent and not self._services.judge.knowledge.now.transparent(self._records.database):
+            self.shut_down(REPLACED)  # also who only listens: what it may hear was another policy's
         if self._questions.principal is not None and self._questions.who() is None:
             self.shut_down(GONE)
 
@@ -333,7 +346,7 @@ class ClientConnection(asyncio.Protocol):
         if answer.refusal is not None:
             self._services.metrics.auth_attempts.labels("certificate", "failed").inc()
             self._write_refused(answer.refusal.sqlstate, answer.refusal.message)
-        answer.transparent = transparent
+        answer.transparent = self._transparent = transparent
         self.feed(answer)
 
     async def _connect(self, command: ev.ConnectUpstream) -> None:

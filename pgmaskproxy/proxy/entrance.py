@@ -54,14 +54,17 @@ class Entrance:
             return [ev.ClientData(data)]
         agreed = tls.established
         try:
-            found: list[ev.Event] = [ev.ClientData(chunk) for chunk in self._stream.received(data)]
+            said = self._stream.received(data)
         except ssl.SSLError as error:
             raise self._failed(error.reason or str(error)) from None
+        found: list[ev.Event] = [ev.ClientData(said)] if said else []
         if not agreed and tls.established:
             if not self._ticket and tls.alpn != ALPN:
                 raise self._failed("direct TLS without ALPN")  # it may have been meant for another kind of server
             self._metrics.tls_handshakes.labels("ok", tls.version).inc()
             found.insert(0, ev.Encrypted(self._ticket, self._binding))
+        if tls.ended:
+            found.append(ev.ClientClosed())
         return found
 
     def _failed(self, reason: str) -> PeerError:

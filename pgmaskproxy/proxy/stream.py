@@ -31,12 +31,18 @@ class Stream:
         """From the next byte on, in both directions."""
         self._tls = tls
 
-    def received(self, data: bytes) -> list[bytes]:
-        """What the peer said, in plain text. Answers of TLS's own are sent."""
+    @property
+    def ended(self) -> bool:
+        """The peer has ended TLS: nothing more comes from it."""
+        return self._tls is not None and self._tls.ended
+
+    def received(self, data: bytes) -> bytes:
+        """What the peer said, in plain text, as one: a turn is counted by what arrives, not by TLS's records. Answers
+        of TLS's own are sent."""
         if self._tls is None:
-            return [data]
+            return data
         try:
-            return self._tls.received(data)
+            return b"".join(self._tls.received(data))
         finally:
             self.flush()
 

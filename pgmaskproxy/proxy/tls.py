@@ -13,6 +13,7 @@ import ssl
 from typing import Final, final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
 ALPN: Final = "postgresql"
@@ -36,13 +37,18 @@ class TlsStream:
         self._tls = context.wrap_bio(self._in, self._out, server_side=server_side, server_hostname=hostname)
         self.established = False
         """The handshake is done; before that nothing can be written."""
+        self.ended = False
+        """One of the two has said that nothing more comes from it: the connection is of no more use."""
 
     def begin(self) -> None:
         """Send the first bytes: the client's side only."""
         self._shake_hands()
 
     def received(self, data: bytes) -> list[bytes]:
-        """What `data`, and what came before it, says in plain text."""
+        """What `data`, and what came before it, says in plain text. What comes behind the peer's close_notify is
+        dropped: OpenSSL reads no further, and it would pile up."""
+        if self.ended:
+            return []
         self._in.write(data)
         if not self.established and not self._shake_hands():
             return []
@@ -50,19 +56,25 @@ class TlsStream:
         try:
             while chunk := self._tls.read(CHUNK):
                 found.append(chunk)
-        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):  # the rest is not here yet, or the peer has ended TLS
+        except ssl.SSLWantReadError:  # the rest is not here yet
+            return found
+        except ssl.SSLZeroReturnError:
             pass
+        self.ended = True
         return found
 
     def write(self, data: bytes) -> None:
-        """Encrypt."""
+        """Encrypt. Before TLS is agreed and after its end there is nobody to say it to."""
+        if not self.established or self.ended:
+            return
         view = memoryview(data)
         while view:
             view = view[self._tls.write(view[:CHUNK]) :]
 
     def end(self) -> None:
         """Say that nothing more comes (close_notify), so that nobody takes a cut connection for an end."""
-        if self.established:
+        if self.established and not self.ended:
+            self.ended = True
             with contextlib.suppress(ssl.SSLError):  # the peer has not answered yet, or will not: ours is said
                 self._tls.unwrap()
 
@@ -101,7 +113,9 @@ def end_point(certificate: bytes) -> bytes | None:
     By the hash of its signature, and by SHA-256 where that is MD5 or SHA-1. None for a certificate whose signature has
     no hash of its own (Ed25519): there is nothing to bind to then, as with PostgreSQL.
     """
-    algorithm: HashAlgorithm | None = x509.load_der_x509_certificate(certificate).signature_hash_algorithm
+    algorithm: HashAlgorithm | None = None
+    with contextlib.suppress(UnsupportedAlgorithm):  # none that we know: then nothing is bound
+        algorithm = x509.load_der_x509_certificate(certificate).signature_hash_algorithm
     if algorithm is None:
         return None
     name = "sha256" if algorithm.name in {"md5", "sha1"} else algorithm.name.replace("-", "_")

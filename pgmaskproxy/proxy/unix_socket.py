@@ -14,6 +14,10 @@ LONGEST: Final = 107
 """Bytes of a socket's path: sun_path without its zero (unix(7))."""
 
 
+BACKLOG: Final = 512
+"""Connections that wait to be accepted."""
+
+
 @final
 class UnixSocket:
     """A bound socket and its file; `close` removes both. Raises Unavailable when there can be none."""
@@ -26,6 +30,8 @@ class UnixSocket:
         try:
             self._bind()
             self.path.chmod(permissions)
+            self._identity = self._look()
+            self.socket.listen(BACKLOG)  # at once: who else starts here sees that somebody is there
         except OSError as error:
             self.socket.close()
             raise Unavailable(f"cannot listen on {self.path}: {error.strerror}") from error
@@ -40,11 +46,16 @@ class UnixSocket:
         """Nobody is there any more."""
         self.socket.close()
         with contextlib.suppress(OSError):
-            self.path.unlink()
+            if self._look() == self._identity:
+                self.path.unlink()
+
+    def _look(self) -> tuple[int, int]:
+        found = self.path.lstat()
+        return found.st_dev, found.st_ino
 
     def _bind(self) -> None:
         self.socket.setblocking(False)
-        # Until it has its permissions nobody else may connect; it listens only later.
+        # Until it has its permissions nobody else may connect: nobody listens yet.
         try:
             self.socket.bind(str(self.path))
         except OSError as error:

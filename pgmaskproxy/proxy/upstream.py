@@ -71,14 +71,16 @@ class UpstreamProtocol(asyncio.Protocol):
             self._answered(data)
             return
         try:
-            chunks = self._stream.received(data)
+            said = self._stream.received(data)
         except ssl.SSLError as error:
             self._fail(error)
             return
         if not self.open.done() and not self._agreed():
             return
-        for chunk in chunks:
-            self._owner.upstream_data(chunk)
+        if said:
+            self._owner.upstream_data(said)
+        if self._stream.ended:
+            self._stream.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.open.done() and not self.open.cancelled() and self.open.exception() is None:

@@ -10,10 +10,11 @@ from typing import Final, final
 
 from pgmaskproxy.model import Refusal, Ruling
 from pgmaskproxy.session.asking import Asking
+from pgmaskproxy.session.events import RecordOutcome
 from pgmaskproxy.session.execution import Execution
 from pgmaskproxy.session.flow import Flow
 from pgmaskproxy.session.link import Link
-from pgmaskproxy.session.pipeline import FUNCTION, Exchange
+from pgmaskproxy.session.pipeline import FUNCTION, SKIPPED, Exchange
 from pgmaskproxy.wire.frontend import FunctionCall
 
 NO_FUNCTION_CALL: Final = Refusal(
@@ -45,6 +46,10 @@ class Functions:
         if ruling is not None:
             refusal = yield from self._asking.record_execution(serial, ruling, (), 0, "")
             refusal = refusal or (yield from self._asking.cancelled())
+        if self._link.pipeline.discarding:  # a limit was reached meanwhile
+            if ruling is not None and refusal is None:
+                link.commands.append(RecordOutcome(serial, ruling, SKIPPED, "", 0, 0, 0))
+            return
         if ruling is None or refusal is not None:
             self._execution.refuse(refusal or NO_FUNCTION_CALL, ruling, "", serial=serial)
             link.sync(forward=True)

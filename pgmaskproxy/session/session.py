@@ -321,7 +321,8 @@ class Session:
             self._advance(event)
             return
         link.cancelled = link.cancelled or (self._flow is not None and not link.pipeline.executing)
-        if len(link.pipeline):
+        # One on its way is enough: nothing new is sent before it has arrived.
+        if len(link.pipeline) and not link.cancelling:
             link.cancelling += 1
             link.commands.append(CancelUpstream())
 

@@ -91,10 +91,11 @@ class Upstream:
             exchange = ClientExchange(b"", answer.password, nonce, binding=answer.binding, plus=plus)
             self._link.to_server(SASLInitialResponse(mechanism, exchange.first()).encode())
             message = yield from self._next()
+            continued = isinstance(message, AuthenticationSASLContinue)
             if isinstance(message, AuthenticationSASLContinue):
                 self._link.to_server(SASLResponse(exchange.final(message.data)).encode())
                 message = yield from self._next()
-            if isinstance(message, AuthenticationSASLFinal):
+            if isinstance(message, AuthenticationSASLFinal) and continued:
                 # Both sides prove that they know it: a server that does not is not ours.
                 exchange.verify(message.data)
                 message = yield from self._next()

@@ -6,6 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from pgmaskproxy.config_peers import ListenTls, Upstream
 from pgmaskproxy.errors import ConfigError
@@ -86,6 +90,18 @@ def test_all_that_is_said_has_to_be_so(tmp_path: Path, wanted: Certificate, is_i
 
 def test_a_certificate_without_names_besides_has_no_uri(tmp_path: Path) -> None:
     assert not shows(Authority(tmp_path).client("agent").der, Certificate(uri="spiffe://shop/agent"))
+
+
+def test_who_has_two_common_names_has_none(tmp_path: Path) -> None:
+    """One of them may be what the requester was let add."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    names = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name) for name in ("agent", "admin")])
+    issued = Authority(tmp_path).client("agent").certificate
+    builder = x509.CertificateBuilder(names, names, key.public_key(), 1).not_valid_before(issued.not_valid_before_utc)
+    both = builder.not_valid_after(issued.not_valid_after_utc).sign(key, hashes.SHA256())
+    der = both.public_bytes(serialization.Encoding.DER)
+    assert not shows(der, Certificate(cn="admin"))
+    assert not shows(der, Certificate(cn="agent"))
 
 
 def upstream(**more: object) -> Upstream:

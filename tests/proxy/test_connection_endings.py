@@ -81,7 +81,7 @@ async def test_who_hangs_up_while_the_server_does_not_accept_is_waited_for_no_lo
 ) -> None:
     connecting = asyncio.Event()
 
-    async def never(_owner: object, _upstream: object) -> None:
+    async def never(_owner: object, _upstream: object, _context: object) -> None:
         connecting.set()
         await asyncio.Event().wait()
 

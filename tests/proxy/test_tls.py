@@ -120,6 +120,21 @@ def test_the_end_is_said_before_the_connection_is_closed(authority: Authority, i
     assert fresh.outgoing == b""
 
 
+def test_behind_the_peer_s_end_nothing_piles_up_and_nothing_is_said(authority: Authority, issued: Issued) -> None:
+    client, server = pair(authority, issued)
+    agree(client, server)
+    client.end()
+    assert server.received(client.outgoing) == []
+    assert server.ended
+    for _ in range(10):
+        assert server.received(bytes(100_000)) == []
+    assert server._in.pending == 0
+    server.write(b"too late")
+    fresh, _ = pair(authority, issued)
+    fresh.write(b"too early")
+    assert fresh.outgoing == b""
+
+
 def test_old_versions_are_not_spoken(authority: Authority, issued: Issued) -> None:
     _, server = pair(authority, issued)
     old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -73,7 +73,13 @@ class Pair:
         for admin in self.admins:
             with psycopg.connect(admin, autocommit=True) as connection:
                 connection.execute(RESET)
-        return reconciled(played(self.proxied, script), played(self.direct, script))
+        return reconciled(_spoken(played(self.proxied, script)), _spoken(played(self.direct, script)))
+
+
+def _spoken(said: list[str]) -> list[str]:
+    """Without what depends on whether a question of the proxy's own shares the batch's implicit transaction, which it
+    does only while another test's definitions are in doubt."""
+    return [each for each in said if not each.startswith("N WARNING 25P01 SET LOCAL can only be used")]
 
 
 def reconciled(proxied: list[str], direct: list[str]) -> tuple[list[str], list[str]]:
