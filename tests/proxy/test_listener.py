@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from pgmaskproxy.proxy import listener as listeners
 from pgmaskproxy.proxy.questions import GONE
 from pgmaskproxy.wire.backend import CommandComplete, DataRow, ErrorResponse, ReadyForQuery
 from pgmaskproxy.wire.frontend import Bind, Describe, Execute, Parse, Sync
+from tests.harness.servers import Database
 from tests.proxy.client import Client
 from tests.proxy.moments import (
     before_a_word,
@@ -28,7 +30,7 @@ from tests.proxy.moments import (
     while_it_is_held,
     while_the_server_is_silent,
 )
-from tests.proxy.stage import SLOW, Stage, until
+from tests.proxy.stage import PERMISSIVE, SLOW, Stage, staged, until
 
 
 async def why_it_ended(client: Client) -> list[tuple[bytes, bytes]]:
@@ -210,6 +212,19 @@ async def test_a_removed_login_is_ended_wherever_it_is(stage: Stage) -> None:
     client.start(AGENT, stage.database.name)
     await client.authenticate(stage.passwords.agent)
     assert await client.error() == "28P01"
+
+
+async def test_who_began_under_a_transparent_policy_ends_with_it_also_idle(shop18: Database, tmp_path: Path) -> None:
+    """Who only listens asks for nothing that would be judged anew."""
+    open_to_all = "apiVersion: pgmaskproxy/v1\nkind: Policy\nname: open\ntransparent: true\n"
+    async with staged(shop18, tmp_path, policy=open_to_all) as stage:
+        clients = [await at(stage) for at in (idle, in_a_transaction)]
+        (stage.directory / "policies" / "default.yaml").write_text(PERMISSIVE, encoding="utf-8")
+        assert await stage.proxy.reload()
+        for client in clients:
+            assert await why_it_ended(client) == [(b"FATAL", b"57P01")]
+        client = await stage.client()
+        assert await client.ask("SELECT 1") == ""
 
 
 async def test_a_login_that_is_removed_while_its_statement_is_judged(stage: Stage) -> None:
