@@ -121,6 +121,11 @@ class Pipeline:
         return any(exchange.kind == EXECUTE and exchange.forward for exchange in self._owed)
 
     @property
+    def syncing(self) -> bool:
+        """Whether the server owes the ReadyForQuery of a Sync."""
+        return any(exchange.kind == SYNC for exchange in self._owed)
+
+    @property
     def head(self) -> Exchange | None:
         """The exchange the server is answering now."""
         return self._owed[0] if self._owed else None

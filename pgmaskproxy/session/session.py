@@ -320,7 +320,10 @@ class Session:
         if self.held:
             self._advance(event)
             return
-        link.cancelled = link.cancelled or (self._flow is not None and not link.pipeline.executing)
+        # What runs may just have ended, and the server ignores a cancel between two statements of a batch: then it is
+        # the next of that batch that is not begun. Behind a Sync that is owed there is another batch.
+        too_late = not link.pipeline.executing or not link.pipeline.syncing
+        link.cancelled = link.cancelled or (self._flow is not None and too_late)
         # One on its way is enough: nothing new is sent before it has arrived.
         if len(link.pipeline) and not link.cancelling:
             link.cancelling += 1

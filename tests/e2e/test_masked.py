@@ -116,7 +116,7 @@ async def test_a_cached_statement_goes_on_masking_after_ddl_by_another(proxy: Pr
             try:
                 after = await agent.fetchrow(statement, 1)
             except asyncpg.PostgresError as error:
-                assert error.sqlstate in {"0A000", "42501"}  # noqa: PT017 - an error is as good as a mask
+                assert error.sqlstate in {"0A000", "42501", "57P01"}  # noqa: PT017 - an error is as good as a mask
             else:
                 assert "937-63-8919" not in after.values()
     finally:
@@ -135,7 +135,7 @@ def test_a_renamed_column_stays_masked_in_a_prepared_statement(proxy: Proxy) -> 
         for _ in range(3):
             try:
                 row = agent.execute(statement, prepare=True).fetchone()
-            except psycopg.errors.InternalError:
+            except psycopg.errors.AdminShutdown:
                 break  # it was on its way when the server understood it anew: the session has ended, its rows sealed
             except psycopg.Error as error:
                 assert error.sqlstate in {"0A000", "42501"}  # noqa: PT017 - an error is as good as a mask

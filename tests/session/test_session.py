@@ -372,3 +372,30 @@ def test_what_was_left_over_ends_with_the_session() -> None:
     told.session.receive(ev.ClientClosed())
     told.session.receive(ev.NextTurn())
     assert not told.session.unfinished
+
+
+def test_a_cancel_that_comes_when_a_batch_s_statement_has_just_ended_is_the_next_one_s() -> None:
+    """Its completion is on its way, and the server ignores a cancel between two statements."""
+    play(
+        """
+        >> Parse "" "SELECT name" / Bind "" "" / Execute "" / Parse "" "SELECT id" / Bind "" "" / Execute "" / Sync
+        ?? Judge "SELECT name"
+        !! read masks=-
+        => Parse "" "SELECT name" / Bind "" "" / Describe P "" / Flush
+        <= ParseComplete / BindComplete / RowDescription name=1.2
+        << ParseComplete / BindComplete
+        ?? RecordExecution #1 "SELECT name" shows -
+        !! recorded
+        => Execute ""
+        ?? Judge "SELECT id"
+        !! cancel
+        -- CancelUpstream
+        <= CommandComplete "SELECT 0"
+        -- RecordOutcome #1 "SELECT 0" rows=0 cells=0 size=0
+        << CommandComplete "SELECT 0"
+        !! sent
+        !! read masks=-
+        -- RecordRefusal #2 57014 "SELECT id"
+        => Parse "~refused" "refused by pgmaskproxy" / Bind "" "" / Describe P "" / Flush
+        """
+    )

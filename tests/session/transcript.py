@@ -222,6 +222,8 @@ class Play:
         match words:
             case ["cancel"]:
                 return ev.CancelRequested()
+            case ["sent"]:
+                return ev.CancelSent()
             case ["doubt"]:
                 return ev.DefinitionsDoubted()
             case ["epoch", number]:
