@@ -114,7 +114,7 @@ def test_jdbc_says_settings_when_it_connects(matrix_proxy: Proxy) -> None:
         assert session.query("SHOW pgmaskproxy.reason").rows == [("INC-4711",)]
 
 
-UNKNOWN = (psycopg.errors.InternalError, psycopg.errors.FeatureNotSupported)
+UNKNOWN = (psycopg.errors.AdminShutdown, psycopg.errors.FeatureNotSupported)
 CHANGING = "SELECT * FROM shop.changing WHERE id = $1"
 
 
