@@ -14,14 +14,13 @@ from pgmaskproxy.model import Refusal
 from pgmaskproxy.policy.settings import Startup, check_startup
 from pgmaskproxy.proxy.entrance import Entrance
 from pgmaskproxy.proxy.holds import Holds
-from pgmaskproxy.proxy.login import look_up
+from pgmaskproxy.proxy.login import look_up, proven_by
 from pgmaskproxy.proxy.questions import GONE, Questions
 from pgmaskproxy.proxy.records import Records
 from pgmaskproxy.proxy.services import Services
 from pgmaskproxy.proxy.stream import Stream
 from pgmaskproxy.proxy.upstream import cancel_upstream, channel_binding, connect_upstream, pinned_parameters
 from pgmaskproxy.session import events as ev
-from pgmaskproxy.session.handshake import CERTIFICATE
 from pgmaskproxy.session.link import Door, Entropy, Limits
 from pgmaskproxy.session.session import Session
 
@@ -354,10 +353,11 @@ class ClientConnection(asyncio.Protocol):
         services, questions, startup = self._services, self._questions, self._startup
         upstream = services.config.upstream
         assert startup is not None
-        certified = services.judge.knowledge.now.directory.certificate(startup.user) is not None
-        both = certified and command.method != CERTIFICATE
-        questions.method = f"{CERTIFICATE}+{command.method}" if both else command.method
-        principal = questions.who()
+        assert self._entrance is not None
+        directory = services.judge.knowledge.now.directory
+        method = proven_by(directory, startup.user, self._entrance.certificate, command.method)
+        questions.method = method or command.method
+        principal = questions.who() if method is not None else None
         if principal is None or not command.database:
             refusal = GONE if principal is None else Refusal("3D000", f'database "{startup.database}" does not exist')
             self._write_refused(refusal.sqlstate, refusal.message)
@@ -366,9 +366,8 @@ class ClientConnection(asyncio.Protocol):
         self._records.database, self._records.role = command.database, upstream.user
         self._records.application = startup.application_name
         services.metrics.auth_attempts.labels(command.method, "ok").inc()
-        tls = self._entrance.version if self._entrance is not None else ""
         opened = audit_events.session_opened(
-            self._session_id, principal, command.database, startup.application_name, tls
+            self._session_id, principal, command.database, startup.application_name, self._entrance.version
         )
         refused = await self._records.write_durably([opened])
         if refused is not None:

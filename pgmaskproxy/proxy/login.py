@@ -7,6 +7,7 @@ from pgmaskproxy.policy.principals import Directory
 from pgmaskproxy.policy.settings import Startup
 from pgmaskproxy.proxy.certificates import shows
 from pgmaskproxy.session.events import LoginAnswer
+from pgmaskproxy.session.handshake import CERTIFICATE
 from pgmaskproxy.wire.scram import ScramVerifier, mock_verifier
 
 NO_CERTIFICATE = "the client has shown no certificate, and this login needs one"
@@ -51,3 +52,18 @@ def look_up(
     elif wanted is not None:
         answer.verifier, answer.known, answer.certified = None, True, True
     return answer
+
+
+def proven_by(directory: Directory, user: str, certificate: bytes | None, method: str) -> str | None:
+    """How `user` has logged in, where the session proved it by `method`; None where that is not enough (any more).
+
+    principals.yaml may have been read again since the login was looked up: what it asks for now counts.
+    """
+    wanted = directory.certificate(user)
+    if wanted is None:
+        return method if method != CERTIFICATE else None
+    if certificate is None or not shows(certificate, wanted):
+        return None
+    if method != CERTIFICATE:
+        return f"{CERTIFICATE}+{method}"
+    return method if directory.verifier(user) is None else None
