@@ -409,6 +409,32 @@ class Ruling:
     """SHA-256, in hex, of the server's own trees that `analysis` rests on; '' when it is the text's word alone."""
 
 
+class TypeKind(enum.StrEnum):
+    """What the values of a type outside PostgreSQL's own are made of."""
+
+    TEXT = "text"
+    """Its binary format is its text (citext)."""
+    ENUM = "enum"
+    DOMAIN = "domain"
+    ARRAY = "array"
+    COMPOSITE = "composite"
+
+
+@dataclass(frozen=True, slots=True)
+class DataType:
+    """A type that did not come with PostgreSQL, as far as masks need to know it. Types are OIDs with a modifier."""
+
+    kind: TypeKind
+    of: int = 0
+    """What a domain is over; what an array's elements are."""
+    modifier: int = -1
+    """A domain's own type modifier (pg_type.typtypmod)."""
+    first: str = ""
+    """An enum's first value."""
+    fields: tuple[tuple[int, int], ...] = ()
+    """A composite type's, in order, dropped ones left out: type and modifier."""
+
+
 @dataclass(frozen=True, slots=True)
 class Visibility:
     """What the server's own column references mean for one principal, over the whole catalog.
@@ -422,6 +448,8 @@ class Visibility:
     epoch: int = 0
     transparent: bool = False
     """Nothing is masked, known or not: the policy is transparent, and there is no label."""
+    types: Mapping[int, DataType] = field(default_factory=dict, repr=False)
+    """By OID. A type that is neither here nor PostgreSQL's own is one that nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "pgmaskproxy.wire": ("librt", "mypy_extensions"),
     "pgmaskproxy.sql": ("postgast", "sqlglot"),
     "pgmaskproxy.policy": ("yaml",),
-    "pgmaskproxy.mask": ("librt", "mypy_extensions", "pgmaskproxy.wire"),
+    "pgmaskproxy.mask": ("librt", "mypy_extensions", "cryptography", "pgmaskproxy.wire"),
     "pgmaskproxy.audit": ("rfc8785",),
     "pgmaskproxy.approval": ("rfc8785",),
     "pgmaskproxy.approval.broker": ("pgmaskproxy.audit", "pgmaskproxy.store.protocol", "pgmaskproxy.ids"),

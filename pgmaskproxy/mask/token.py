@@ -1,0 +1,94 @@
+"""Tokens: values under AES-SIV (RFC 5297), recognisable as ours, equal for equal values, and read back by us alone.
+
+`tok_` and the base64url (RFC 4648) of the key's version and of AES-SIV's output. What is encrypted is the value, padded
+to whole blocks (ISO/IEC 9797-1, method 2), so that only its length in sixteens shows. The key is derived for the
+label: a token of another label, or of another deployment, is a forgery here.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Final, final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+from pgmaskproxy.mask.keys import Keyring
+
+PREFIX: Final = "tok_"
+SHORTEST: Final = 50
+"""Characters of a token of up to 15 bytes."""
+
+_BLOCK: Final = 16
+_TAG: Final = 16
+_VERSION: Final = 2
+_SECRET: Final = 64
+_MARK: Final = b"\x80"
+_PURPOSE: Final = "token"
+_SHAPE: Final = re.compile(r"tok_[A-Za-z0-9_-]{20,}")
+
+
+class ForgedToken(ValueError):
+    """What looks like a token and is none of this label's: never made here, or changed since. Its text is in no
+    message: it may have been made of something."""
+
+
+def looks_like_token(text: str) -> bool:
+    """Whether a person would take it for one of our tokens, forged or not."""
+    return _SHAPE.fullmatch(text) is not None
+
+
+def token_length(size: int) -> int:
+    """Characters of the token of a value of so many bytes."""
+    padded = (size // _BLOCK + 1) * _BLOCK
+    return len(PREFIX) + -(-(_VERSION + _TAG + padded) * 4 // 3)
+
+
+@final
+class Tokens:
+    """One label's tokens under one named key."""
+
+    def __init__(self, keyring: Keyring, label: str, key_name: str) -> None:
+        """KeyError where there is no such key."""
+        version = keyring.current(key_name)
+        if version is None:
+            raise KeyError(key_name)
+        self._keyring: Final = keyring
+        self._label: Final = label
+        self._key_name: Final = key_name
+        self._version: Final = version.to_bytes(_VERSION, "big")
+        self._cipher: Final = self._made(version)
+
+    def seal(self, value: bytes) -> str:
+        """The token of a value."""
+        padding = _BLOCK - 1 - len(value) % _BLOCK
+        sealed = self._cipher.encrypt(value + _MARK + bytes(padding), None)
+        return _text(self._version + sealed)
+
+    def open(self, token: str) -> bytes:
+        """The value of one of our tokens, of any version that the keyring has. ForgedToken for everything else."""
+        if not looks_like_token(token):
+            raise ForgedToken("not a token")
+        body = token[len(PREFIX) :]
+        raw = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)) if len(body) % 4 != 1 else b""
+        version = int.from_bytes(raw[:_VERSION], "big")
+        if len(raw) < _VERSION + _TAG + _BLOCK or not self._keyring.has(self._key_name, version):
+            raise ForgedToken("not a token of a key that is known")
+        cipher = self._cipher if raw[:_VERSION] == self._version else self._made(version)
+        try:
+            padded = cipher.decrypt(raw[_VERSION:], None)
+        except InvalidTag:
+            raise ForgedToken("not a token of this label") from None
+        value = padded.rstrip(b"\0")
+        # The last character may have bits that decode to nothing: a value has one token and no other spelling of it.
+        if not value.endswith(_MARK) or _text(raw) != token:
+            raise ForgedToken("not a token as they are written")
+        return value[:-1]
+
+    def _made(self, version: int) -> AESSIV:
+        return AESSIV(self._keyring.derive(self._key_name, version, _PURPOSE, self._label, _SECRET))
+
+
+def _text(raw: bytes) -> str:
+    return PREFIX + base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
