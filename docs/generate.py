@@ -12,7 +12,11 @@ from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
 from pgmaskproxy.config import Channel, Config
+from pgmaskproxy.config_keys import KeySource
 from pgmaskproxy.config_peers import ListenTls
+
+NESTED: dict[tuple[str, str], type[BaseModel]] = {("listen", "tls"): ListenTls, ("keys", "masking"): KeySource}
+"""Sections within sections: a table of their own."""
 
 PAGE = Path(__file__).with_name("configuration.md")
 
@@ -54,7 +58,7 @@ def settings() -> list[str]:
         f"{section}.{name}"
         for section, model in _sections()
         for name in model.model_fields
-        if (section, name) != ("listen", "tls")
+        if (section, name) not in NESTED
     ]
 
 
@@ -62,8 +66,7 @@ def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
     for name, field in Config.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield name, field.annotation
-        if name == "listen":
-            yield "listen.tls", ListenTls
+        yield from ((".".join(path), model) for path, model in NESTED.items() if path[0] == name)
     yield "channels.NAME", Channel
 
 
@@ -71,7 +74,7 @@ def _table(prefix: str, model: type[BaseModel], *, sections: bool) -> list[str]:
     skipped = set() if sections else {*dict(_sections()), "channels"}
     rows = ["| setting | default | what |", "|---|---|---|"]
     for name, field in model.model_fields.items():
-        if name in skipped or (prefix, name) == ("listen", "tls"):
+        if name in skipped or (prefix, name) in NESTED:
             continue
         path = f"{prefix}.{name}" if prefix else name
         description = (field.description or "").replace("|", "\\|")
@@ -82,6 +85,8 @@ def _table(prefix: str, model: type[BaseModel], *, sections: bool) -> list[str]:
 def _default(name: str, required: bool, value: Any) -> str:
     if name in {"state", "directory"}:
         return "below the state directory"
+    if name == "cwd":
+        return "the file's directory"
     if required or value is PydanticUndefined:
         return "required"
     if value is None or isinstance(value, SecretStr):

@@ -19,6 +19,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
+from pgmaskproxy.config_keys import Keys
 from pgmaskproxy.config_peers import Listen, Upstream
 from pgmaskproxy.config_types import (
     Extensions,
@@ -85,12 +86,6 @@ class Audit(Section):
     """The hash-chained log."""
 
     directory: FilePath = Field(description="Where the log is written.")
-
-
-class Keys(Section):
-    """The proxy's own keys."""
-
-    directory: FilePath = Field(description="Where they are kept.")
 
 
 class Web(Section):
@@ -319,7 +314,9 @@ class _Loading:
         directory = state_directory(self.environ)
         values.setdefault("state", f"sqlite:///{directory}/state.db")
         values.setdefault("audit", {"directory": str(directory / "audit")})
-        values.setdefault("keys", {"directory": str(directory / "keys")})
+        keys = values.setdefault("keys", {})
+        if isinstance(keys, dict):
+            keys.setdefault("directory", str(directory / "keys"))
 
     def _report(self, loc: Path_, kind: str, message: str) -> None:
         names = tuple(step for step in loc if step != "[key]")

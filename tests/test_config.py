@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pgmaskproxy import config, config_peers
+from pgmaskproxy import config, config_keys, config_peers
 from pgmaskproxy.config import Config, find_config, load_config, policy_files, read_secret, state_directory
 from pgmaskproxy.errors import ConfigError
 
@@ -319,7 +319,8 @@ def test_every_setting_is_described() -> None:
         config_peers.ListenTls,
         config_peers.Upstream,
         config.Audit,
-        config.Keys,
+        config_keys.Keys,
+        config_keys.KeySource,
         config.Web,
         config.Metrics,
         config.Channel,

@@ -19,6 +19,10 @@ from psycopg import sql
 from pgmaskproxy.demo import shop
 from pgmaskproxy.demo.server import HOST, EmbeddedServer
 from pgmaskproxy.errors import Unavailable
+from pgmaskproxy.keyring.document import NO_DOCUMENT
+from pgmaskproxy.keyring.file import change_file
+from pgmaskproxy.keyring.making import added, first
+from pgmaskproxy.mask.keys import DEFAULT_KEY
 from pgmaskproxy.wire.scram import make_verifier
 
 AGENT: Final = "agent"
@@ -187,7 +191,7 @@ def _fill(admin: str, password: str) -> None:
 
 
 def write_files(directory: Path, upstream: Upstream, passwords: Passwords, ports: Ports, flow: str = "") -> Path:
-    """Write configuration, principals and policy into `directory`; returns pgmaskproxy.yaml.
+    """Write configuration, principals, policy and a key into `directory`; returns pgmaskproxy.yaml.
 
     `flow` is where the cards for Teams are posted, '' for nowhere.
     """
@@ -198,6 +202,9 @@ def write_files(directory: Path, upstream: Upstream, passwords: Passwords, ports
     policies.mkdir()
     with resources.as_file(resources.files("pgmaskproxy").joinpath("policies", "default.yaml")) as packaged:
         shutil.copyfile(packaged, policies / "default.yaml")
+    # For every mask that a visitor may want to try.
+    keys = directory / "keys" / "masking.keys"
+    change_file(keys, lambda before: added(str(keys), before, first(NO_DOCUMENT, DEFAULT_KEY)))
     hasher = PasswordHasher()
     (directory / "principals.yaml").write_text(
         PRINCIPALS.format(

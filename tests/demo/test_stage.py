@@ -11,6 +11,7 @@ from pgmaskproxy.demo import shop, stage
 from pgmaskproxy.demo.server import EmbeddedServer
 from pgmaskproxy.demo.stage import Passwords, Ports, Upstream
 from pgmaskproxy.errors import Unavailable
+from pgmaskproxy.keyring.source import read_keys
 from pgmaskproxy.mask.maskers import kinds
 from pgmaskproxy.policy.loader import load_policies
 from pgmaskproxy.policy.principals import load_principals
@@ -87,6 +88,7 @@ def test_the_files_are_an_operators_and_load(tmp_path: Path) -> None:
     assert config.upstream.password is not None
     assert config.upstream.password.get_secret_value() == "upstream password"
     assert config.audit.directory == tmp_path / "audit"
+    assert read_keys(config.keys, {}).keyring().versions() == (("masking", 1),)
     policy = load_policies(policy_files(config), kinds())
     assert policy.version
     directory = load_principals(str(config.principals), config.principals.read_text(encoding="utf-8"))
