@@ -16,8 +16,8 @@ from pgmaskproxy.cli.output import CONTEXT, show_failure
 from pgmaskproxy.errors import ProxyError
 
 COMMANDS: Final = (
-    "serve", "demo", "check", "harden", "policy", "approvals", "audit", "labels", "canary", "notify", "user",
-    "version",
+    "serve", "demo", "check", "harden", "policy", "approvals", "audit", "labels", "canary", "key", "notify",
+    "user", "version",
 )  # fmt: skip
 """Each is `pgmaskproxy.cli.<name>:<name>`."""
 

@@ -5,30 +5,35 @@ from __future__ import annotations
 import secrets
 import time
 
-from pgmaskproxy.errors import ConfigError, Problem
+from pgmaskproxy.errors import ProxyError
 from pgmaskproxy.keyring.document import SECRET_BYTES, Document, Entry, is_name, read_document, with_line
 from pgmaskproxy.mask.keys import GREATEST_VERSION
 
 
+class NotMade(ProxyError):
+    """The key that was asked for is there already, or follows none."""
+
+
 def first(document: Document, name: str) -> Entry:
-    """A key of a name that has none. ConfigError where it has one: another would make everything shown before
-    unreadable, or look so."""
+    """A key of a name that has none. NotMade where it has one: what was made with that would be read by nobody."""
     if not is_name(name):
-        raise ConfigError([Problem("a key's name is 1 to 32 of a-z, 0-9, _ and -, a letter first")])
+        raise NotMade("a key's name is 1 to 32 of a-z, 0-9, _ and -, a letter first")
     there = document.newest(name)
     if there is not None:
-        message = f'there is a key "{name}" already, at version {there.version}'
-        raise ConfigError([Problem(message, hint=f"`pgmaskproxy key rotate --name {name}` makes the next version")])
+        raise NotMade(
+            f'there is a key "{name}" already, at version {there.version}',
+            hint=f"`pgmaskproxy key rotate --name {name}` makes the next version, and keeps this one for what it made",
+        )
     return _made(name, 1)
 
 
 def following(document: Document, name: str) -> Entry:
-    """The next version of a name. ConfigError where there is none yet, or no number is left."""
+    """The next version of a name. NotMade where there is none yet, or no number is left."""
     there = document.newest(name)
     if there is None:
-        raise ConfigError([Problem(f'there is no key "{name}"', hint=f"`pgmaskproxy key generate --name {name}`")])
+        raise NotMade(f'there is no key "{name}"', hint=f"`pgmaskproxy key generate --name {name}` makes it")
     if there.version >= GREATEST_VERSION:
-        raise ConfigError([Problem(f'the key "{name}" is at version {there.version}, the last there can be')])
+        raise NotMade(f'the key "{name}" is at version {there.version}, the last there can be')
     return _made(name, there.version + 1)
 
 
