@@ -120,6 +120,9 @@ class Metrics:
         )
         self.policy_reload: Final = counter("policy_reload_total", "Reloads by outcome: ok, failed", "outcome")
         self.policy_info: Final = gauge("policy_info", "1 for the policy version in force", "version")
+        self.masking_key_version: Final = gauge(
+            "masking_key_version", "The newest version of a key that masks are made with, by its name", "name"
+        )
         self.audit_events: Final = counter(
             "audit_events_total", "Audit records by sink and outcome: written, failed", "sink", "outcome"
         )

@@ -17,6 +17,7 @@ KINDS: Final[Mapping[str, str]] = {
     "server.started": "the proxy takes connections",
     "server.stopped": "the proxy has ended, and why",
     "policy.reloaded": "another policy is in force, or a bad one was not taken",
+    "keys.in_force": "masks are made with other keys than before: which, by name, version and fingerprint",
     "catalog.refreshed": "the database's catalog was read",
     "label.drifted": "what the labels go by has moved under them: a rename, a link that is gone, a new column",
     "session.opened": "a client has logged in",
@@ -65,6 +66,12 @@ def server_stopped(why: str) -> AuditEvent:
 def policy_reloaded(version: str, *, taken: bool, problems: int = 0) -> AuditEvent:
     """`policy.reloaded`: `version` is the one in force afterwards."""
     return AuditEvent("policy.reloaded", data={"policy_version": version, "taken": taken, "problems": problems})
+
+
+def keys_in_force(keys: Sequence[str], gone: Sequence[str]) -> AuditEvent:
+    """`keys.in_force`: all there are, and those that were there before and are not any more, each as
+    `name/version fingerprint`."""
+    return AuditEvent("keys.in_force", data={"keys": list(keys), "gone": list(gone)})
 
 
 def catalog_refreshed(database: str, relations: int, labelled: int, epoch: int) -> AuditEvent:

@@ -75,6 +75,10 @@ class Document:
     def __repr__(self) -> str:
         return f"Document({', '.join(map(str, self.entries))})"
 
+    def names(self) -> tuple[str, ...]:
+        """Every name once, sorted."""
+        return tuple(dict.fromkeys(entry.name for entry in self.entries))
+
     def newest(self, name: str) -> Entry | None:
         """The one that makes what is shown; None where there is none of the name."""
         return next((entry for entry in reversed(self.entries) if entry.name == name), None)

@@ -70,6 +70,7 @@ class ClientConnection(asyncio.Protocol):
             Door(tls=offered is not None, required=offered is not None and offered.required),
         )
         self._session.receive(ev.WatchFor(services.canaries.watch))
+        self._session.receive(ev.UseKeys(services.keys.ring))
         self._certificates = offered
         self._client: Stream | None = None
         self._entrance: Entrance | None = None
@@ -230,6 +231,10 @@ class ClientConnection(asyncio.Protocol):
     def watch(self) -> None:
         """Other canaries are looked for from now on."""
         self.feed(ev.WatchFor(self._services.canaries.watch))
+
+    def use_keys(self) -> None:
+        """Masks are made with other keys from now on."""
+        self.feed(ev.UseKeys(self._services.keys.ring))
 
     @property
     def database(self) -> str:

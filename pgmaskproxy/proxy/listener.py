@@ -71,6 +71,11 @@ class Listener:
         for connection in list(self._connections):
             connection.watch()
 
+    def use_keys(self) -> None:
+        """There are other keys: for every session, from now on."""
+        for connection in list(self._connections):
+            connection.use_keys()
+
     async def drain(self, seconds: float) -> None:
         """Take no more connections, let statements and transactions finish, end the rest with 57P01 after `seconds`."""
         self.draining = True

@@ -19,6 +19,7 @@ from pgmaskproxy.proxy.canaries import Canaries
 from pgmaskproxy.proxy.cancel import CancelKeys
 from pgmaskproxy.proxy.certificates import ServerCertificates
 from pgmaskproxy.proxy.judge import Judge
+from pgmaskproxy.proxy.keys import Keys
 from pgmaskproxy.proxy.prover import Prover
 
 
@@ -39,6 +40,7 @@ class Services:
     link: Callable[[str], str]
     """Where a request can be decided."""
     cancel: CancelKeys
+    keys: Keys = field(default_factory=Keys)
     canaries: Canaries = field(default_factory=Canaries)
     certificates: ServerCertificates | None = None
     """What clients are served TLS with; None for no TLS."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, final
 
 from pgmaskproxy.mask.canary import Watch
+from pgmaskproxy.mask.keys import Keyring
 from pgmaskproxy.model import Mask, Parameter, Refusal, Ruling, Statement, Visibility
 from pgmaskproxy.wire.scram import ScramVerifier
 
@@ -217,6 +218,14 @@ class WatchFor:
 
 @final
 @dataclass(slots=True)
+class UseKeys:
+    """From now on masks are made with these keys, and tokens read with them."""
+
+    keys: Keyring
+
+
+@final
+@dataclass(slots=True)
 class DefinitionsDoubted:
     """The catalog may have changed, and is being read again: nothing that was decided before is used unasked."""
 
@@ -256,6 +265,7 @@ Event: TypeAlias = (
     | EpochMoved
     | DefinitionsDoubted
     | WatchFor
+    | UseKeys
     | Shutdown
 )
 
@@ -409,6 +419,8 @@ class RecordOutcome:
     cells: int
     size: int
     """Bytes of rows that went to the client."""
+    unmasked: int = 0
+    """Rows that were shown with fewer masks, since a person agreed."""
 
 
 @final

@@ -7,12 +7,14 @@ from typing import final
 
 from pgmaskproxy.errors import CanarySeen, PeerError
 from pgmaskproxy.mask.canary import Watch, Watcher
+from pgmaskproxy.mask.keys import NO_KEYS, Keyring
 from pgmaskproxy.model import Refusal, Visibility
 from pgmaskproxy.session.early import Early
 from pgmaskproxy.session.events import Command, DefinitionsChanged, SendClient, SendServer
 from pgmaskproxy.session.flow import Flow, Wait
 from pgmaskproxy.session.pipeline import PARSE, SYNC, Exchange, Pipeline
 from pgmaskproxy.session.statements import Names
+from pgmaskproxy.session.wish import Wish
 from pgmaskproxy.wire.frontend import Flush, Parse, Sync
 
 UNKNOWN_EPOCH = -1
@@ -93,6 +95,8 @@ class Link:
         self.redefined = False
         """Something that may change the catalog ran in a transaction that is still open."""
         self.visibility: Visibility | None = None
+        self.keys: Keyring = NO_KEYS
+        """What masks are made with from the next plan on."""
         self.transparent = False
         """The policy was transparent when this session began, or at some time since."""
         self.epoch = UNKNOWN_EPOCH
@@ -105,6 +109,8 @@ class Link:
         """`pgmaskproxy.reason`: why the client asks, for the approver."""
         self.first_reason = ""
         """The same from the start-up packet: what RESET goes back to."""
+        self.wish = Wish()
+        """What it asks to see unmasked."""
         self.min_messages = "notice"
         """The client's own client_min_messages; the server's stays at log (DESIGN 3d)."""
         self.cancelled = False

@@ -29,6 +29,7 @@ from pgmaskproxy.session.events import (
     ServerData,
     Shutdown,
     TicketedAnswer,
+    UseKeys,
     WatchFor,
     WithdrawHold,
 )
@@ -162,6 +163,8 @@ class Session:
             self._link.definitions_doubted()
         elif isinstance(event, WatchFor):
             self._link.watch_for(event.watch)
+        elif isinstance(event, UseKeys):
+            self._link.keys = event.keys
         elif isinstance(event, ClientClosed):
             self._gone()
         elif isinstance(event, NextTurn):

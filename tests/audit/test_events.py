@@ -57,6 +57,7 @@ MADE = [
     events.statement_finished(
         "ses_1", "stm_1", "bot", tag="SELECT 3", rows=3, cells=3, size=120, seconds=0.0123456, sqlstate=""
     ),
+    events.keys_in_force(["masking/2 0a1b2c3d"], ["masking/1 00000000"]),
     events.canary_watched(2, ["can_1", "can_2"], []),
     events.canary_seen("ses_1", "bot", database="shop", canary="can_1", label="pii.ssn", column="shop.customers.ssn"),
     events.person_signed_in("bob", "::1", "token"),
