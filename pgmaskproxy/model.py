@@ -12,6 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from pgmaskproxy.model_parts import CopyLayout, CopyShape, NameUse, NameVerb, Setting, TransactionVerb
+
+__all__ = ["CopyLayout", "CopyShape", "NameUse", "NameVerb", "Setting", "TransactionVerb"]
+
 
 class PrincipalKind(enum.StrEnum):
     """Who is behind a login."""
@@ -57,31 +61,6 @@ class Outcome(enum.StrEnum):
     ALLOW = "allow"
     HOLD = "hold"
     DENY = "deny"
-
-
-class TransactionVerb(enum.StrEnum):
-    """What a transaction statement does to the block."""
-
-    BEGIN = "begin"
-    COMMIT = "commit"
-    ROLLBACK = "rollback"
-    SAVEPOINT = "savepoint"
-    """SAVEPOINT, RELEASE and ROLLBACK TO: the block stays open."""
-    PREPARED = "prepared"
-    """PREPARE TRANSACTION, COMMIT PREPARED, ROLLBACK PREPARED."""
-
-
-class NameVerb(enum.StrEnum):
-    """What a statement does in the session's one table of names."""
-
-    PREPARE = "prepare"
-    EXECUTE = "execute"
-    DEALLOCATE = "deallocate"
-    DECLARE = "declare"
-    FETCH = "fetch"
-    MOVE = "move"
-    CLOSE = "close"
-    DISCARD = "discard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,58 +157,25 @@ class ColumnUse:
     total: bool = False
     """For `Use.EXPRESSION`: a whole output made of it, other bare columns and literals by total functions alone, so
     that computing it can neither fail nor show anything by itself (THREATS R2)."""
+    many: bool = False
+    """For `Use.EQUALITY`: compared with several parameters, or with an array of them (IN, = ANY)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """A run-time setting a statement changes. `value` is None for RESET and DEFAULT, or when not a constant."""
+class Input:
+    """A value that the client gives, and the column that it meets, as it is: compared with it or written to it."""
 
-    name: str
-    value: str | None
-    local: bool = False
-    constant: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class NameUse:
-    """A statement's place in the table of names; `name` None means ALL."""
-
-    verb: NameVerb
-    name: str | None
-    holdable: bool = False
-    binary: bool = False
-    """DECLARE BINARY: a FETCH by the simple protocol brings its rows in binary format."""
-    portals: bool = True
-    statements: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class CopyLayout:
-    """How COPY writes its rows, the defaults filled in (manual, "COPY", "File Formats")."""
-
-    format: str = "text"
-    """text, csv or binary; what follows means nothing in binary, and from `quote` on nothing but in csv."""
-    delimiter: str = "\t"
-    null: str = "\\N"
-    header: bool = False
-    quote: str = '"'
-    escape: str = '"'
-    force_quote: frozenset[str] | None = frozenset()
-    """Columns whose values are always quoted; None is all of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class CopyShape:
-    """A COPY that flows through the protocol."""
-
-    to_stdout: bool
-    probe: str
-    """COPY TO: a SELECT with the same outputs, to be parsed under a reserved name and described."""
-    columns: int
-    layout: CopyLayout = CopyLayout()
-    """Of COPY TO; what comes FROM the client is read by nobody but the server."""
-    unsupported: str = ""
-    """The option that cannot be carried, in words; '' when all can."""
+    column: ColumnRef
+    use: Use
+    """`Use.EQUALITY` or `Use.WRITTEN`."""
+    where: str
+    number: int = 0
+    """Of the parameter; 0 for a literal."""
+    literal: str = ""
+    many: bool = False
+    """The parameter is an array of such values."""
+    type_oid: int = 0
+    """The parameter's, where the server has said it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +212,9 @@ class Analysis:
     """Why the lineage gave up, if it did; every output is then Opaque."""
     moves_names: bool = False
     """Running this may change what a name means: SET, DDL, a routine, DISCARD, transaction control."""
+    inputs: tuple[Input, ...] = ()
+    elsewhere: frozenset[int] = frozenset()
+    """Parameters that stand in some other place as well: where what they hold could come out again."""
     called_effects: frozenset[Effect] = frozenset()
     """The part of `effects` that only functions, operators and casts account for, as the text names them. The
     server's tree, which names them by OID, replaces it."""
@@ -277,14 +226,18 @@ class Mask:
 
     kind: str
     label: str
-    params: tuple[tuple[str, str | int | bool], ...] = ()
+    params: tuple[tuple[str, MaskParam], ...] = ()
 
     def param(self, name: str, default: str | int | bool) -> str | int | bool:
-        """The parameter `name`, or `default`."""
+        """The parameter `name` where it is a word or a number, or `default`."""
         for key, value in self.params:
-            if key == name:
+            if key == name and not isinstance(value, tuple):
                 return value
         return default
+
+
+MaskParam: TypeAlias = "str | int | bool | tuple[tuple[str, Mask], ...]"
+"""Of a mask of the kind `json`: each path, and the mask of what is there."""
 
 
 NULL_MASK: Final = Mask("null", "")
@@ -353,6 +306,31 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
+class UnmaskedOutput:
+    """One output that a person may agree to show as it is."""
+
+    ordinal: int
+    """From 0."""
+    column: ColumnRef
+    oid: int = 0
+    number: int = 0
+    """The column as the server names it, by relation and number; 0 where the catalog does not have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmask:
+    """What a statement asks to be shown as it is: these columns, in its first `rows` rows, once (docs/unmasking)."""
+
+    outputs: tuple[UnmaskedOutput, ...]
+    rows: int
+
+    @property
+    def columns(self) -> tuple[ColumnRef, ...]:
+        """Each once, sorted."""
+        return tuple(sorted({each.column for each in self.outputs}))
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What policy says of one statement for one principal."""
 
@@ -376,6 +354,8 @@ class Decision:
     """What running it costs of the principal's budgets; over one of them it does not run."""
     transparent: bool = False
     """The policy labels nothing and says that everything passes as it is: nothing is looked up for its sake."""
+    unmask: Unmask | None = None
+    """For HOLD: what whoever agrees agrees to show. `masks` are those of everybody else, and of every other row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,6 +369,8 @@ class Statement:
     """Effective, in order, pg_catalog included: what current_schemas(true) says."""
     extended: bool = False
     """From Parse: exactly one statement is allowed."""
+    unmask: str = ""
+    """`pgmaskproxy.unmask`: the columns that the client asks to see as they are; '' for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,6 +389,8 @@ class Ruling:
     """For EXECUTE and FETCH: the text of what the name stands for. What is approved is both."""
     attested: str = ""
     """SHA-256, in hex, of the server's own trees that `analysis` rests on; '' when it is the text's word alone."""
+    unmask: str = ""
+    """`Statement.unmask` as it was when this was judged."""
 
 
 class TypeKind(enum.StrEnum):

@@ -50,7 +50,7 @@ def judge_uses(facts: Touched) -> JudgedUses:
             continue
         if facts.clears(facts.labels(use.column).labels) or (use.use is Use.WRITE and _keeps_labels(facts, use)):
             continue
-        again = use.use is Use.EQUALITY and use.column in compared
+        again = use.use is Use.EQUALITY and (use.many or use.column in compared)
         compared |= {use.column} if use.use is Use.EQUALITY else set()
         # One comparison is a look-up; many in one statement are a dictionary, and that is any other predicate.
         judged = replace(use, use=Use.PREDICATE) if again else use

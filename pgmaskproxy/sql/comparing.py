@@ -7,11 +7,12 @@ are "equal" with as many points. The text has the types, and where they do not t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
 from pgmaskproxy.sql.catalog import Catalog
-from pgmaskproxy.sql.tree import Node, mapping, strings, unwrap
+from pgmaskproxy.sql.tree import Node, items, mapping, strings, text, unwrap
 
 NAMED_TYPES: Final[Mapping[str, int]] = MappingProxyType(
     {
@@ -50,6 +51,42 @@ def comparand(node: Node) -> str | None:
         if kind == "A_Const" and "sval" not in fields:
             return None  # a number cast to another type is computed
     return kind if kind in {"A_Const", "ParamRef"} else None
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value that the statement itself brings: a parameter, or a literal, of which a string's text is kept."""
+
+    number: int = 0
+    literal: str = ""
+    array: bool = False
+    """A parameter that holds several values."""
+
+
+def given(node: Node) -> Given | None:
+    """What a comparand, or what is written, is; None for anything that is computed."""
+    kind, fields = unwrap(node)
+    while kind == "TypeCast":
+        kind, fields = unwrap(fields.get("arg"))
+    if kind == "ParamRef":
+        number = fields.get("number", 0)
+        return Given(number) if isinstance(number, int) and number else None
+    if kind == "A_Const":
+        return Given(literal=text(mapping(fields.get("sval")).get("sval")))
+    return None
+
+
+def one_of(fields: Node) -> tuple[Given, ...]:
+    """The parameters on the right of `= ANY ($1)` or `IN ($1, $2)`; none where something else is there."""
+    right = mapping(fields.get("rexpr"))
+    if fields.get("kind") == "AEXPR_OP_ANY":
+        found = given(right)
+        return (replace(found, array=True),) if found is not None and found.number else ()
+    if fields.get("kind") != "AEXPR_IN":
+        return ()
+    listed = [given(element) for element in items(unwrap(right)[1].get("items"))]
+    params = tuple(each for each in listed if each is not None and each.number)
+    return params if len(params) == len(listed) else ()
 
 
 def cast_type(catalog: Catalog, type_name: Node) -> int | None:

@@ -13,12 +13,12 @@ from typing import Final
 
 from pgmaskproxy.model import ColumnOrigin, Columns, Effect, Opaque, Setting, Use
 from pgmaskproxy.sql.catalog import Catalog
-from pgmaskproxy.sql.comparing import cast_type, comparable, comparand
+from pgmaskproxy.sql.comparing import cast_type, comparable, comparand, given, one_of
 from pgmaskproxy.sql.facts import Facts
 from pgmaskproxy.sql.functions import TYPES, Verdict, operator_effect, resolve_function, type_effect
 from pgmaskproxy.sql.origins import CLEAN, Output, Result, computed
 from pgmaskproxy.sql.scope import Found, Item, NamedQuery, Names, Scope, find, find_item
-from pgmaskproxy.sql.tree import Node, items, kind_of, mapping, string, strings, text, unwrap
+from pgmaskproxy.sql.tree import Node, descend, items, kind_of, mapping, string, strings, text, unwrap
 
 TRANSPARENT: Final = frozenset(
     {
@@ -383,6 +383,8 @@ class Expressions(ABC):
             return
         if kind == "A_Expr" and (lookup or join) and self._equality(fields, scope, where, lookup=lookup, join=join):
             return
+        if kind == "A_Expr" and lookup and self._one_of(fields, scope, where):
+            return
         self.value(node, scope, Use.PREDICATE, where)
 
     def _equality(self, fields: Node, scope: Scope, where: str, *, lookup: bool, join: bool) -> bool:
@@ -405,10 +407,26 @@ class Expressions(ABC):
             if constant is not None and comparable(*types) and self.operator(names, *types):
                 if kind_of(other) == "TypeCast":
                     self.cast(mapping(unwrap(other)[1].get("typeName")))
+                value = given(other)
                 for column in sorted(origins[0].columns):
-                    self.facts.equality(column, where, _at(fields), parameter=constant == "ParamRef")
+                    self.facts.equality(column, where, _at(fields), [value] if value is not None else [])
                 return True
         return False
+
+    def _one_of(self, fields: Node, scope: Scope, where: str) -> bool:
+        """Note `column = ANY ($1)` and `column IN ($1, $2)`; False when the term is something else."""
+        left, values = mapping(fields.get("lexpr")), one_of(fields)
+        column = self.bare(left, scope) if values and strings(fields.get("name")) == ("=",) else None
+        if column is None or not isinstance(column.origin, Columns):
+            return False
+        if not comparable(self.type_of(left, scope), 0) or not self.operator(("=",), self.type_of(left, scope), 0):
+            return False
+        for kind, cast in descend(fields.get("rexpr")):
+            if kind == "TypeCast":
+                self.cast(mapping(cast.get("typeName")))
+        for ref in sorted(column.origin.columns):
+            self.facts.equality(ref, where, _at(fields), values, many=True)
+        return True
 
     def pair(self, one: ColumnOrigin, other: ColumnOrigin, where: str, at: int) -> None:
         """Two bare columns compared as keys."""

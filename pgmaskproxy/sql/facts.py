@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, final
 
 from pgmaskproxy.errors import Unparsable
-from pgmaskproxy.model import ColumnOrigin, ColumnRef, ColumnUse, Effect, Opaque, RelationRef, Setting, Use
+from pgmaskproxy.model import ColumnOrigin, ColumnRef, ColumnUse, Effect, Input, Opaque, RelationRef, Setting, Use
 from pgmaskproxy.sql.catalog import Relation
+from pgmaskproxy.sql.comparing import Given
 from pgmaskproxy.sql.origins import columns_of, computed
 
 MAX_STEPS: Final = 20_000
@@ -22,6 +24,7 @@ class Facts:
         "effects",
         "function_effects",
         "functions",
+        "inputs",
         "opaque",
         "reads",
         "settings",
@@ -39,6 +42,8 @@ class Facts:
         self.writes: set[RelationRef] = set()
         self.functions: set[str] = set()
         self.settings: list[Setting] = []
+        self.inputs: dict[Input, None] = {}
+        """Literals and parameters beside a column. Where else a parameter stands, the server's tree tells."""
         self.views: dict[int, Relation] = {}
         """Views outside the system's schemas that are read, by OID."""
         self.opaque = ""
@@ -81,9 +86,16 @@ class Facts:
         """One column inside an output that is made by total functions."""
         self._uses[ColumnUse(column, Use.EXPRESSION, where, total=True), at] = None
 
-    def equality(self, column: ColumnRef, where: str, at: int, *, parameter: bool) -> None:
-        """One guess at a column's value."""
-        self._uses[ColumnUse(column, Use.EQUALITY, where, parameter=parameter), at] = None
+    def equality(self, column: ColumnRef, where: str, at: int, given: Sequence[Given], *, many: bool = False) -> None:
+        """One guess at a column's value, or `many`."""
+        parameter = bool(given) and all(each.number for each in given)
+        self._uses[ColumnUse(column, Use.EQUALITY, where, parameter=parameter, many=many), at] = None
+        for each in given:
+            self.input(column, Use.EQUALITY, where, each)
+
+    def input(self, column: ColumnRef, use: Use, where: str, given: Given) -> None:
+        """A literal or parameter that is compared with a column, or written to it."""
+        self.inputs[Input(column, use, where, given.number, given.literal, given.array)] = None
 
     def use_all(self, origin: ColumnOrigin, use: Use, where: str, at: int = 0) -> ColumnOrigin:
         """The use of every column in an origin; what is computed from it then."""

@@ -88,6 +88,7 @@ def analyse(raw: RawStatement, catalog: Catalog, search_path: tuple[str, ...]) -
         opaque=facts.opaque,
         moves_names=raw.kind in RUNS_ANOTHER or (bool(effects & MOVES_NAMES) and raw.kind not in KEEPS_NAMES),
         called_effects=_called_effects(raw, reading, facts, catalog),
+        inputs=tuple(facts.inputs),
     )
 
 

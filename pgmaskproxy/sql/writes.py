@@ -12,6 +12,7 @@ from typing import Final
 
 from pgmaskproxy.model import ColumnOrigin, ColumnRef, Columns, Effect, Opaque, Use
 from pgmaskproxy.sql.catalog import Relation
+from pgmaskproxy.sql.comparing import given
 from pgmaskproxy.sql.lineage import Queries
 from pgmaskproxy.sql.origins import CLEAN, Output, Result, columns_of, either
 from pgmaskproxy.sql.scope import Item, NamedQuery, Scope
@@ -73,6 +74,8 @@ class Writes(Queries):
                 self._unknown_source(result.more)
             for name, output in zip(names, result.outputs, strict=False):
                 written[name] = self.flow(target, name, output.origin, "INSERT")
+            for row in _rows(mapping(fields["selectStmt"])):
+                self._given(target, zip(names, row, strict=False), "INSERT")
         for name in names:
             self.written(target, name, "INSERT")
             written.setdefault(name, CLEAN)
@@ -163,6 +166,7 @@ class Writes(Queries):
         written: Written = {}
         for name, value in zip(names, values, strict=False):
             written[name] = self.flow(target, name, self.origin(value, scope, "MERGE"), "MERGE")
+            self._given(target, [(name, value)], "MERGE")
         for name in names:
             self.written(target, name, "MERGE")
             written.setdefault(name, CLEAN)
@@ -189,8 +193,11 @@ class Writes(Queries):
                 origin = (
                     rows[position] if position < len(rows) else self.facts.give_up("an assignment of unknown width")
                 )
+                parts = items(unwrap(fields.get("source"))[1].get("args"))
+                self._given(target, [(name, part) for part in parts[position : position + 1]], where)
             else:
                 origin = self.origin(value, scope, where)
+                self._given(target, [(name, value)], where)
             written[name] = self.flow(target, name, origin, where)
             self.written(target, name, where)
         return written
@@ -222,6 +229,13 @@ class Writes(Queries):
             for column in sorted(origin.columns):
                 self.facts.use(column, Use.WRITE, where, target=into)
         return origin
+
+    def _given(self, target: Item, values: Iterable[tuple[str, Node]], where: str) -> None:
+        """Literals and parameters that are the whole of what is written to a column."""
+        for name, value in values:
+            found, column = given(value), self._column_ref(target, name)
+            if found is not None and column is not None:
+                self.facts.input(column, Use.WRITTEN, where, found)
 
     def written(self, target: Item, name: str, where: str) -> None:
         """A column that is the target of a write."""
@@ -264,6 +278,21 @@ class Writes(Queries):
         if target.relation is not None and target.relation.has_rules:
             return Result((), self.facts.give_up(f'rewrite rules on "{target.relation.ref}"'))
         return result
+
+
+def _rows(query: Node) -> list[list[Node]]:
+    """What an INSERT inserts, as it is written: rows of VALUES, the outputs of a SELECT and of its arms."""
+    _, fields = unwrap(query)
+    pending, found = [fields], []
+    while pending:
+        one = pending.pop()
+        if one.get("op", "SETOP_NONE") != "SETOP_NONE":
+            pending += [mapping(one.get("larg")), mapping(one.get("rarg"))]
+        elif "valuesLists" in one:
+            found += [items(unwrap(row)[1].get("items")) for row in items(one["valuesLists"])]
+        else:
+            found.append([mapping(unwrap(entry)[1].get("val")) for entry in items(one.get("targetList"))])
+    return found
 
 
 def narrows(condition: Node) -> bool:

@@ -6,6 +6,7 @@ import pytest
 
 from pgmaskproxy.errors import Unparsable
 from pgmaskproxy.model import ColumnRef, Columns, Constant, Effect, Use
+from pgmaskproxy.sql.comparing import Given
 from pgmaskproxy.sql.facts import MAX_STEPS, Facts
 
 SSN = ColumnRef("s", "t", "ssn")
@@ -13,11 +14,27 @@ SSN = ColumnRef("s", "t", "ssn")
 
 def test_a_term_walked_twice_counts_once_and_two_terms_twice() -> None:
     facts = Facts()
-    facts.equality(SSN, "WHERE", 10, parameter=True)
-    facts.equality(SSN, "WHERE", 10, parameter=True)
+    facts.equality(SSN, "WHERE", 10, [Given(1)])
+    facts.equality(SSN, "WHERE", 10, [Given(1)])
     assert len(facts.uses) == 1
-    facts.equality(SSN, "WHERE", 30, parameter=True)
+    facts.equality(SSN, "WHERE", 30, [Given(1)])
     assert len(facts.uses) == 2
+    assert all(use.parameter for use in facts.uses)
+
+
+def test_what_is_compared_and_what_is_written_is_kept_once() -> None:
+    facts = Facts()
+    facts.equality(SSN, "WHERE", 10, [Given(1), Given(2)], many=True)
+    facts.input(SSN, Use.WRITTEN, "UPDATE", Given(literal="x"))
+    facts.input(SSN, Use.WRITTEN, "UPDATE", Given(literal="x"))
+    assert [(use.use, use.parameter, use.many) for use in facts.uses] == [(Use.EQUALITY, True, True)]
+    assert [(each.number, each.literal) for each in facts.inputs] == [(1, ""), (2, ""), (0, "x")]
+
+
+def test_a_literal_is_no_parameter() -> None:
+    facts = Facts()
+    facts.equality(SSN, "WHERE", 10, [Given(literal="x")])
+    assert [use.parameter for use in facts.uses] == [False]
 
 
 def test_using_an_origin_uses_every_column() -> None:

@@ -9,7 +9,9 @@ from typing import Final, final
 
 from pgmaskproxy.model import Use
 from pgmaskproxy.sql.attest.flows import Column, Flow
+from pgmaskproxy.sql.attest.reader import Node
 from pgmaskproxy.sql.attest.refusal import Unattestable
+from pgmaskproxy.sql.attest.shape import number
 
 MAX_STEPS: Final = 200_000
 """Nodes visited for one statement, a query counting as many. Recursive WITH inside recursive WITH multiplies."""
@@ -70,6 +72,20 @@ class TreeUse:
     beside: tuple[Column, ...] = ()
     """In a definition: all columns of the term that it stands in, itself too, in order, and ROWS. Who may write one of
     them chooses what the column is compared with. None where nothing of that shows (`quiet`)."""
+    many: bool = False
+    """As in model.ColumnUse."""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeInput:
+    """A parameter beside a column, as model.Input has it."""
+
+    column: Column
+    use: Use
+    where: str
+    number: int
+    many: bool = False
+    type_oid: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +145,9 @@ class Attestation:
     author's doing."""
     parameters: int = 0
     """The highest $n."""
+    inputs: tuple[TreeInput, ...] = ()
+    elsewhere: frozenset[int] = frozenset()
+    """Parameters that stand anywhere but in the places of `inputs`, too."""
 
 
 @final
@@ -188,6 +207,7 @@ class Findings:
         "_term",
         "calls",
         "cursors",
+        "inputs",
         "locks",
         "named",
         "null_tests",
@@ -195,6 +215,7 @@ class Findings:
         "reads",
         "sequences",
         "steps",
+        "taken",
         "through",
         "trusted",
         "trusted_calls",
@@ -214,6 +235,9 @@ class Findings:
         self.cursors: set[str] = set()
         self.null_tests: set[Column] = set()
         self.parameters = 0
+        self.inputs: dict[TreeInput, None] = {}
+        self.taken: set[int] = set()
+        """Identities of the PARAMs whose place is known: what is left is elsewhere."""
         self.calls = Calls()
         self.viewed: dict[int, Calls] = {}
         self.trusted_calls = Calls()
@@ -257,6 +281,7 @@ class Findings:
         parameter: bool = False,
         place: int = 0,
         total: bool = False,
+        many: bool = False,
         beside: Iterable[Flow] = (),
     ) -> None:
         """Note one column's use; a system column has none. Outside `opened` terms it says itself what is `beside`."""
@@ -264,7 +289,7 @@ class Findings:
             return
         view = ROW_SECURITY if self.trusted else self.view
         through = () if self.trusted else self.through
-        made = TreeUse(column, use, where, target, parameter, place, view, through, total)
+        made = TreeUse(column, use, where, target, parameter, place, view, through, total, many=many)
         if not view:
             self.uses[made] = None
         elif self._term is not None:
@@ -317,6 +342,15 @@ class Findings:
         """Columns under IS [NOT] NULL where the order of the rows that it leaves may show."""
         if not self.trusted and not self.view:
             self.null_tests |= {column for column in flow.columns if column[1] > 0}
+
+    def input(self, column: Column, use: Use, where: str, param: Node, *, many: bool = False) -> None:
+        """A parameter beside a column. It counts as elsewhere until `take` says that this is all there is to it."""
+        found, type_oid = number(param.fields["paramid"]), number(param.fields["paramtype"])
+        self.inputs[TreeInput(column, use, where, found, many, type_oid)] = None
+
+    def take(self, param: Node) -> None:
+        """The value of a parameter goes nowhere from this place but to its inputs."""
+        self.taken.add(id(param))
 
     def place(self, term: object) -> int:
         """A number for one place of the tree: the same whenever it is walked again."""

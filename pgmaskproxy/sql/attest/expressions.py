@@ -13,6 +13,7 @@ from pgmaskproxy.model import Use
 from pgmaskproxy.sql.attest.attestation import Findings
 from pgmaskproxy.sql.attest.counts import Counts
 from pgmaskproxy.sql.attest.flows import Column, Flow, computed
+from pgmaskproxy.sql.attest.inputs import is_array, listed
 from pgmaskproxy.sql.attest.quiet import is_quiet
 from pgmaskproxy.sql.attest.reader import Node, Value, text_of
 from pgmaskproxy.sql.attest.refusal import Unattestable
@@ -328,6 +329,8 @@ class Expressions(ABC):
                     continue
                 if term.label == "OPEXPR" and top and self._equality(term, scope, where, lookup=lookup, join=join):
                     continue
+                if term.label == "SCALARARRAYOPEXPR" and top and lookup and self._one_of(term, scope, where):
+                    continue
             self.gather(term, scope, Use.PREDICATE, where)
 
     def _null_test(self, term: Node, scope: Scope, where: str) -> bool:
@@ -355,17 +358,44 @@ class Expressions(ABC):
             constant = self._constant(arguments[0] if flows[0] is None else arguments[1])
             if constant is None:
                 return False
-            for column in sorted(keys[0].bare):
-                place = self.findings.place(term)
-                self.findings.use(column, Use.EQUALITY, where, parameter=constant == "PARAM", place=place, beside=keys)
+            bound = [constant] if constant.label == "PARAM" else []
+            self._matched(term, keys[0], bound, where)
         else:
             return False
         self.findings.running.operators.add(number(term.fields["opno"]))
         self.findings.running.functions.add(number(term.fields["opfuncid"]))
         return True
 
-    def _constant(self, expression: Value) -> str | None:
-        """`CONST` or `PARAM` when the expression is one, under another type name or not."""
+    def _one_of(self, term: Node, scope: Scope, where: str) -> bool:
+        """Note `column = ANY ($1)` and `column IN ($1, $2)`; False when the term is something else."""
+        arguments = members(term.fields["args"])
+        if number(term.fields["opno"]) not in EQUALITY or not flag(term.fields["useOr"]) or len(arguments) != 2:
+            return False
+        key, params = self.bare(arguments[0], scope), listed(arguments[1], self.shape)
+        if key is None or not params:
+            return False
+        for param in params:
+            self._bound(param)
+        self._matched(term, key, params, where, many=True)
+        self.findings.running.operators.add(number(term.fields["opno"]))
+        self.findings.running.functions.add(number(term.fields["opfuncid"]))
+        return True
+
+    def _matched(self, term: Node, key: Flow, params: list[Node], where: str, *, many: bool = False) -> None:
+        """Columns under one comparison with a literal (no `params`) or with parameters."""
+        array = many and is_array(members(term.fields["args"])[1])
+        for column in sorted(key.bare):
+            place = self.findings.place(term)
+            self.findings.use(column, Use.EQUALITY, where, parameter=bool(params), place=place, many=many, beside=[key])
+            for param in params:
+                self.findings.input(column, Use.EQUALITY, where, param, many=array)
+        if key.mixed or key.row is not None:
+            return  # a guess may be among what is compared: then it would tell whether that is the token's value
+        for param in params:
+            self.findings.take(param)
+
+    def _constant(self, expression: Value) -> Node | None:
+        """The CONST or PARAM that the expression is, under another type name or not."""
         while isinstance(expression, Node) and expression.label == "RELABELTYPE":
             self.shape.check(expression)
             expression = expression.fields["arg"]
@@ -378,7 +408,7 @@ class Expressions(ABC):
             self._bound(expression)
         else:
             self.findings.running.types.add(number(expression.fields["consttype"]))
-        return expression.label
+        return expression
 
 
 def _is_plain(fields: dict[str, Value]) -> bool:

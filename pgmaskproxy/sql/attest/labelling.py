@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
-from pgmaskproxy.model import ColumnOrigin, ColumnRef, Columns, ColumnUse, Constant, Opaque, Use
+from pgmaskproxy.model import ColumnOrigin, ColumnRef, Columns, ColumnUse, Constant, Input, Opaque, Use
 from pgmaskproxy.sql.attest.attestation import ROW_SECURITY, Attestation, Output, TreeUse
 from pgmaskproxy.sql.attest.flows import Column
 
@@ -129,9 +129,17 @@ class Names:
             place = use.place if use.use is Use.EQUALITY else 0
             for column in self._refs([use.column]):
                 for target in targets:
-                    made = ColumnUse(column, use.use, self._where(use), target, use.parameter, use.total)
+                    made = ColumnUse(column, use.use, self._where(use), target, use.parameter, use.total, use.many)
                     found[made, place] = None
         return tuple(use for use, _ in found)
+
+    def inputs(self, attestation: Attestation) -> tuple[Input, ...]:
+        """Every parameter beside a column that it is compared with or written to."""
+        return tuple(
+            Input(column, each.use, each.where, each.number, many=each.many, type_oid=each.type_oid)
+            for each in attestation.inputs
+            for column in self._refs([each.column])
+        )
 
     def _where(self, use: TreeUse) -> str:
         """Where it is, for people."""

@@ -88,6 +88,9 @@ def proven(text: Analysis, own: Attestation, nested: Sequence[Attestation], witn
         functions=_shipped(text.functions).union(*(verdict.functions for verdict in calls)),
         effects=_effects(text, own, calls),
         opaque=result or _bodies(nested, witness),
+        # A tree's own literals are no part of what is kept of it: those stay the text's.
+        inputs=tuple(each for each in text.inputs if not each.number) + witness.names.inputs(own),
+        elsewhere=own.elsewhere,
         called_effects=frozenset(),
     )
 

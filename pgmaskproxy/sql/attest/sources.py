@@ -219,10 +219,11 @@ class Sources(Expressions):
             clause = one.node.fields[name]
             if isinstance(clause, Node):
                 self._clause(clause, scope)
-        uses = dict(self.findings.uses)
+        uses, inputs, taken = dict(self.findings.uses), dict(self.findings.inputs), set(self.findings.taken)
         for _ in range(MAX_ROUNDS):
             # What the last round sees is all: before, a column that is not known yet looks like no column.
             self.findings.uses = dict(uses)
+            self.findings.inputs, self.findings.taken = dict(inputs), set(taken)
             found = self.query(query, scope)
             if not one.asked:
                 break

@@ -6,7 +6,8 @@ from typing import Final
 
 from pgmaskproxy.sql.attest.attestation import Attestation, Findings, Output
 from pgmaskproxy.sql.attest.flows import Flow
-from pgmaskproxy.sql.attest.reader import Node, read, unfold
+from pgmaskproxy.sql.attest.inputs import elsewhere
+from pgmaskproxy.sql.attest.reader import Node, Value, read, unfold
 from pgmaskproxy.sql.attest.refusal import Unattestable
 from pgmaskproxy.sql.attest.shape import Shape, flag, members, number
 from pgmaskproxy.sql.attest.writes import COMMANDS, Writes
@@ -49,7 +50,7 @@ def attest_queries(value: object, major: int, *, view: int = 0) -> Attestation:
                 outputs = tuple(_output(flow) for flow in flows)
     except RecursionError as error:
         raise Unattestable("queries are nested too deeply", sqlstate="54001") from error
-    return _attestation(command, outputs, walker.findings)
+    return _attestation(command, outputs, walker.findings, value)
 
 
 def _no_result(query: Node) -> None:
@@ -65,7 +66,7 @@ def _output(flow: Flow) -> Output:
     )
 
 
-def _attestation(command: str, outputs: tuple[Output, ...], findings: Findings) -> Attestation:
+def _attestation(command: str, outputs: tuple[Output, ...], findings: Findings, tree: Value) -> Attestation:
     return Attestation(
         command=command,
         outputs=outputs,
@@ -81,4 +82,6 @@ def _attestation(command: str, outputs: tuple[Output, ...], findings: Findings) 
         cursors=frozenset(findings.cursors),
         null_tests=frozenset(findings.null_tests),
         parameters=findings.parameters,
+        inputs=tuple(findings.inputs),
+        elsewhere=elsewhere(tree, findings.taken) if findings.inputs else frozenset(),
     )

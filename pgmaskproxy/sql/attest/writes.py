@@ -10,6 +10,7 @@ from typing import Final
 
 from pgmaskproxy.model import Use
 from pgmaskproxy.sql.attest.flows import Flow, either
+from pgmaskproxy.sql.attest.inputs import NO_FEED, Feed
 from pgmaskproxy.sql.attest.queries import Queries
 from pgmaskproxy.sql.attest.reader import Node, Value
 from pgmaskproxy.sql.attest.refusal import Unattestable
@@ -42,7 +43,10 @@ class Writes(Queries):
             self._merge(query, scope, table, written)
         else:
             self.findings.writes.add((table.oid, name))
-            self._assign(fields["targetList"], scope, table, name, written, defaults=name == "INSERT")
+            fed = Feed(query, self.shape) if name == "INSERT" else NO_FEED
+            self._assign(fields["targetList"], scope, table, name, written, defaults=name == "INSERT", fed=fed)
+            for param in fed.unread():
+                self.findings.take(param)
         conflict = fields["onConflict"]
         if conflict is not None:
             self._on_conflict(self.shape.node(conflict, "ONCONFLICTEXPR"), scope, table, written)
@@ -50,7 +54,15 @@ class Writes(Queries):
         return self._returning(query, scope, table, written)
 
     def _assign(
-        self, targets: Value, scope: Scope, table: Table, where: str, written: Written, *, defaults: bool = False
+        self,
+        targets: Value,
+        scope: Scope,
+        table: Table,
+        where: str,
+        written: Written,
+        *,
+        defaults: bool = False,
+        fed: Feed = NO_FEED,
     ) -> None:
         """A list of assignments; what has been written to a column before is kept beside it. With `defaults` some may
         be the table's own: nothing of the client's gets in there, and the column counts as not written."""
@@ -78,6 +90,9 @@ class Writes(Queries):
             if defaults and _is_default(entry.fields["expr"]):
                 continue
             self.findings.use(target, Use.WRITTEN, where)
+            for param in fed.parameters(entry.fields["expr"]):
+                self.findings.input(target, Use.WRITTEN, where, param)
+                self.findings.take(param)
             written[column] = either(written[column], flow) if column in written else flow
 
     def _on_conflict(self, conflict: Node, scope: Scope, table: Table, written: Written) -> None:
