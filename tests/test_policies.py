@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pgmaskproxy.mask.maskers import kinds
+from pgmaskproxy.mask.kinds import kinds
 from pgmaskproxy.model import Decision, Principal, PrincipalKind, Statement
 from pgmaskproxy.policy.engine import decide, declared_labels
 from pgmaskproxy.policy.loader import load_policies

@@ -15,7 +15,7 @@ from pgmaskproxy.cli.output import config_option, emit, format_option, note, opt
 from pgmaskproxy.cli.settings import configured, configured_policy
 from pgmaskproxy.config import Config, read_text
 from pgmaskproxy.errors import ConfigError
-from pgmaskproxy.mask.maskers import kinds
+from pgmaskproxy.mask.kinds import kinds
 from pgmaskproxy.model import Outcome, Principal, PrincipalKind, Statement
 from pgmaskproxy.policy.doubts import doubts, principals_of
 from pgmaskproxy.policy.loader import load_policies

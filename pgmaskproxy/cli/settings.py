@@ -9,7 +9,7 @@ from pathlib import Path
 from pgmaskproxy.cli.exits import Exit, Failure
 from pgmaskproxy.config import Config, find_config, load_config, policy_files
 from pgmaskproxy.errors import ConfigError
-from pgmaskproxy.mask.maskers import kinds
+from pgmaskproxy.mask.kinds import kinds
 from pgmaskproxy.policy.loader import load_policies
 from pgmaskproxy.policy.rules import Policy
 

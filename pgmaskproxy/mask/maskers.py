@@ -1,199 +1,151 @@
-"""The kinds of mask a policy can name, and what each makes of one value.
+"""A mask, a column's type and format, and the keys: the masker that shows it.
 
-A masker sees the bytes of one text value that is not NULL, UTF-8 as the session's pinned
-client_encoding has it, and gives the bytes that are shown. What cannot be masked as asked (not
-UTF-8, too short, not an address) is shown as nothing but the fill, never as it is.
+Anything not right about a mask (a kind, a parameter or a value that `kinds` does not have, a key that is not there)
+shows NULL: the policy's loader and `check` refuse it with an error, and here it is too late for one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final, final
+from typing import Final
 
+from pgmaskproxy.mask.array import ArrayBinaryMasker, ArrayTextMasker
+from pgmaskproxy.mask.card import Card
+from pgmaskproxy.mask.composite import CompositeBinaryMasker, CompositeTextMasker
+from pgmaskproxy.mask.custom import Custom
+from pgmaskproxy.mask.email import Email
+from pgmaskproxy.mask.fixed import Redact, Zero, redacted, zeroed
+from pgmaskproxy.mask.generalize import CoarseDate, CoarseMoney, CoarseNumber, CoarseTime, Prefix
+from pgmaskproxy.mask.jsonpath import parse_path
+from pgmaskproxy.mask.jsontext import JsonMasker, JsonRule, recognised_json
+from pgmaskproxy.mask.keyed import Hash, KeyedUuid, Token
+from pgmaskproxy.mask.keys import NO_KEYS, Keyring
+from pgmaskproxy.mask.kinds import KINDS, why_null
+from pgmaskproxy.mask.masker import Kind, Masker, TextMasker
+from pgmaskproxy.mask.network import InetBinaryMasker, InetTextMasker, Ip
+from pgmaskproxy.mask.partial import Partial
+from pgmaskproxy.mask.phone import Phone
+from pgmaskproxy.mask.scrub import Scrub
+from pgmaskproxy.mask.typed import ByteaMasker, HashedInteger, UuidMasker, WholeJson
+from pgmaskproxy.mask.types import (
+    ARRAY,
+    BYTEA,
+    COMPOSITE,
+    DATE,
+    INT4,
+    INT8,
+    JSON,
+    JSONB,
+    MONEY,
+    TEXT,
+    TEXTS,
+    TIME,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    TIMETZ,
+    UUID,
+    XML,
+    Shape,
+)
 from pgmaskproxy.model import Mask
 
-STRENGTH: Final = ("null", "redact", "email", "partial")
-"""The kinds, strongest first. `null` hides even the type's text, `redact` everything but that the value is not
-NULL, `email` shows one letter and the domain, `partial` whatever the policy says."""
+PLAIN: Final = Shape(25, TEXT)
+"""text."""
 
-FILL_COUNT: Final = 3
-"""How many fill characters stand for what is hidden, so that they do not tell its length."""
+Customs = Mapping[str, Callable[[str], "str | None"]]
+"""Somebody else's masks, by the name of their entry point."""
+NO_CUSTOMS: Final[Customs] = MappingProxyType({})
 
-_REDACTED: Final = "***"
-_MAX_SHOWN: Final = 64
-_MAX_TEXT: Final = 64
-_DOMAIN_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-")
-_MAX_DOMAIN: Final = 253
+_WHOLE: Final = frozenset({"hash", "uuid", "token"})
+"""Kinds of which a part means nothing."""
 
 
-@dataclass(frozen=True)
-class ParamSpec:
-    """One parameter of a kind of mask: what it is by default, and what it may be."""
-
-    type: type[str] | type[int] | type[bool]
-    default: str | int | bool
-    doc: str
-    choices: tuple[str, ...] = ()
-    least: int = 0
-    """Of an int; of a str the least number of characters."""
-    greatest: int = _MAX_TEXT
-    """Of an int; of a str the greatest number of characters."""
-
-    def problem(self, value: object) -> str:
-        """What is wrong with `value`, to be put behind the parameter's name; '' when nothing is."""
-        if self.type is bool:
-            return "" if isinstance(value, bool) else "must be true or false"
-        if self.type is int:
-            if isinstance(value, int) and not isinstance(value, bool) and self.least <= value <= self.greatest:
-                return ""
-            return f"must be a whole number from {self.least} to {self.greatest}"
-        if not isinstance(value, str):
-            return "must be a string"
-        if self.choices:
-            return "" if value in self.choices else "must be " + " or ".join(self.choices)
-        if not self.least <= len(value) <= self.greatest:
-            count = str(self.least) if self.least == self.greatest else f"{self.least} to {self.greatest}"
-            return f"must have {count} character" + ("" if count == "1" else "s")
-        # What a client prints: no terminal controls, and nothing that UTF-8 or a text value cannot carry.
-        return "" if value.isprintable() else "must be printable"
-
-
-_KINDS: Final[Mapping[str, Mapping[str, ParamSpec]]] = MappingProxyType(
-    {
-        "null": MappingProxyType({}),
-        "redact": MappingProxyType(
-            {"text": ParamSpec(str, _REDACTED, "What is shown in place of every value that is not NULL.")}
-        ),
-        "partial": MappingProxyType(
-            {
-                "first": ParamSpec(int, 0, "How many characters are shown at the start.", greatest=_MAX_SHOWN),
-                "last": ParamSpec(int, 0, "How many characters are shown at the end.", greatest=_MAX_SHOWN),
-                "fill": ParamSpec(str, "*", "The character that stands for what is hidden.", least=1, greatest=1),
-                "keep_length": ParamSpec(bool, False, "One fill character for each hidden one: gives away the length."),
-                "min_hidden": ParamSpec(
-                    int, 4, "A value that would have fewer characters hidden is hidden whole.", least=1
-                ),
-            }
-        ),
-        "email": MappingProxyType(
-            {"domain": ParamSpec(str, "keep", "Whether the domain is shown.", choices=("keep", "hide"))}
-        ),
-    }
-)
-
-
-def kinds() -> Mapping[str, Mapping[str, ParamSpec]]:
-    """Kind of mask -> its parameters by name. What a policy may say; the loader is given this mapping."""
-    return _KINDS
-
-
-def strength(kind: str) -> int:
-    """The rank of `kind`, 0 the strongest. A kind not known ranks with `null`: that is how it is shown."""
-    return STRENGTH.index(kind) if kind in STRENGTH else 0
-
-
-class Masker:
-    """A mask made ready for rows. This one shows NULL, and so does every kind that is not known.
-
-    `fixed` says that every value is shown as `value`; then `mask` need not be called.
-    """
-
-    def __init__(self, *, fixed: bool = True, value: bytes | None = None) -> None:
-        self.fixed: Final = fixed
-        self.value: Final = value
-
-    def mask(self, value: bytes) -> bytes | None:
-        """What is shown of `value`, which is not NULL: bytes of text, or None for NULL."""
-        return self.value
-
-
-@final
-class Partial(Masker):
-    """A number of characters at each end, the rest hidden. Spaces around the value neither count nor are shown."""
-
-    def __init__(self, first: int, last: int, fill: str, *, keep_length: bool, min_hidden: int) -> None:
-        super().__init__(fixed=False)
-        self.first: Final = first
-        self.last: Final = last
-        self.fill: Final = fill
-        self.keep_length: Final = keep_length
-        self.min_hidden: Final = min_hidden
-
-    def mask(self, value: bytes) -> bytes | None:
-        """`value` by character of UTF-8, which is never split."""
-        try:
-            # character(n) is padded with blanks: were they counted, a short value would be shown whole.
-            text = value.decode("utf-8").strip()
-        except UnicodeDecodeError:
-            return (self.fill * FILL_COUNT).encode("utf-8")
-        count = len(text)
-        hidden = count - self.first - self.last
-        first = self.first
-        last = self.last
-        if hidden < self.min_hidden:
-            hidden = count
-            first = 0
-            last = 0
-        middle = self.fill * (hidden if self.keep_length else FILL_COUNT)
-        return (text[:first] + middle + text[count - last :]).encode("utf-8")
-
-
-@final
-class Email(Masker):
-    """The first letter of the local part, and the domain unless it is hidden too.
-
-    Giving away the domain is the point of this kind, and its danger: a domain of one person's own
-    names that person. Only what looks like a host name is shown, so that other text with an @ in it is not.
-    """
-
-    def __init__(self, *, keep_domain: bool) -> None:
-        super().__init__(fixed=False)
-        self.keep_domain: Final = keep_domain
-
-    def mask(self, value: bytes) -> bytes | None:
-        """`j***@example.com`; `***@example.com` where the first letter is all there is."""
-        try:
-            text = value.decode("utf-8").strip()
-        except UnicodeDecodeError:
-            return _REDACTED.encode("utf-8")
-        at = text.rfind("@")
-        if at < 0:
-            return _REDACTED.encode("utf-8")
-        domain = text[at + 1 :]
-        shown = text[:1] if at > 1 else ""
-        if not self.keep_domain or not _host_name(domain):
-            domain = _REDACTED
-        return (shown + _REDACTED + "@" + domain).encode("utf-8")
-
-
-def _host_name(domain: str) -> bool:
-    return (
-        0 < len(domain) <= _MAX_DOMAIN
-        and "." in domain
-        and not domain[-1].isdigit()  # an address or a number, not a name
-        and all(character in _DOMAIN_CHARACTERS for character in domain)
-    )
-
-
-def masker(mask: Mask) -> Masker:
-    """The masker for `mask`, with the defaults where it says nothing.
-
-    Anything not right about it (a kind, a parameter or a value that `kinds` does not have) shows
-    NULL: the policy's loader refuses it with an error, and here it is too late for one.
-    """
-    specs = _KINDS.get(mask.kind)
-    if specs is None:
+def masker(
+    mask: Mask, shape: Shape = PLAIN, code: int = 0, keyring: Keyring = NO_KEYS, customs: Customs = NO_CUSTOMS
+) -> Masker:
+    """The masker for a column of this shape in format `code` (0 text, 1 binary)."""
+    if code not in {0, 1} or why_null(mask, shape):
         return Masker()
-    values: dict[str, str | int | bool] = {name: spec.default for name, spec in specs.items()}
+    if shape.family == ARRAY:
+        element = masker(mask, shape.parts[0], code, keyring, customs)
+        return ArrayTextMasker(element) if code == 0 else ArrayBinaryMasker(element, shape.part_oids[0])
+    if shape.family == COMPOSITE:
+        return row_masker([masker(mask, part, code, keyring, customs) for part in shape.parts], shape, code)
+    kind = kind_of(mask, keyring, customs)
+    if kind is None:
+        return Masker()
+    if isinstance(kind, Redact):
+        return redacted(kind.shown, shape, code)
+    if isinstance(kind, Zero):
+        return zeroed(shape, code)
+    if shape.family in TEXTS or shape.family == XML:
+        return TextMasker(kind, shape, cut=mask.kind not in _WHOLE)
+    return _typed(kind, mask, shape, code, keyring, customs)
+
+
+def row_masker(fields: list[Masker | None] | list[Masker], shape: Shape, code: int) -> Masker:
+    """The masker for a composite type, or a whole row, of the masker for each field; None shows one as it is."""
+    if code == 0:
+        return CompositeTextMasker(list(fields))
+    return CompositeBinaryMasker(list(fields), shape.part_oids)
+
+
+def recognises(mask: Mask, text: str, keyring: Keyring = NO_KEYS) -> bool:
+    """Whether `text` is certainly something that `mask` has shown of a value, and no value."""
+    if mask.kind == "json":
+        rules = _rules(mask, keyring, NO_CUSTOMS)
+        return rules is not None and recognised_json(text, rules)
+    kind = kind_of(mask, keyring, NO_CUSTOMS)
+    return kind is not None and kind.recognises(text)
+
+
+def kind_of(mask: Mask, keyring: Keyring, customs: Customs) -> Kind | None:
+    """The kind with its parameters, the defaults where the mask says nothing; None shows NULL."""
+    spec = KINDS.get(mask.kind)
+    if spec is None or mask.kind == "null":
+        return None
+    values: dict[str, str | int | bool] = {name: each.default for name, each in spec.params.items()}
     for name, value in mask.params:
-        if name not in specs or specs[name].problem(value):
-            return Masker()
-        values[name] = value
-    if mask.kind == "redact":
-        return Masker(value=str(values["text"]).encode("utf-8"))
-    if mask.kind == "partial":
+        if name not in spec.params or spec.params[name].problem(value):
+            return None
+        if isinstance(value, (str, int)):
+            values[name] = value
+    if spec.keyed:
+        return _keyed(mask, keyring, values)
+    if mask.kind == "custom":
+        function = customs.get(str(values["name"]))
+        return None if function is None else Custom(function)
+    if mask.kind == "json":
+        return Kind()  # of a text it shows nothing
+    return _unkeyed(mask.kind, values)
+
+
+def _keyed(mask: Mask, keyring: Keyring, values: Mapping[str, str | int | bool]) -> Kind | None:
+    name = str(values["key"])
+    if keyring.current(name) is None:
+        return None
+    if mask.kind == "hash":
+        return Hash(keyring, name, mask.label, int(values["digits"]))
+    return KeyedUuid(keyring, name, mask.label) if mask.kind == "uuid" else Token(keyring, name, mask.label)
+
+
+def _unkeyed(kind: str, values: Mapping[str, str | int | bool]) -> Kind | None:
+    if kind == "redact":
+        return Redact(str(values["text"]))
+    if kind == "zero":
+        return Zero()
+    if kind == "generalize":
+        return Prefix(int(values["first"]))
+    if kind == "ip":
+        return Ip(int(values["v4"]), int(values["v6"]))
+    if kind == "card":
+        return Card(int(values["first"]), int(values["last"]))
+    if kind == "phone":
+        return Phone(int(values["last"]), keep_country=values["country"] == "keep")
+    if kind == "email":
+        return Email(keep_domain=values["domain"] == "keep")
+    if kind == "partial":
         return Partial(
             int(values["first"]),
             int(values["last"]),
@@ -201,6 +153,55 @@ def masker(mask: Mask) -> Masker:
             keep_length=bool(values["keep_length"]),
             min_hidden=int(values["min_hidden"]),
         )
-    if mask.kind == "email":
-        return Email(keep_domain=values["domain"] == "keep")
-    return Masker()
+    return Scrub() if kind == "scrub" else None
+
+
+def _typed(  # noqa: PLR0917 - what `masker` was given, and the kind
+    kind: Kind, mask: Mask, shape: Shape, code: int, keyring: Keyring, customs: Customs
+) -> Masker:
+    """For types that are no texts."""
+    family = shape.family
+    if mask.kind == "generalize":
+        return _coarse(mask, shape, code)
+    if isinstance(kind, Ip):
+        return InetTextMasker(kind) if code == 0 else InetBinaryMasker(kind)
+    if family == UUID:
+        # A hash in a UUID's clothes: the same as the kind `uuid` makes.
+        keyed = KeyedUuid(keyring, str(mask.param("key", "masking")), mask.label) if isinstance(kind, Hash) else kind
+        return UuidMasker(keyed, code) if isinstance(keyed, KeyedUuid) else Masker()
+    if family in {INT4, INT8}:
+        return HashedInteger(kind.digest, family, code) if isinstance(kind, Hash) else Masker()
+    if family == BYTEA:
+        return ByteaMasker(kind, code)
+    if family not in {JSON, JSONB}:
+        return Masker()
+    if mask.kind == "json":
+        rules = _rules(mask, keyring, customs)
+        return Masker() if rules is None else JsonMasker(rules, None, family, code)
+    if isinstance(kind, (Scrub, Custom)):
+        return JsonMasker([], kind, family, code)
+    return WholeJson(kind, family, code)
+
+
+def _coarse(mask: Mask, shape: Shape, code: int) -> Masker:
+    family = shape.family
+    if family in {DATE, TIMESTAMP, TIMESTAMPTZ}:
+        return CoarseDate(family, code, str(mask.param("dates", "year")))
+    if family in {TIME, TIMETZ}:
+        return CoarseTime(code)
+    bucket = int(mask.param("bucket", 10))
+    return CoarseMoney(code, bucket) if family == MONEY else CoarseNumber(shape, code, bucket)
+
+
+def _rules(mask: Mask, keyring: Keyring, customs: Customs) -> list[JsonRule] | None:
+    """What a mask of the kind `json` says of each path; None where one of them is not right."""
+    found: list[JsonRule] = []
+    for name, value in mask.params:
+        if name != "paths" or not isinstance(value, tuple):
+            return None
+        for path, inner in value:
+            kind = kind_of(inner, keyring, customs)
+            if kind is None and inner.kind != "null":
+                return None
+            found.append(JsonRule(parse_path(path), kind))
+    return found if found else None

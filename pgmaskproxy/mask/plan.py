@@ -15,14 +15,13 @@ from mypy_extensions import i64
 from pgmaskproxy.errors import InternalError
 from pgmaskproxy.mask.copycsv import CsvFormat
 from pgmaskproxy.mask.copytext import RowFormat, TextFormat
-from pgmaskproxy.mask.maskers import Masker, masker, strength
+from pgmaskproxy.mask.keys import NO_KEYS, Keyring
+from pgmaskproxy.mask.kinds import strength
+from pgmaskproxy.mask.masker import Masker
+from pgmaskproxy.mask.maskers import masker
+from pgmaskproxy.mask.types import shape_of
 from pgmaskproxy.model import NULL_MASK, CopyLayout, Mask, Visibility
 from pgmaskproxy.wire.backend import Field
-
-TEXT_LIKE: Final = frozenset({19, 25, 705, 1042, 1043})
-"""name, text, unknown, character(n) and character varying: their binary format is their text (`textsend`), so
-any text may stand in either. Of a type with an OID of its own (citext, a domain) the server tells no more than the
-OID, and it is shown as NULL. OIDs: src/include/catalog/pg_type.dat."""
 
 TEXT: Final = CopyLayout()
 """COPY's text format with every default."""
@@ -141,30 +140,45 @@ class BoundPlan:
         self.unknown: Final = binding.unknown
 
 
-def bind_plan(fields: Sequence[Field], masks: tuple[Mask | None, ...] | None, visibility: Visibility) -> BoundPlan:
+def bind_plan(
+    fields: Sequence[Field],
+    masks: tuple[Mask | None, ...] | None,
+    visibility: Visibility,
+    keyring: Keyring = NO_KEYS,
+) -> BoundPlan:
     """The plan for a portal described by `fields`, as its text (`masks`) and the server both allow.
 
     `masks` None: the text has no outputs of its own, and a column passes only where the server
     names a known column without a label. Another number of masks than fields: all NULL.
     """
-    binding = _bind(fields, masks, visibility, formats=True)
-    return BoundPlan(MaskPlan(_maskers(binding.shown)), binding)
+    binding = _bind(fields, masks, visibility)
+    maskers = [
+        _masker(mask, field, field.format, visibility, keyring)
+        for mask, field in zip(binding.shown, fields, strict=True)
+    ]
+    return BoundPlan(MaskPlan(maskers), _effective(binding, maskers))
 
 
 def bind_copy(
-    fields: Sequence[Field], masks: tuple[Mask | None, ...] | None, visibility: Visibility, layout: CopyLayout = TEXT
+    fields: Sequence[Field],
+    masks: tuple[Mask | None, ...] | None,
+    visibility: Visibility,
+    layout: CopyLayout = TEXT,
+    keyring: Keyring = NO_KEYS,
 ) -> CopyPlan:
     """The plan for a COPY TO STDOUT in this layout; `fields` describe a SELECT with the same outputs.
 
     As `bind_plan`; the fields' formats do not count.
     """
-    binding = _bind(fields, masks, visibility, formats=False)
-    return CopyPlan(_maskers(binding.shown), binding, layout, [field.name for field in fields])
+    binding = _bind(fields, masks, visibility)
+    code = 1 if layout.format == "binary" else 0
+    maskers = [
+        _masker(mask, field, code, visibility, keyring) for mask, field in zip(binding.shown, fields, strict=True)
+    ]
+    return CopyPlan(maskers, _effective(binding, maskers), layout, [field.name for field in fields])
 
 
-def _bind(
-    fields: Sequence[Field], masks: tuple[Mask | None, ...] | None, visibility: Visibility, *, formats: bool
-) -> Binding:
+def _bind(fields: Sequence[Field], masks: tuple[Mask | None, ...] | None, visibility: Visibility) -> Binding:
     if visibility.transparent:
         return Binding((None,) * len(fields), 0, ())
     if masks is not None and len(masks) != len(fields):
@@ -177,7 +191,7 @@ def _bind(
         else:
             mask, conflict = _by_both(masks[ordinal], field, visibility)
             conflicts += conflict
-        shown.append(_representable(mask, field, formats=formats))
+        shown.append(mask)
     return Binding(tuple(shown), conflicts, _unknown(fields, visibility))
 
 
@@ -209,17 +223,19 @@ def _by_both(text: Mask | None, field: Field, visibility: Visibility) -> tuple[M
     return (text if strength(text.kind) < strength(server.kind) else server), 1
 
 
-def _representable(mask: Mask | None, field: Field, *, formats: bool) -> Mask | None:
-    """`mask`, or NULL with its label where the column's type or format cannot carry what it shows."""
-    if mask is None or mask.kind == "null":
-        return mask
-    if field.type_oid in TEXT_LIKE and (not formats or field.format in {0, 1}):
-        return mask
-    return Mask("null", mask.label)
+def _masker(mask: Mask | None, field: Field, code: int, visibility: Visibility, keyring: Keyring) -> Masker | None:
+    if mask is None:
+        return None
+    return masker(mask, shape_of(field.type_oid, field.type_modifier, visibility.types), code, keyring)
 
 
-def _maskers(shown: tuple[Mask | None, ...]) -> list[Masker | None]:
-    return [None if mask is None else masker(mask) for mask in shown]
+def _effective(binding: Binding, maskers: Sequence[Masker | None]) -> Binding:
+    """What is really shown: a mask that the column's type or format cannot carry is NULL, with its label."""
+    shown = tuple(
+        mask if mask is None or each is None or not each.fixed or each.value is not None else Mask("null", mask.label)
+        for mask, each in zip(binding.shown, maskers, strict=True)
+    )
+    return Binding(shown, binding.conflicts, binding.unknown)
 
 
 def _step(each: Masker | None) -> int:

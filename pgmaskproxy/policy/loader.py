@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from pgmaskproxy.errors import ConfigError, Problem
-from pgmaskproxy.model import ApprovalTerms, RuleRef
+from pgmaskproxy.model import ApprovalTerms, Mask, RuleRef
 from pgmaskproxy.policy import fields, yaml
 from pgmaskproxy.policy.fields import Fields, Problems, did_you_mean
 from pgmaskproxy.policy.read_labels import MaskKinds, label_ids, read_labels
@@ -105,13 +105,21 @@ def _names(names: Iterable[object] | None) -> _Json:
 def _label(label: Label) -> _Json:
     return {
         "columns": _patterns(label.columns),
-        "mask": {"kind": label.mask.kind, "params": dict(label.mask.params)},
+        "mask": _mask(label.mask),
         "clear_for": _names(label.clear_for),
         "uses": {use.value: answer.value for use, answer in label.uses},
         "budget": None if label.budget is None else [label.budget.limit, str(label.budget.seconds)],
         "joins": [*sorted(_pair(pair) for pair in label.joins)],
         "terms": [_term(term) for term in label.terms],
     }
+
+
+def _mask(mask: Mask) -> _Json:
+    params: dict[str, _Json] = {
+        name: [[path, _mask(inner)] for path, inner in value] if isinstance(value, tuple) else value
+        for name, value in mask.params
+    }
+    return {"kind": mask.kind, "params": params}
 
 
 def _pair(pair: Pair) -> str:
@@ -131,6 +139,7 @@ def _rule(rule: Rule) -> _Json:
         "without_where": rule.without_where,
         "message": rule.message,
         "terms": [_term(term) for term in rule.terms],
+        **({"unmask": _patterns(rule.unmask), "rows": rule.rows} if rule.unmask is not None else {}),
     }
 
 

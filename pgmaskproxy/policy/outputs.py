@@ -162,6 +162,14 @@ def _unexplained(facts: Touched, column: ColumnRef) -> bool:
     return not any(use.column == column and use.use in _COMPUTES for use in facts.analysis.uses)
 
 
+def _shape(mask: Mask | None) -> Mask | tuple[str, object] | None:
+    """What must be the same of all columns of an output. A mask that depends on the value is one with its label: a
+    keyed one has a key for each, and what any of them shows is only meant for its own."""
+    if mask is None or mask.kind in DETERMINISTIC:
+        return mask
+    return mask.kind, mask.params
+
+
 def _columns_mask(facts: Touched, columns: frozenset[ColumnRef], *, pure: bool) -> Mask | None:
     if not columns or any(not column.schema for column in columns):
         return NULL_MASK
@@ -169,7 +177,7 @@ def _columns_mask(facts: Touched, columns: frozenset[ColumnRef], *, pure: bool) 
     some = [mask for mask in masks if mask is not None]
     if not some:
         return None
-    shapes = {(mask.kind, mask.params) if mask is not None else None for mask in masks}
+    shapes = {_shape(mask) for mask in masks}
     if len(shapes) > 1:
         return NULL_MASK
     # A mask that depends on the value is a code book where the client put values in itself (DESIGN 3b).

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from pgmaskproxy.model import Mask, RuleRef
 from pgmaskproxy.policy import fields, yaml
-from pgmaskproxy.policy.fields import Fields, did_you_mean
+from pgmaskproxy.policy.fields import Fields, Problems, did_you_mean
 from pgmaskproxy.policy.read_uses import read_uses
 from pgmaskproxy.policy.rules import STRENGTH, Label, ParamValue
 
@@ -20,6 +20,14 @@ class ParamSpec(Protocol):
     @property
     def default(self) -> ParamValue:
         """Its value where a policy says nothing."""
+
+    @property
+    def required(self) -> bool:
+        """Whether a policy must say something."""
+
+    @property
+    def type(self) -> type[object]:
+        """str, int, bool; or dict, of JSON paths to masks."""
 
     def problem(self, value: object) -> str:
         """What is wrong with `value`, '' when nothing is."""
@@ -62,33 +70,39 @@ def _mask(own: Fields, label: str, mask_kinds: MaskKinds) -> Mask | None:
     if node is None:
         own.read("mask", fields.text, required=True)
         return None
+    return _read_mask(node, label, mask_kinds, own.problems)
+
+
+def _read_mask(node: yaml.Node, label: str, mask_kinds: MaskKinds, problems: Problems) -> Mask | None:
     if not isinstance(node, yaml.Mapping):
-        own.problems.add(node, '"mask" must be a mapping, like {kind: redact}')
+        problems.add(node, '"mask" must be a mapping, like {kind: redact}')
         return None
     kind_node = node.get("kind")
     if kind_node is None:
-        own.problems.add(node, '"mask" needs "kind"')
+        problems.add(node, '"mask" needs "kind"')
         return None
-    kind = fields.text(kind_node, '"kind"', own.problems)
+    kind = fields.text(kind_node, '"kind"', problems)
     if kind is None:
         return None
     if kind not in mask_kinds or kind not in STRENGTH:
         known = [name for name in STRENGTH if name in mask_kinds]
-        own.problems.add(
+        problems.add(
             kind_node, f'unknown kind of mask "{kind}"', did_you_mean(kind, known) or f"one of {', '.join(known)}"
         )
         return None
     specs = mask_kinds[kind]
-    params = Fields(node, f"mask {kind}", ("kind", *specs), own.problems)
+    params = Fields(node, f"mask {kind}", ("kind", *specs), problems)
     found: dict[str, ParamValue] = {}
     for name, spec in sorted(specs.items()):
         given = params.get(name)
         if given is None:
+            if spec.required:
+                problems.add(node, f'mask {kind} needs "{name}"')
             continue
-        value = _param(given, spec)
+        value = _paths(given, label, mask_kinds, problems) if spec.type is dict else _param(given, spec)
         wrong = spec.problem(value)
         if wrong:
-            own.problems.add(given, f'"{name}" of mask {kind} {wrong}')
+            problems.add(given, f'"{name}" of mask {kind} {wrong}')
         elif value is not None:
             found[name] = value
     return Mask(kind, label, tuple(sorted(found.items())))
@@ -101,3 +115,11 @@ def _param(node: yaml.Node, spec: ParamSpec) -> ParamValue | None:
     if isinstance(spec.default, str) and isinstance(value, int) and not isinstance(value, bool):
         return node.text  # `fill: 0` is the character it shows
     return value
+
+
+def _paths(node: yaml.Node, label: str, mask_kinds: MaskKinds, problems: Problems) -> ParamValue | None:
+    """JSON paths, each with a mask: in the order written, as the first that fits counts."""
+    if not isinstance(node, yaml.Mapping):
+        return None
+    found = [(key.text, _read_mask(value, label, mask_kinds, problems)) for key, value in node.entries]
+    return tuple((path, mask) for path, mask in found if mask is not None)

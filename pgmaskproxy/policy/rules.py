@@ -13,6 +13,7 @@ from pgmaskproxy.model import (
     ColumnRef,
     Effect,
     Mask,
+    MaskParam,
     Outcome,
     Principal,
     RelationRef,
@@ -20,10 +21,13 @@ from pgmaskproxy.model import (
     Use,
 )
 
-STRENGTH: Final[tuple[str, ...]] = ("null", "redact", "email", "partial")
+STRENGTH: Final[tuple[str, ...]] = (
+    *("null", "redact", "zero", "hash", "uuid", "token", "generalize", "ip", "card", "phone", "email", "partial"),
+    *("json", "scrub", "custom"),
+)
 """Mask kinds, strongest first. The strongest of a column's labels wins."""
 
-DETERMINISTIC: Final[frozenset[str]] = frozenset({"email", "partial"})
+DETERMINISTIC: Final[frozenset[str]] = frozenset(STRENGTH) - {"null", "redact", "zero"}
 """Kinds whose output depends on the value: a code book where the client chose some of the values (DESIGN 3b)."""
 
 
@@ -68,7 +72,7 @@ agree to it too."""
 
 NOWHERE: Final = RuleRef("")
 
-ParamValue: TypeAlias = str | int | bool
+ParamValue: TypeAlias = MaskParam
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,9 @@ class Budget:
 DEFAULT_BUDGET: Final = Budget(100, 3600.0)
 """Of look-ups, where a policy says `equality: allow` and no more."""
 
+UNMASKED_ROWS: Final = 100
+"""In so many rows a person may show a column as it is, where the rule says nothing of it."""
+
 Pair: TypeAlias = frozenset[ColumnRef]
 """Two columns that may be joined on each other; one, where it may be joined on itself."""
 
@@ -209,6 +216,11 @@ class Rule:
     """For DENY: what the client is told."""
     terms: tuple[ApprovalTerms, ...] = ()
     """For HOLD: who must agree; every term must be met."""
+    unmask: tuple[Pattern, ...] | None = None
+    """Of columns that those who must agree may show as they are: with it a rule is about nothing else, and covers
+    nothing (see `unmasking`)."""
+    rows: int = UNMASKED_ROWS
+    """With `unmask`: in so many rows of one execution at most."""
     ref: RuleRef = NOWHERE
 
 

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from pgmaskproxy.model import Effect, Outcome, PrincipalKind, Use
 from pgmaskproxy.policy.fields import API_VERSION
 from pgmaskproxy.policy.read_labels import MaskKinds, ParamSpec
-from pgmaskproxy.policy.rules import ANSWERS, STRENGTH, Answer
+from pgmaskproxy.policy.rules import ANSWERS, STRENGTH, UNMASKED_ROWS, Answer
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Schema: TypeAlias = "dict[str, Json]"
@@ -181,7 +181,10 @@ def _who(description: str) -> Schema:
 
 def _label(mask_kinds: MaskKinds) -> Schema:
     masks: list[Json] = [
-        _object({"kind": {"const": kind}, **{name: _param(spec) for name, spec in mask_kinds[kind].items()}}, ("kind",))
+        _object(
+            {"kind": {"const": kind}, **{name: _param(spec) for name, spec in mask_kinds[kind].items()}},
+            ("kind", *(name for name, spec in mask_kinds[kind].items() if spec.required)),
+        )
         for kind in STRENGTH
         if kind in mask_kinds
     ]
@@ -229,11 +232,16 @@ def _use(use: Use) -> Json:
 
 def _param(spec: ParamSpec) -> Schema:
     default = spec.default
+    if spec.type is dict:
+        inner: Schema = {"type": "object", "required": ["kind"], "description": "A mask, as above."}
+        return {"type": "object", "minProperties": 1, "additionalProperties": inner}
+    if spec.required:
+        return {"type": "string"}
     if isinstance(default, bool):
         return {"type": "boolean", "default": default}
     if isinstance(default, int):
         return {"type": "integer", "default": default}
-    return {"type": ["string", "integer"], "default": default}
+    return {"type": ["string", "integer"], "default": str(default)}
 
 
 def _rule() -> Schema:
@@ -253,11 +261,17 @@ def _rule() -> Schema:
             "approvers": _approvers(),
             "require": _list(_enum(("reason",)), "For hold: the client must have set pgmaskproxy.reason."),
             "card": _text("For hold: what approvers read first."),
+            "unmask": _pattern("schema.table.column that approvers may show as it is, to who asks for it.", 3),
+            "limits": {**_object({"rows": _rows()}, ("rows",)), "description": "With unmask: of one execution."},
         },
         ("id", "effects", "decide"),
     )
     rule["if"] = {"properties": {"decide": {"const": "hold"}}}
     rule["then"] = {"required": ["approvers"]}
+    rule["dependencies"] = {
+        "limits": ["unmask"],
+        "unmask": {"properties": {"decide": {"const": "hold"}, "effects": {"items": {"const": "READ"}}}},
+    }
     return rule
 
 
@@ -273,6 +287,10 @@ def _approvers() -> Schema:
         },
         (),
     )
+
+
+def _rows() -> Schema:
+    return {"type": "integer", "minimum": 1, "maximum": 1000, "default": UNMASKED_ROWS}
 
 
 def _quorum() -> Schema:

@@ -15,6 +15,7 @@ from psycopg.rows import tuple_row
 
 from pgmaskproxy.errors import Unavailable
 from pgmaskproxy.proxy.support import read_support
+from pgmaskproxy.proxy.types import read_types
 from pgmaskproxy.sql.attest.versions import MAJORS
 from pgmaskproxy.sql.catalog import Catalog, Column, ForeignKey, Function, Index, Operator, Relation, TypeName
 
@@ -385,6 +386,7 @@ async def read_catalog(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> 
         database=head[1],
         schemas=tuple(head[2]),
         stamp=stamp,
+        data_types=await read_types(rows),
         support=await read_support(rows, int(head[0]) // 10_000, operators),
     )
 

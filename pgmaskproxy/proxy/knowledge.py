@@ -76,7 +76,7 @@ class Snapshot:
         found = self.views.get(key)
         if found is None:
             known = self.databases[database]
-            found = self.views[key] = visibility(
+            seen = visibility(
                 self.policy,
                 principal,
                 known.catalog.column_refs(),
@@ -84,6 +84,7 @@ class Snapshot:
                 known.labelling,
                 self.epoch,
             )
+            found = self.views[key] = replace(seen, types=known.catalog.types_by_oid)
         return found
 
 

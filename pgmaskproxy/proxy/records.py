@@ -10,7 +10,7 @@ from typing import final
 from pgmaskproxy.audit import events
 from pgmaskproxy.errors import AuditFailed
 from pgmaskproxy.logs import get_logger
-from pgmaskproxy.mask.maskers import strength
+from pgmaskproxy.mask.kinds import strength
 from pgmaskproxy.model import Analysis, AuditEvent, Decision, Effect, Mask, Outcome, Principal, Refusal, Ruling
 from pgmaskproxy.proxy.services import Services
 from pgmaskproxy.session.events import RecordExecution, RecordOutcome, RecordRefusal
@@ -57,7 +57,7 @@ class Records:
 
     def execution(self, command: RecordExecution) -> tuple[list[AuditEvent], bool]:
         """What is written before Execute, and whether it must survive a power cut: all but reads (DESIGN 1)."""
-        ruling = command.ruling
+        ruling, unmask = command.ruling, command.ruling.decision.unmask
         executing = events.statement_executing(
             self.session,
             self.statement_id(command.serial),
@@ -65,6 +65,8 @@ class Records:
             masked=[_word(mask) for mask in command.shown],
             conflicts=command.conflicts,
             request=command.request,
+            unmask=[str(column) for column in unmask.columns] if unmask is not None and command.request else (),
+            unmask_rows=unmask.rows if unmask is not None else 0,
         )
         self.statements += 1
         self._started[command.serial] = time.perf_counter()
@@ -115,6 +117,7 @@ class Records:
             size=command.size,
             seconds=seconds,
             sqlstate=command.sqlstate,
+            unmasked=command.unmasked if command.ruling.decision.unmask is not None else None,
         )
         self.write([finished])
         self._forget(command.serial)

@@ -14,7 +14,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
-from pgmaskproxy.model import ColumnRef, RelationRef
+from pgmaskproxy.model import ColumnRef, DataType, RelationRef, TypeKind
 from pgmaskproxy.sql import support
 from pgmaskproxy.sql.support import Support
 
@@ -178,6 +178,8 @@ class Catalog:
     stamp: str = ""
     """Differs when something changed that is not in here: a cast, a policy, a trigger, a role's settings. Two catalogs
     that differ in nothing else are two all the same: what was decided under the one is decided again."""
+    data_types: tuple[tuple[int, DataType], ...] = ()
+    """What types outside the system's schemas are made of, with their OIDs; arrays and row types too. For masks."""
     support: Support = field(default_factory=Support)
     trusted: frozenset[int] = frozenset()
     """OIDs of the functions outside the system's schemas that the operator vouches for, as long as they are pinned
@@ -228,6 +230,10 @@ class Catalog:
         return _grouped(self.types)
 
     @cached_property
+    def types_by_oid(self) -> Mapping[int, DataType]:
+        return MappingProxyType(dict(self.data_types))
+
+    @cached_property
     def operators_by_name(self) -> Mapping[str, tuple[Operator, ...]]:
         return _grouped(self.operators)
 
@@ -272,6 +278,8 @@ class Catalog:
             ("operator", self.operators),
         ):
             lines.extend(json.dumps({kind: _plain(value)}, ensure_ascii=False) for value in values)
+        for oid, made in self.data_types:
+            lines.append(json.dumps({"data_type": {"oid": oid, **_data_type(made)}}, ensure_ascii=False))
         return "\n".join(lines) + "\n"
 
     @classmethod
@@ -289,12 +297,26 @@ class Catalog:
                 database=str(head["database"]),
                 schemas=tuple(head["schemas"]),
                 stamp=str(head.get("stamp", "")),
+                data_types=tuple(_read_type(line["data_type"]) for line in lines if "data_type" in line),
                 support=next((support.from_json(line["support"]) for line in lines if "support" in line), Support()),
                 trusted=frozenset(head.get("trusted", ())),
                 trusted_views=frozenset(head.get("trusted_views", ())),
             )
         except (KeyError, IndexError, TypeError) as error:
             raise ValueError(f"not a catalog snapshot: {error}") from error
+
+
+def _data_type(made: DataType) -> dict[str, object]:
+    """A type as JSON, what it does not have left out."""
+    plain = {"kind": made.kind.value, "of": made.of, "first": made.first, "fields": [*map(list, made.fields)]}
+    modifier = {} if made.modifier == -1 else {"modifier": made.modifier}
+    return {**{name: value for name, value in plain.items() if value}, **modifier}
+
+
+def _read_type(data: dict[str, Any]) -> tuple[int, DataType]:
+    fields = tuple((int(oid), int(modifier)) for oid, modifier in data.get("fields", ()))
+    kind = TypeKind(data["kind"])
+    return int(data["oid"]), DataType(kind, data.get("of", 0), data.get("modifier", -1), data.get("first", ""), fields)
 
 
 def _grouped(values: Iterable[Any]) -> Mapping[str, tuple[Any, ...]]:

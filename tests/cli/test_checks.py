@@ -13,7 +13,7 @@ from pgmaskproxy.cli.privileges import Privileges
 from pgmaskproxy.cli.settings import configured
 from pgmaskproxy.cli.upstream import Server
 from pgmaskproxy.config_peers import Upstream
-from pgmaskproxy.mask.maskers import kinds
+from pgmaskproxy.mask.kinds import kinds
 from pgmaskproxy.policy.loader import load_policies
 from pgmaskproxy.policy.principals import load_principals
 from pgmaskproxy.sql.catalog import Catalog

@@ -6,7 +6,7 @@ import click
 import pytest
 
 from pgmaskproxy.cli.explain import explain, explained_dict, explained_text, place
-from pgmaskproxy.mask.maskers import kinds
+from pgmaskproxy.mask.kinds import kinds
 from pgmaskproxy.model import Outcome, Principal, PrincipalKind, RuleRef, Statement
 from pgmaskproxy.policy.loader import load_policies
 from pgmaskproxy.sql.catalog import Catalog, Column, Relation

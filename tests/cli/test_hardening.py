@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pgmaskproxy.cli.hardening import Ground, script, uncovered_labels
-from pgmaskproxy.mask.maskers import kinds
+from pgmaskproxy.mask.kinds import kinds
 from pgmaskproxy.model import ColumnRef
 from pgmaskproxy.policy.loader import load_policies
 from pgmaskproxy.policy.rules import Policy

@@ -12,7 +12,7 @@ from pgmaskproxy.demo.server import EmbeddedServer
 from pgmaskproxy.demo.stage import Passwords, Ports, Upstream
 from pgmaskproxy.errors import Unavailable
 from pgmaskproxy.keyring.source import read_keys
-from pgmaskproxy.mask.maskers import kinds
+from pgmaskproxy.mask.kinds import kinds
 from pgmaskproxy.policy.loader import load_policies
 from pgmaskproxy.policy.principals import load_principals
 

@@ -167,7 +167,7 @@ def test_text_like_types_carry_text_in_either_format(type_oid: int, format_code:
 
 @pytest.mark.parametrize("mask", [REDACT, PARTIAL, EMAIL])
 @pytest.mark.parametrize("format_code", [0, 1])
-@pytest.mark.parametrize("type_oid", [INT4, 20, 1082, 1700, 3802, 114, 142, 17, 2950, 1009, 16400, 0])
+@pytest.mark.parametrize("type_oid", [INT4, 20, 1082, 1700, 2950, 1007, 600, 3904, 16400, 0])
 def test_every_other_type_shows_null(type_oid: int, format_code: int, mask: Mask) -> None:
     described = field(1, type_oid=type_oid, format_code=format_code)
     bound = bind_plan([described], (mask,), visibility({1: mask}))

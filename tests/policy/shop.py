@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pgmaskproxy.mask.maskers import kinds
+from pgmaskproxy.mask.kinds import kinds
 from pgmaskproxy.model import (
     Analysis,
     ColumnLabels,
@@ -117,8 +117,10 @@ def ask(
     principal: Principal = AGENT,
     labelling: Mapping[ColumnRef, ColumnLabels] = LABELLING,
     database: str = "shop",
+    *,
+    unmask: str = "",
 ) -> Decision:
-    statement = Statement("...", database, principal.name, ("pg_catalog", "shop"))
+    statement = Statement("...", database, principal.name, ("pg_catalog", "shop"), unmask=unmask)
     return decide(rules or policy(), principal, statement, analysis, labelling)
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pgmaskproxy.mask.maskers import kinds
+from pgmaskproxy.mask.kinds import kinds
 from pgmaskproxy.model import ColumnLabels, ColumnRef, Principal, PrincipalKind
 from pgmaskproxy.policy.doubts import doubts, principals_of
 from pgmaskproxy.policy.loader import load_policies

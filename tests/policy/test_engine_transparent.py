@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from pgmaskproxy.errors import ConfigError
-from pgmaskproxy.mask.maskers import kinds
+from pgmaskproxy.mask.kinds import kinds
 from pgmaskproxy.model import Analysis, Decision, Effect, Opaque, Outcome, Refusal, RuleRef, Setting, Statement
 from pgmaskproxy.policy.engine import decide, visibility
 from pgmaskproxy.policy.facts import Labelling

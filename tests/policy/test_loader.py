@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgmaskproxy.errors import ConfigError
-from pgmaskproxy.mask.maskers import kinds
+from pgmaskproxy.mask.kinds import kinds
 from pgmaskproxy.policy.loader import load_policies
 from pgmaskproxy.policy.rules import Policy
 from tests.policy.shop import HEADER, LABELS, READS

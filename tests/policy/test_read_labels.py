@@ -44,8 +44,9 @@ def test_a_label_is_read() -> None:
         ("{columns: [a.b.c], mask: redact}", '"mask" must be a mapping, like {kind: redact}'),
         ("{columns: [a.b.c], mask: {text: x}}", '"mask" needs "kind"'),
         (
-            "{columns: [a.b.c], mask: {kind: token}}",
-            'unknown kind of mask "token" (one of null, redact, email, partial)',
+            "{columns: [a.b.c], mask: {kind: rot13}}",
+            'unknown kind of mask "rot13" (one of null, redact, zero, hash, uuid, token, generalize, ip, card, phone,'
+            " email, partial, json, scrub, custom)",
         ),
         ("{columns: [a.b.c], mask: {kind: null}}", '"kind" must be text'),
         ("{columns: [a.b.c], mask: {kind: email, domain: maybe}}", '"domain" of mask email must be keep or hide'),

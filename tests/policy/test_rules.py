@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgmaskproxy.mask import maskers
+from pgmaskproxy.mask import kinds as maskers
 from pgmaskproxy.model import ColumnRef, Principal, PrincipalKind, Use
 from pgmaskproxy.policy.fields import parse_pattern
 from pgmaskproxy.policy.rules import (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pgmaskproxy.config import config_schema
-from pgmaskproxy.mask.maskers import kinds
+from pgmaskproxy.mask.kinds import kinds
 from pgmaskproxy.policy import yaml
 from pgmaskproxy.policy.read_labels import LABEL_KEYS
 from pgmaskproxy.policy.read_rules import RULE_KEYS
@@ -59,6 +59,9 @@ def _keyword(key: str, wanted: Json, value: Json, schema: Schema, root: Schema) 
             return all(accepts(option, value, root) for option in wanted)
         case "if", _:
             return not accepts(wanted, value, root) or accepts(schema["then"], value, root)
+        case "dependencies", dict():
+            needs = [needed for name, needed in wanted.items() if isinstance(value, dict) and name in value]
+            return all(accepts({"required": each} if isinstance(each, list) else each, value, root) for each in needs)
         case "required", list():
             return not isinstance(value, dict) or all(name in value for name in wanted)
         case "propertyNames", _:
@@ -136,7 +139,7 @@ def test_good_principals_are_valid() -> None:
         ("effects: [READ]", "effects: [REED]"),
         ("effects: [READ]", "effects: [READ], limits: {rows: 1}"),
         ("last: 4", "lats: 4"),
-        ("kind: redact", "kind: token"),
+        ("kind: redact", "kind: tokens"),
         ('"*.*.ssn"', '"ssn"'),
         ("approvers: {groups: [dba], quorum: 1,", "approvrs: {groups: [dba], quorum: 1,"),
         ("deadline: 30m", "deadline: 30"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pgmaskproxy.mask.maskers import kinds
+from pgmaskproxy.mask.kinds import kinds
 from pgmaskproxy.model import Principal, Statement
 from pgmaskproxy.policy.loader import load_policies
 from pgmaskproxy.policy.principals import Directory, load_principals

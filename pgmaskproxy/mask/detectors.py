@@ -1,0 +1,155 @@
+"""What identifies a person or opens a door, found in free text: where it is, and whether its check digits are right.
+
+Patterns have bounds everywhere, so that no text takes them long; each has something that must be in a text before it
+is tried at all. What has check digits (cards, IBANs) is found only where they are right: other long numbers stay.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Final, final
+
+_NOT_BEFORE: Final = r"(?<![\w@.+-])"
+_DIGIT_BEFORE: Final = r"(?<![\d.,-])(?<!\d )"
+_DIGIT_BEHIND: Final = r"(?![\d-]|[.,]\d)"
+
+
+def luhn(digits: str) -> bool:
+    """Whether a number's last digit is its check digit (ISO/IEC 7812-1, annex B)."""
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        doubled = int(digit) * 2 if place % 2 else int(digit)
+        total += doubled - 9 if doubled > 9 else doubled
+    return total % 10 == 0
+
+
+def iban(text: str) -> bool:
+    """Whether an account number's check digits are right (ISO 13616, ISO 7064 MOD 97-10)."""
+    bare = text.replace(" ", "").upper()
+    if not 15 <= len(bare) <= 34:
+        return False
+    return int("".join([str(int(character, 36)) for character in bare[4:] + bare[:4]])) % 97 == 1
+
+
+def _card(text: str) -> bool:
+    digits = re.sub(r"[ -]", "", text)
+    return len(set(digits)) > 1 and luhn(digits)
+
+
+def _phone(text: str) -> bool:
+    return 7 <= sum(character.isdigit() for character in text) <= 15
+
+
+def _any(_text: str) -> bool:
+    return True
+
+
+class Detector:
+    """Something that is looked for. `name` stands for it in a text. It is tried where the text has so many `digits`,
+    and one of the `hints` in any case of its letters, or there are none."""
+
+    def __init__(
+        self,
+        name: str,
+        pattern: str,
+        *,
+        hints: tuple[str, ...] = (),
+        digits: int = 0,
+        sure: Callable[[str], bool] = _any,
+    ) -> None:
+        self.name: Final = name
+        self.pattern: Final = re.compile(pattern)
+        self.hints: Final = hints
+        self.digits: Final = digits
+        self.sure: Final = sure
+        self.shown: Final = f"[{name}]"
+
+    def replace(self, text: str) -> str:
+        """`text` with what it finds replaced by `shown`."""
+        return self.pattern.sub(self._instead, text)
+
+    def _instead(self, found: re.Match[str]) -> str:
+        return self.shown if self.sure(found[0]) else found[0]
+
+
+@final
+class PrivateKey(Detector):
+    """A private key in PEM (RFC 7468), up to its end line or, where it is cut off, to the end of the text."""
+
+    def __init__(self) -> None:
+        super().__init__("key", r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----", hints=("private key-----",))
+        self.end: Final = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
+
+    def replace(self, text: str) -> str:
+        """From line to line, once through the text."""
+        kept: list[str] = []
+        at = 0
+        begin = self.pattern.search(text)
+        while begin is not None:
+            kept += [text[at : begin.start()], self.shown]
+            end = self.end.search(text, begin.end())
+            at = len(text) if end is None else end.end()
+            begin = self.pattern.search(text, at)
+        return "".join(kept) + text[at:]
+
+
+DETECTORS: Final[tuple[Detector, ...]] = (
+    PrivateKey(),
+    Detector(
+        "key",
+        r"\beyJ[\w-]{5,4000}\.[\w-]{5,8000}\.[\w-]{0,2000}"
+        r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
+        r"|\b(?:gh[pousr]_\w{20,255}|github_pat_\w{20,255}|glpat-[\w-]{20,255}|xox[abeprs]-[\w-]{10,255})"
+        r"|\b[rsp]k[-_](?:live|test|proj|ant)[-_][\w-]{10,255}|\bsk-[\w-]{20,255}|\bAIza[\w-]{30,60}",
+        hints=("eyj", "akia", "asia", "gh", "glpat-", "xox", "k-", "k_", "aiza"),
+    ),
+    Detector(
+        "key",
+        r"(?i:\b(?:password|passwd|pwd|passphrase|secret|token|api[_ -]?key|access[_ -]?key)\b[\"']?\s{0,3}[:=]\s{0,3}"
+        r"[\"']?[^\s\"',;]{3,255})",
+        hints=("pass", "pwd", "secret", "token", "key"),
+    ),
+    Detector("email", r"(?<![\w.%+'-])[\w.%+'-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,63}", hints=("@",)),
+    Detector(
+        "iban",
+        _NOT_BEFORE + r"[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?\b",
+        digits=6,
+        sure=iban,
+    ),
+    Detector("card", _DIGIT_BEFORE + r"\d(?:[ -]?\d){11,18}" + _DIGIT_BEHIND, digits=12, sure=_card),
+    Detector("ssn", _DIGIT_BEFORE + r"\d{3}[- ]\d{2}[- ]\d{4}" + _DIGIT_BEHIND, digits=9),
+    Detector(
+        "phone",
+        r"(?<![\w+])\+\d(?:[ ()./-]{0,2}\d){6,14}(?![\d-])"
+        r"|(?<![\w+.,-])(?:\(\d{2,5}\) ?|0\d{1,4}[ /-])\d(?:[ /-]?\d){4,10}(?![\d-]|[.,:]\d)"
+        r"|(?<![\w+.,-])\d{3}[-. ]\d{3}[-. ]\d{4}(?![\d-]|[.,:]\d)",
+        digits=7,
+        sure=_phone,
+    ),
+)
+"""In the order in which they are tried: a key may hold anything, and an IBAN's digits may look like a telephone's."""
+
+
+def scrubbed(text: str, detectors: Sequence[Detector] = DETECTORS) -> str:
+    """`text` with all that is found replaced."""
+    lower = text.lower()
+    digits = -1
+    for detector in detectors:
+        if detector.digits:
+            if digits < 0:
+                digits = _digits(lower)
+            if digits < detector.digits:
+                continue
+        elif not any(hint in lower for hint in detector.hints):
+            continue
+        text = detector.replace(text)
+    return text
+
+
+def _digits(text: str) -> int:
+    """How many there are, of any script: a pattern's digit means them all."""
+    if text.isascii():
+        raw = text.encode("ascii")
+        return len(raw) - len(raw.translate(None, b"0123456789"))
+    return sum(character.isdecimal() for character in text)

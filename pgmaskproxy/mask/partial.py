@@ -1,0 +1,40 @@
+"""`partial`: some characters at the ends of a text."""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+from pgmaskproxy.mask.masker import FILL_COUNT, Kind
+
+
+@final
+class Partial(Kind):
+    """A number of characters at each end, the rest hidden. Spaces around the value neither count nor are shown."""
+
+    def __init__(self, first: int, last: int, fill: str, *, keep_length: bool, min_hidden: int) -> None:
+        self.first: Final = first
+        self.last: Final = last
+        self.fill: Final = fill
+        self.keep_length: Final = keep_length
+        self.min_hidden: Final = min_hidden
+
+    def show(self, text: str) -> str | None:
+        """By character, never a part of one. A value that would have too few hidden is hidden whole."""
+        text = text.strip()
+        count = len(text)
+        hidden = count - self.first - self.last
+        if hidden < self.min_hidden:
+            return self.fill * (count if self.keep_length else FILL_COUNT)
+        middle = self.fill * (hidden if self.keep_length else FILL_COUNT)
+        return text[: self.first] + middle + text[count - self.last :]
+
+    def recognises(self, text: str) -> bool:
+        """Nothing but fill between as many characters as are shown, or alone."""
+        text = text.strip()
+        least = max(self.min_hidden, FILL_COUNT) if self.keep_length else FILL_COUNT
+        if len(text) >= FILL_COUNT and text == self.fill * len(text):
+            return True
+        hidden = len(text) - self.first - self.last
+        if hidden < least or (not self.keep_length and hidden != FILL_COUNT):
+            return False
+        return text[self.first : self.first + hidden] == self.fill * hidden
