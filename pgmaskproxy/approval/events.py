@@ -31,6 +31,7 @@ def requested(request: ApprovalRequest) -> AuditEvent:
             "policy_version": request.policy_version,
             "deadline": int(request.deadline),
             "digest": request.digest,
+            **({"unmask": list(request.unmask), "unmask_rows": request.unmask_rows} if request.unmask else {}),
         },
     )
 

@@ -15,7 +15,7 @@ from typing import Final
 import rfc8785
 
 from pgmaskproxy.approval.facts import NO_FACTS, Facts
-from pgmaskproxy.model import ApprovalTerms, JsonValue, Parameter, Principal, RuleRef, Ruling
+from pgmaskproxy.model import ApprovalTerms, Decision, JsonValue, Parameter, Principal, RuleRef, Ruling
 
 
 class State(enum.StrEnum):
@@ -136,6 +136,10 @@ class ApprovalRequest:
     """Why it was withdrawn, in a few fixed words."""
     facts: Facts = NO_FACTS
     """For people's eyes, beside what is bound."""
+    unmask: tuple[str, ...] = ()
+    """Columns, `schema.table.column`, that are shown as they are: bound. Every other one stays masked."""
+    unmask_rows: int = 0
+    """In so many rows at most; 0 where there is no such column."""
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -153,6 +157,8 @@ class ApprovalRequest:
             search_path=self.search_path,
             policy_version=self.policy_version,
             salt=self.salt,
+            unmask=self.unmask,
+            unmask_rows=self.unmask_rows,
         )
 
 
@@ -166,12 +172,14 @@ def digest_of(
     search_path: tuple[str, ...],
     policy_version: str,
     salt: str,
+    unmask: tuple[str, ...] = (),
+    unmask_rows: int = 0,
 ) -> str:
     """SHA-256, 64 hexadecimal digits, over the canonical JSON (RFC 8785) of all that an approval is bound to.
 
     Raises ValueError for text that is not Unicode (a lone surrogate).
     """
-    bound: JsonValue = {
+    bound: dict[str, JsonValue] = {
         "bound": "pgmaskproxy/v1",
         "sql": sql,
         "parameters": [[each.number, each.type_oid, each.text] for each in parameters],
@@ -182,6 +190,8 @@ def digest_of(
         "policy_version": policy_version,
         "salt": salt,
     }
+    if unmask:
+        bound |= {"unmask": list(unmask), "unmask_rows": unmask_rows}
     return hashlib.sha256(rfc8785.dumps(bound)).hexdigest()
 
 
@@ -248,10 +258,24 @@ def new_request(
             search_path=search_path,
             policy_version=decision.policy_version,
             salt=salt,
+            unmask=unmasked_columns(decision),
+            unmask_rows=unmasked_rows(decision),
         ),
         salt=salt,
         person=principal.person,
         kind=principal.kind.value,
         address=principal.address,
         facts=facts,
+        unmask=unmasked_columns(decision),
+        unmask_rows=unmasked_rows(decision),
     )
+
+
+def unmasked_columns(decision: Decision) -> tuple[str, ...]:
+    """What whoever agrees to it agrees to show, by the names in the catalog, sorted."""
+    return tuple(map(str, decision.unmask.columns)) if decision.unmask is not None else ()
+
+
+def unmasked_rows(decision: Decision) -> int:
+    """And in how many rows."""
+    return decision.unmask.rows if decision.unmask is not None else 0

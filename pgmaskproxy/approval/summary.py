@@ -97,6 +97,8 @@ class Summary:
     """How many there are; their values are on the page only."""
     digest: str
     """Of exactly what is approved; the page shows the same."""
+    unmask: tuple[str, ...] = ()
+    """Columns that are shown as they are; `does` begins with them."""
 
     def as_json(self) -> dict[str, JsonValue]:
         """For a store; `from_json` reads it."""
@@ -105,7 +107,10 @@ class Summary:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """What `as_json` wrote. Raises KeyError or TypeError for anything else."""
-        given = {field.name: value[field.name] for field in fields(cls)}
+        # What an earlier version has put into the outbox has nothing of this one's.
+        given = {
+            field.name: value[field.name] for field in fields(cls) if field.name in value or field.name != "unmask"
+        }
         lists = {name: tuple(each) for name, each in given.items() if isinstance(each, list)}
         excerpts = tuple(Excerpt(each["skipped"], each["text"]) for each in given["sql"])
         return cls(**{**given, **lists, "sql": excerpts})
@@ -127,7 +132,7 @@ def summarize(request: ApprovalRequest) -> Summary:
     return Summary(
         id=request.id,
         state=request.state.value,
-        does=_list(facts.does or [f"has the effects {', '.join(request.effects)}"]),
+        does=_list([*_shows(request), *(facts.does or [f"has the effects {', '.join(request.effects)}"])]),
         warnings=tuple(_warnings(hidden, excerpts, unseen)),
         principal=_line(request.principal),
         kind=_line(request.kind),
@@ -152,7 +157,15 @@ def summarize(request: ApprovalRequest) -> Summary:
         comments="--" in request.sql or "/*" in request.sql,
         parameters=len(request.parameters),
         digest=request.digest,
+        unmask=tuple(map(_line, request.unmask)),
     )
+
+
+def _shows(request: ApprovalRequest) -> Iterable[str]:
+    """What is masked for everybody else and would be shown: before anything else, each column by its name."""
+    rows = f"in at most {request.unmask_rows:,} {'row' if request.unmask_rows == 1 else 'rows'}, once"
+    for column in request.unmask:
+        yield f"shows {column} as it is to {request.principal}, {rows}"
 
 
 def excerpts_of(text: str, places: Sequence[int] = ()) -> tuple[tuple[Excerpt, ...], int]:

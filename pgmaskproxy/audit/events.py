@@ -185,16 +185,29 @@ def statement_decided(
 
 
 def statement_executing(
-    session: str, statement: str, principal: str, *, masked: Sequence[str | None], conflicts: int, request: str = ""
+    session: str,
+    statement: str,
+    principal: str,
+    *,
+    masked: Sequence[str | None],
+    conflicts: int,
+    request: str = "",
+    unmask: Sequence[str] = (),
+    unmask_rows: int = 0,
 ) -> AuditEvent:
-    """`statement.executing`: the plan that its rows will go through, per output, as both witnesses agreed."""
+    """`statement.executing`: the plan that its rows will go through, per output, as both witnesses agreed. `unmask` are
+    the columns that are shown as they are in the first rows, since `request` was approved: behind these they are not."""
     return AuditEvent(
         "statement.executing",
         session=session,
         statement=statement,
         request=request,
         principal=principal,
-        data={"masks": list(masked), "conflicts": conflicts},
+        data={
+            "masks": list(masked),
+            "conflicts": conflicts,
+            **({"unmask": list(unmask), "unmask_rows": unmask_rows} if unmask else {}),
+        },
     )
 
 
@@ -209,8 +222,10 @@ def statement_finished(
     size: int,
     seconds: float,
     sqlstate: str = "",
+    unmasked: int | None = None,
 ) -> AuditEvent:
-    """`statement.finished`: the command tag, rows and `size` bytes to the client, masked cells; or the error."""
+    """`statement.finished`: the command tag, rows and `size` bytes to the client, masked cells; or the error. In
+    `unmasked` rows columns were shown as they are, since a person agreed; None where none was to be."""
     return AuditEvent(
         "statement.finished",
         session=session,
@@ -223,6 +238,7 @@ def statement_finished(
             "bytes": size,
             "microseconds": int(seconds * 1_000_000),
             "sqlstate": sqlstate,
+            **({"unmasked_rows": unmasked} if unmasked is not None else {}),
         },
     )
 

@@ -104,6 +104,9 @@ def _card(notification: Notification, room: _Room) -> AdaptiveCard:
 def _asked(told: Summary, room: _Room) -> Iterable[CardElement]:
     yield _heading("A statement waits for approval", "Warning")
     yield Container(items=[_said(each, weight="Bolder", size="Medium") for each in _some(told.does, room)])
+    if told.unmask:
+        # Whoever lets somebody see what is masked is told why in the same breath.
+        yield _said(f"Why: {_short(told.reason, room) or 'no reason was given'}", weight="Bolder")
     if told.card:
         yield _said(_short(told.card, room))
     for warning in _some(told.warnings, room):

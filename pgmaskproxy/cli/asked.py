@@ -24,11 +24,18 @@ def listed(requests: Sequence[Mapping[str, Any]]) -> str:
             one_line(each["database"], 20),
             " ".join(each["effects"]),
             "you" if each["you"]["may_decide"] else one_line(" ".join(each["groups"]), 24),
-            one_line(each["card"] or each["redacted"], 60),
+            one_line(_what(each), 60),
         )
         for each in requests
     ]
     return table(("ID", "STATE", "LEFT", "WHO", "DATABASE", "EFFECTS", "ASKED", "WHAT"), rows)
+
+
+def _what(request: Mapping[str, Any]) -> str:
+    """What is unmasked comes first, then the policy's own words."""
+    columns = ", ".join(request.get("unmask", ()))
+    said = request["card"] or request["redacted"]
+    return f"unmasks {columns}: {said}" if columns else said
 
 
 def shown(request: Mapping[str, Any]) -> str:
@@ -38,6 +45,10 @@ def shown(request: Mapping[str, Any]) -> str:
         who += f", for {one_line(request['owner'])}"
     facts = {
         "request": f"{request['id']}  {_state(request)}",
+        "UNMASKS": "\n".join(
+            f"{one_line(each, 300)} as it is, in at most {request['unmask_rows']} rows, once"
+            for each in request.get("unmask", ())
+        ),
         "who": who,
         "where": f"database {one_line(request['database'])} as role {one_line(request['role'])}, "
         f"search_path {one_line(', '.join(request['search_path']))}",

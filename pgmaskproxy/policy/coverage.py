@@ -93,8 +93,8 @@ def match(rules: Iterable[Rule], facts: Touched, database: str) -> Matches:
     candidates = [
         rule
         for rule in sorted(rules, key=lambda rule: rule.id)
-        if (rule.who is None or any(who.matches(facts.principal) for who in rule.who))
-        and (rule.databases is None or any(pattern.matches((database,)) for pattern in rule.databases))
+        if rule.unmask is None
+        and concerns(rule, facts, database)
         and (facts.analysis.without_where or not rule.without_where)
     ]
     covers = {rule.id: [need for need in wanted if _matches(rule, need, facts)] for rule in candidates}
@@ -111,6 +111,13 @@ def match(rules: Iterable[Rule], facts: Touched, database: str) -> Matches:
         allowing=of(Outcome.ALLOW),
         builtin=len(left) > len(uncovered),
         uncovered=uncovered,
+    )
+
+
+def concerns(rule: Rule, facts: Touched, database: str) -> bool:
+    """Whether `rule` is about statements of this principal in this database at all."""
+    return (rule.who is None or any(who.matches(facts.principal) for who in rule.who)) and (
+        rule.databases is None or any(pattern.matches((database,)) for pattern in rule.databases)
     )
 
 

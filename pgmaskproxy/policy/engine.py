@@ -2,8 +2,8 @@
 
 The order of the reasons is fixed: a setting off the list, a relation that does not exist, a deny
 rule, an effect that no rule covers, a use that no label allows, EXPLAIN over labelled data, an
-output of unknown origin. Only a statement that none of them stops is held or allowed; rules that hold and labels that
-hold add up.
+output of unknown origin; then what it asks to see unmasked. Only a statement that none of them stops is held or
+allowed; rules that hold and labels that hold add up.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from pgmaskproxy.policy.outputs import is_transparent, judge_outputs, mixed_outp
 from pgmaskproxy.policy.quoting import could_quote
 from pgmaskproxy.policy.rules import Policy, declared_labels
 from pgmaskproxy.policy.settings import setting_allowed, setting_pinned
+from pgmaskproxy.policy.unmasking import Unmasking, judge_unmask
 from pgmaskproxy.policy.uses import JudgedUses, judge_uses
 
 __all__ = ["decide", "declared_labels", "visibility"]
@@ -62,6 +63,10 @@ def decide(
     scrub = could_quote(facts, quotable)
     uses = judge_uses(facts)
     refusal = _refusal(facts, matches, uses)
+    asked: Unmasking | Refusal | None = None
+    if refusal is None and statement.unmask:
+        asked = judge_unmask(facts, policy.rules, statement.database, statement.unmask)
+        refusal = asked if isinstance(asked, Refusal) else None
     if refusal is not None:
         rules = tuple(rule.ref for rule in matches.denying) or ((refusal.rule,) if refusal.rule is not None else ())
         return Decision(
@@ -74,9 +79,12 @@ def decide(
             policy_version=policy.version,
         )
     outputs = judge_outputs(facts, uses.nulls)
+    shown = asked.unmask if isinstance(asked, Unmasking) else None
     terms = (*(term for rule in matches.holding for term in rule.terms), *uses.terms)
     deciding = matches.allowing if not terms else matches.holding
     refs = (*(rule.ref for rule in deciding), *uses.held)
+    if isinstance(asked, Unmasking):
+        terms, refs = (*terms, *asked.terms), (*(refs if terms else ()), *asked.rules)
     if matches.builtin and not terms:
         refs = (*refs, BUILTIN)
     return Decision(
@@ -90,6 +98,7 @@ def decide(
         scrub=scrub,
         policy_version=policy.version,
         charges=uses.charges,
+        unmask=shown,
     )
 
 

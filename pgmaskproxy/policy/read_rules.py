@@ -9,7 +9,7 @@ from pgmaskproxy.model import ApprovalTerms, Effect, Outcome, RuleRef
 from pgmaskproxy.policy import fields, yaml
 from pgmaskproxy.policy.fields import Fields, Problems
 from pgmaskproxy.policy.read_approvers import read_approvers
-from pgmaskproxy.policy.rules import Pattern, Rule
+from pgmaskproxy.policy.rules import UNMASKED_ROWS, Pattern, Rule
 
 RULE_KEYS: Final = (
     "id",
@@ -26,12 +26,16 @@ RULE_KEYS: Final = (
     "approvers",
     "require",
     "card",
+    "unmask",
+    "limits",
 )
 LATER_RULE_KEYS: Final = {
-    "limits": "rows and seconds are not limited by policy so far",
     "when": "rules hold at any time so far",
     "steps": "they belong under approvers",
 }
+
+
+_NOT_BESIDE_UNMASK: Final = ("relations", "functions", "channels", "without_where", "message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,9 @@ def _rule(node: yaml.Node, problems: Problems) -> RawRule | None:
     _check_without_where(own, effects)
     message = own.read("message", fields.text)
     _check_allow(own, decide, effects)
+    unmask = own.read("unmask", fields.each(fields.pattern(3, "schema.table.column", ignore_case=True)))
+    rows = _rows(own)
+    _check_unmask(own, decide, effects)
     terms = _terms(own, decide, ref)
     if message is not None and decide is not Outcome.DENY:
         problems.add(own.get("message") or node, '"message" is for decide: deny')
@@ -84,6 +91,8 @@ def _rule(node: yaml.Node, problems: Problems) -> RawRule | None:
         without_where=own.get("without_where") is not None,
         message=message or "",
         terms=terms,
+        unmask=unmask,
+        rows=rows,
         ref=ref,
     )
     return RawRule(rule, node, labels) if id_ is not None else None
@@ -97,6 +106,31 @@ def _check_without_where(own: Fields, effects: frozenset[Effect]) -> None:
         own.problems.add(node, '"without_where" can only be true', "leave it out")
     if effects and Effect.WRITE not in effects:
         own.problems.add(node, '"without_where" needs WRITE among the effects')
+
+
+def _rows(own: Fields) -> int:
+    """`limits: {rows: N}`, for rules with `unmask`."""
+    node = own.get("limits")
+    if node is None:
+        return UNMASKED_ROWS
+    if own.get("unmask") is None:
+        own.problems.add(node, '"limits" is for rules with "unmask"', "the rows of other statements are not limited")
+    return Fields(node, '"limits"', ("rows",), own.problems).read("rows", fields.count, required=True) or UNMASKED_ROWS
+
+
+def _check_unmask(own: Fields, decide: Outcome | None, effects: frozenset[Effect]) -> None:
+    """A rule with `unmask` says what a person may show, and nothing else: it neither allows a statement nor holds one
+    that asks for nothing."""
+    node = own.get("unmask")
+    if node is None:
+        return
+    if decide is not None and decide is not Outcome.HOLD:
+        own.problems.add(node, '"unmask" is for decide: hold', "clear_for of a label shows a column without asking")
+    if effects and effects != {Effect.READ}:
+        own.problems.add(node, '"unmask" is about what a SELECT shows', "effects: [READ]")
+    for key in _NOT_BESIDE_UNMASK:
+        if (other := own.get(key)) is not None:
+            own.problems.add(other, f'"{key}" does not go with "unmask"', "name the columns as schema.table.column")
 
 
 def _channels(own: Fields, effects: frozenset[Effect]) -> tuple[Pattern, ...] | None:
@@ -137,4 +171,6 @@ def _terms(own: Fields, decide: Outcome | None, ref: RuleRef) -> tuple[ApprovalT
     if node is None:
         problems.add(own.node, f'{own.what} holds, so it needs "approvers"')
         return ()
-    return read_approvers(node, problems, ref, reason=bool(required), card=card)
+    # Whoever shows what is masked for everybody else is told why.
+    reason = bool(required) or own.get("unmask") is not None
+    return read_approvers(node, problems, ref, reason=reason, card=card)

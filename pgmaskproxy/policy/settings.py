@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pgmaskproxy.model import Refusal, Setting
+from pgmaskproxy.policy.wish import MOST, UNMASK, wished
 
 STARTUP: Final[tuple[str, ...]] = (
     "application_name",
@@ -26,7 +27,8 @@ STARTUP: Final[tuple[str, ...]] = (
     "idle_in_transaction_session_timeout",
     "search_path",
 )
-"""Settings a start-up packet may carry, besides user, database and `pgmaskproxy.reason`."""
+"""Settings a start-up packet may carry, besides user, database and `pgmaskproxy.reason`. Not `pgmaskproxy.unmask`: what
+every session began with nobody would ask for any more."""
 
 TRANSACTION: Final[tuple[str, ...]] = (
     "transaction_isolation",
@@ -71,11 +73,11 @@ _RESTRICTED: Final = frozenset({"view", "foreign-table"})
 """All that restrict_nonsystem_relation_kind can forbid."""
 
 REASON: Final = "pgmaskproxy.reason"
-"""The one setting of ours a client may set: why it asks, shown to the approver."""
+"""Why a client asks, shown to the approver. With `UNMASK` the only settings of ours that a client may set."""
 
 _PREFIX: Final = "pgmaskproxy."
 _SET: Final = (*STARTUP, *TRANSACTION, *VIRTUAL, *HARMLESS, *DUMPING, *RESTORING)
-_CANONICAL: Final = {name.lower(): name for name in (*_SET, REASON)}
+_CANONICAL: Final = {name.lower(): name for name in (*_SET, REASON, UNMASK)}
 _STARTUP: Final = frozenset(name.lower() for name in STARTUP) | {REASON}
 REPLICATION: Final = "replication"
 """A key of the start-up packet that is no setting: it asks for another protocol."""
@@ -227,11 +229,13 @@ def _split(text: str) -> list[str]:
 
 def _check(name: str, value: str | None, allowed: frozenset[str], sqlstate: str, noun: str) -> Refusal | None:
     key = name.lower()
-    if key.startswith(_PREFIX) and key != REASON:
+    if key.startswith(_PREFIX) and key not in allowed:
+        ours = " and ".join(f'"{each}"' for each in (REASON, UNMASK) if each in allowed)
+        later = f" Ask for columns in the session, by SET LOCAL {UNMASK}." if key == UNMASK else ""
         return Refusal(
             "42704",
             f'unrecognized configuration parameter "{name}"',
-            hint=f'The only one of ours is "{REASON}".',
+            hint=f"Of ours there is {ours}.{later}",
             facts=_facts(noun, name),
         )
     if key not in allowed:
@@ -240,6 +244,14 @@ def _check(name: str, value: str | None, allowed: frozenset[str], sqlstate: str,
         return _off_list(name, sqlstate, noun)
     if value is None:
         return None
+    if key == UNMASK and wished(value) is None:
+        return Refusal(
+            "22023",
+            f'{noun} "{UNMASK}" must be a list of columns',
+            hint=f"Like 'customers.ssn' or 'public.customers.ssn, public.customers.email': table.column or"
+            f" schema.table.column, as SQL would write them; at most {MOST}.",
+            facts=_facts(noun, name),
+        )
     if key == "client_encoding" and not is_utf8(value):
         return Refusal(
             "22023",
@@ -279,7 +291,8 @@ def _off_list(name: str, sqlstate: str, noun: str) -> Refusal:
     message = (
         f'unacceptable startup parameter "{name}"' if sqlstate == "22023" else f'permission denied to set "{name}"'
     )
-    hint = f"A client may set {', '.join(listed)} and {REASON}."
+    ours = REASON if sqlstate == "22023" else f"{REASON}, {UNMASK}"
+    hint = f"A client may set {', '.join(listed)} and {ours}."
     if sqlstate != "22023" and name.lower() in RESTORING:
         hint = (
             f"A client may set it to {' or '.join(repr(each) for each in sorted(RESTORING[name.lower()]))} only. {hint}"

@@ -10,7 +10,14 @@ from typing import Any, Final, final
 
 from pgmaskproxy.approval.reason import REASON, bounded, reason_of
 from pgmaskproxy.approval.refusals import NoSuchRequest, NotPending
-from pgmaskproxy.approval.request import ApprovalRequest, State, digest_of, new_request
+from pgmaskproxy.approval.request import (
+    ApprovalRequest,
+    State,
+    digest_of,
+    new_request,
+    unmasked_columns,
+    unmasked_rows,
+)
 from pgmaskproxy.errors import AuditFailed, Unavailable
 from pgmaskproxy.model import ApprovalTerms, ColumnRef, Columns, Mask, Principal, Refusal
 from pgmaskproxy.proxy.budgets import costs
@@ -85,6 +92,8 @@ class Holds:
             search_path=command.ruling.search_path,
             policy_version=command.ruling.decision.policy_version,
             salt=self._salts.pop(request, ""),
+            unmask=unmasked_columns(command.ruling.decision),
+            unmask_rows=unmasked_rows(command.ruling.decision),
         )
         try:
             released = await self._services.broker.release(request, digest)
@@ -168,12 +177,18 @@ class Holds:
 def _shown(command: Hold, principal: str) -> tuple[str, ...]:
     ruling = command.ruling
     masks, outputs = ruling.decision.masks, ruling.analysis.outputs or ()
+    unmask = ruling.decision.unmask
+    clear = {each.ordinal: each.column for each in unmask.outputs} if unmask is not None else {}
     words = []
     for number, name in enumerate(command.columns):
         if masks is None or number >= len(masks):
             words.append(f"{name}: as the server describes it")
             continue
         mask: Mask | None = masks[number]
+        if unmask is not None and number in clear:
+            otherwise = mask.kind if mask is not None else "null"
+            words.append(f"{name}: {clear[number]} AS IT IS in {unmask.rows} rows at most, {otherwise} behind them")
+            continue
         if mask is not None:
             words.append(f"{name}: {mask.kind} ({mask.label or 'unproven'})")
             continue

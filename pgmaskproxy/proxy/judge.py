@@ -29,6 +29,7 @@ from pgmaskproxy.proxy.catalog import BUSY
 from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.proxy.knowledge import Database, Knowledge, Snapshot, label
 from pgmaskproxy.proxy.labels import LabelCatalog
+from pgmaskproxy.proxy.placing import placed
 from pgmaskproxy.sql.attest.proven import certain
 from pgmaskproxy.sql.catalog import Catalog
 from pgmaskproxy.sql.reader import ReadStatement, read
@@ -230,7 +231,9 @@ def _unread(snapshot: Snapshot, statement: Statement, principal: Principal, know
     be no more than one there."""
     analysis = Analysis(kind=UNREAD, effects=frozenset({Effect.UNKNOWN}), moves_names=True)
     decision = _decided(snapshot.policy, principal, statement, analysis, known)
-    ruling = Ruling(statement.sql, 0, analysis, decision, snapshot.epoch, statement.search_path)
+    ruling = Ruling(
+        statement.sql, 0, analysis, decision, snapshot.epoch, statement.search_path, unmask=statement.unmask
+    )
     return Judgement((ruling,), snapshot.visibility(statement.database, principal))
 
 
@@ -249,7 +252,9 @@ def _decided(
 ) -> Decision:
     """The text's decision. A refusal that rests only on what the text could not prove, or guessed by a function's name,
     says so: where the server's own tree is to come, that decides."""
-    decision = decide(policy, principal, statement, analysis, known.labelling, quotable=known.quotable)
+    decision = placed(
+        decide(policy, principal, statement, analysis, known.labelling, quotable=known.quotable), known.catalog
+    )
     refusal = decision.refusal
     if refusal is None or refusal.unproven:
         return decision
@@ -288,6 +293,7 @@ def _judge(snapshot: Snapshot, statement: Statement, principal: Principal) -> Ju
             _decided(snapshot.policy, principal, replace(statement, sql=each.text), each.analysis, known),
             snapshot.epoch,
             statement.search_path,
+            unmask=statement.unmask,
         )
         for each in found
     )

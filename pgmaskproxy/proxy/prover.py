@@ -19,6 +19,7 @@ from pgmaskproxy.policy.engine import decide
 from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.proxy.judge import Judge
 from pgmaskproxy.proxy.knowledge import Snapshot
+from pgmaskproxy.proxy.placing import placed
 from pgmaskproxy.session.events import Attest
 from pgmaskproxy.sql.attest.attestation import Attestation
 from pgmaskproxy.sql.attest.calls import judge_calls
@@ -155,6 +156,7 @@ def _prove(
     nested = [attest(_text(tree), major) for tree in asked.nested]
     analysis = proven(asked.ruling.analysis, read.attestation, nested, witness)
     decision = decide(snapshot.policy, principal, asked.statement, analysis, known.labelling, quotable=known.quotable)
+    decision = placed(decision, known.catalog)
     attested = hashlib.sha256(asked.own).hexdigest()
     # The epoch stays the text's: when that is judged again, so is this.
     ruling = replace(asked.ruling, analysis=analysis, decision=decision, attested=attested)

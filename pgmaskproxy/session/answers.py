@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from pgmaskproxy.model import Refusal, Ruling
+from pgmaskproxy.model import Refusal, Ruling, Unmask
 from pgmaskproxy.wire.backend import ErrorResponse, NoticeResponse
 
 MARK: Final = "pgmaskproxy:"
@@ -73,6 +73,31 @@ def held_notice(ruling: Ruling, request: str, elapsed: int, link: str) -> bytes:
 def _text(text: str) -> bytes:
     # A NUL would end the field early and let what follows pose as another field.
     return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", errors="replace")
+
+
+def partly_masked(rows: int) -> bytes:
+    """The WARNING where there were more rows than a person agreed to show."""
+    return NoticeResponse(
+        {
+            b"S": b"WARNING",
+            b"V": b"WARNING",
+            b"C": b"01000",
+            b"M": _text(f"only the first {rows} rows are shown as they are, and the rest is masked"),
+            b"H": _text("An approval covers so many rows of one execution. Ask for fewer: LIMIT, or a condition."),
+        }
+    ).encode()
+
+
+def not_confirmed(unmask: Unmask) -> Refusal:
+    """42501: the server does not say of an output that it is the column that is asked for."""
+    columns = tuple(map(str, unmask.columns))
+    return Refusal(
+        "42501",
+        f"permission denied by policy: cannot tell for certain which outputs are {', '.join(columns)}",
+        detail="The server describes them as something else than these columns. Nobody was asked.",
+        hint="Select the columns as they are, from their table or view: no expression, no set operation.",
+        facts=(("why", "unmask"), ("problem", "not_confirmed"), ("columns", columns)),
+    )
 
 
 def no_such_statement(name: bytes) -> Refusal:

@@ -44,18 +44,26 @@ class Asking:
         """What an approval of this ruling is bound to: all of the text that would run, where, and as whom."""
         link = self._link
         sql = f"{ruling.sql}\n{ruling.runs}" if ruling.runs else ruling.sql
-        return Statement(sql, link.database, link.role, ruling.search_path, extended=True)
+        return Statement(sql, link.database, link.role, ruling.search_path, extended=True, unmask=ruling.unmask)
 
     def judge(
-        self, sql: str, *, extended: bool, refresh: bool = False, path: tuple[str, ...] | None = None
+        self,
+        sql: str,
+        *,
+        extended: bool,
+        refresh: bool = False,
+        path: tuple[str, ...] | None = None,
+        unmask: str | None = None,
     ) -> Flow[tuple[Ruling, ...] | Refusal]:
-        """Read and decide a text: under the search_path as it is now, or that under which it was bound."""
+        """Read and decide a text: under the search_path as it is now, or that under which it was bound; with what is
+        asked to be unmasked now, or with `unmask`."""
         link = self._link
         if path is None:
             yield from self.ask_path()
             path = link.search_path if link.search_path is not None else ()
         ticket = link.ticket()
-        link.commands.append(Judge(ticket, Statement(sql, link.database, link.role, path, extended), refresh))
+        wish = link.wish.text if unmask is None else unmask
+        link.commands.append(Judge(ticket, Statement(sql, link.database, link.role, path, extended, wish), refresh))
         answer = yield Wait(ticket=ticket)
         assert isinstance(answer, Judged)
         cancelled = yield from self.cancelled()
@@ -69,27 +77,30 @@ class Asking:
         return tuple(supported(ruling) for ruling in answer.rulings)
 
     def judge_one(
-        self, sql: str, *, refresh: bool = False, path: tuple[str, ...] | None = None
+        self, sql: str, *, refresh: bool = False, path: tuple[str, ...] | None = None, unmask: str | None = None
     ) -> Flow[Ruling | Refusal]:
         """The same for a text that was found to be one statement before."""
-        rulings = yield from self.judge(sql, extended=True, refresh=refresh, path=path)
+        rulings = yield from self.judge(sql, extended=True, refresh=refresh, path=path, unmask=unmask)
         if isinstance(rulings, Refusal):
             return rulings
         if len(rulings) != 1:
             return Refusal("42601", "cannot insert multiple commands into a prepared statement")
         return rulings[0]
 
-    def fresh(self, ruling: Ruling, *, open_portal: bool = False) -> Flow[Ruling | Refusal]:
-        """The ruling, or a new one where policy, catalog or search_path moved since.
+    def fresh(self, ruling: Ruling, *, open_portal: bool = False, named: bool = False) -> Flow[Ruling | Refusal]:
+        """The ruling, or a new one where policy, catalog, search_path or what is asked to be unmasked moved since.
 
-        What an open portal's names mean was fixed when it was opened; only policy can move under it.
+        What an open portal's names mean was fixed when it was opened; only policy can move under it. Nor does a wish of
+        later reach it, nor what only a name stands for (`named`): that is masked.
         """
         link = self._link
         if not open_portal:
             yield from self.ask_path()
-        if ruling.epoch == link.epoch and (open_portal or ruling.search_path == link.search_path):
+        wish = "" if named or (open_portal and ruling.unmask != link.wish.text) else link.wish.text
+        same = ruling.epoch == link.epoch and ruling.unmask == wish
+        if same and (open_portal or ruling.search_path == link.search_path):
             return ruling
-        again = yield from self.judge_one(ruling.sql, path=ruling.search_path if open_portal else None)
+        again = yield from self.judge_one(ruling.sql, path=ruling.search_path if open_portal else None, unmask=wish)
         return again if isinstance(again, Refusal) else replace(again, offset=ruling.offset)
 
     def ask_path(self) -> Flow[None]:
@@ -167,6 +178,7 @@ class Asking:
                 link.min_messages = (setting.value or DEFAULT_MIN_MESSAGES).lower()
             elif setting.name.lower() == REASON:
                 link.reason = link.first_reason if setting.value is None else setting.value
+        link.wish.note(analysis, link.generation)
         if analysis.transaction in (TransactionVerb.COMMIT, TransactionVerb.ROLLBACK, TransactionVerb.SAVEPOINT):
             if link.path_moved_in_block:
                 link.names_moved()

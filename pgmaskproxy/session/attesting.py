@@ -78,7 +78,8 @@ class Attesting:
             return ruling  # the server has refused it, or something before it, and runs nothing
         prepared.sources = bearing(prepared.sources) or prepared.sources[:1]
         attested = prepared.attested
-        if attested is not None and attested.epoch == ruling.epoch and prepared.sources == prepared.judged:
+        same = attested is not None and (attested.epoch, attested.unmask) == (ruling.epoch, ruling.unmask)
+        if attested is not None and same and prepared.sources == prepared.judged:
             return attested
         trees = latest(prepared.sources)
         if isinstance(trees, Refusal):
@@ -114,7 +115,8 @@ class Attesting:
         assert trees.own is not None, "a tree is asked about"
         ticket = link.ticket()
         anew = _is_another(prepared)
-        statement = Statement(ruling.sql, link.database, link.role, ruling.search_path, extended=True)
+        where = link.database, link.role, ruling.search_path
+        statement = Statement(ruling.sql, *where, extended=True, unmask=ruling.unmask)
         link.commands.append(Attest(ticket, statement, ruling, trees.own, trees.nested, anew, link.redefined))
         answer = yield Wait(ticket=ticket)
         assert isinstance(answer, Attested)

@@ -64,7 +64,7 @@ class Early:
         found = self._kept.get(key)
         if found is None or found.ruling.epoch != epoch or text.epoch != epoch:
             return None
-        if text.search_path != found.ruling.search_path:
+        if text.search_path != found.ruling.search_path or text.unmask:
             return None
         self._kept.move_to_end(key)
         return found
@@ -88,7 +88,8 @@ def may_go_early(ruling: Ruling) -> bool:
         bool(ruling.attested)
         and decision.outcome is Outcome.ALLOW
         and analysis.effects == READ
-        and not (decision.charges or decision.terms or analysis.opaque or analysis.settings or analysis.moves_names)
+        and not (decision.charges or decision.terms or decision.unmask is not None or ruling.unmask)
+        and not (analysis.opaque or analysis.settings or analysis.moves_names)
         and analysis.names is None
         and analysis.copy is None
         and analysis.inner is None

@@ -12,8 +12,10 @@ from typing import final
 
 from pgmaskproxy.errors import PeerError
 from pgmaskproxy.mask.copy import CopyStream, OpenCopy
+from pgmaskproxy.mask.lifting import ClearRows, lifted
 from pgmaskproxy.mask.plan import SEALED, CopyPlan, MaskPlan, bind_copy, bind_plan
-from pgmaskproxy.model import CopyShape, Effect, Mask, Outcome, Refusal, Ruling, Visibility
+from pgmaskproxy.model import CopyShape, Effect, Mask, Outcome, Refusal, Ruling, Unmask, Visibility
+from pgmaskproxy.session.answers import not_confirmed
 from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.early import Allowed, may_go_early
 from pgmaskproxy.session.events import RecordOutcome
@@ -65,6 +67,8 @@ class Verdict:
     def __init__(
         self, plan: MaskPlan, copy_plan: CopyPlan | None, shown: tuple[Mask | None, ...], conflicts: int
     ) -> None:
+        self.clear: ClearRows | None = None
+        """The first rows, where a person agreed to see more of them than `plan` shows; then `shown` is of these."""
         self.plan = plan
         self.copy_plan = copy_plan
         self.shown = shown
@@ -97,6 +101,8 @@ class Execution:
         verdict = yield from self._verdict(prepared, ruling, description)
         if verdict is None:
             return None
+        if grant is not None and ruling.decision.unmask is not None and isinstance(verdict, Verdict):
+            verdict = self._unmasked(verdict, ruling.decision.unmask, description.fields)
         serial = grant.serial if grant is not None else self._link.serial()
         if isinstance(verdict, Refusal):
             self.refuse(verdict, ruling, ruling.sql, offset=ruling.offset, serial=serial)
@@ -197,7 +203,9 @@ class Execution:
         if not description.returns_rows:
             return Verdict(SEALED, None, (), 0)
         fields = description.fields
-        bound = bind_plan(fields, self._masks(ruling), visibility)
+        bound = bind_plan(fields, self._masks(ruling), visibility, self._link.keys)
+        if bound.unknown and ruling.decision.unmask is not None:
+            return not_confirmed(ruling.decision.unmask)
         if bound.unknown:
             # The server names a relation that the catalog does not have: read the catalog again, once.
             again = yield from self._judged_anew(prepared, ruling)
@@ -210,8 +218,19 @@ class Execution:
                 return CHANGED
             # What a name stands for was read under the old catalog: there the server's word alone counts.
             masks = None if self._naming.goes_by_name(ruling) else self._masks(again)
-            bound = bind_plan(fields, masks, self._visibility())
+            bound = bind_plan(fields, masks, self._visibility(), self._link.keys)
         return Verdict(bound.plan, None, bound.shown, bound.conflicts)
+
+    def _unmasked(self, verdict: Verdict, unmask: Unmask, fields: tuple[Field, ...]) -> Verdict | Refusal:
+        """The verdict without the masks that a person agreed to take off, if all witnesses agree what they are of."""
+        if self._link.redefined or verdict.conflicts or verdict.copy_plan is not None:
+            return not_confirmed(unmask)
+        found = lifted(verdict.plan, verdict.shown, unmask, fields)
+        if found is None:
+            return not_confirmed(unmask)
+        unmasked = Verdict(verdict.plan, None, found[1], 0)
+        unmasked.clear = found[0]
+        return unmasked
 
     def _judged_anew(self, prepared: Prepared, ruling: Ruling) -> Flow[Ruling | Refusal]:
         """The same statement under a catalog that was read again."""
@@ -243,7 +262,7 @@ class Execution:
         yield Wait(exchange=described)
         if described.failed:
             return None
-        plan = bind_copy(described.fields, self._masks(ruling), visibility, copy.layout)
+        plan = bind_copy(described.fields, self._masks(ruling), visibility, copy.layout, self._link.keys)
         return Verdict(SEALED, plan, plan.shown, plan.conflicts)
 
     def _leave(
@@ -266,7 +285,7 @@ class Execution:
         """Send Execute; its rows come back through this verdict's plan and no other."""
         link, prepared, ruling = self._link, decided.prepared, decided.ruling
         exchange = Exchange(EXECUTE, forward=True)
-        exchange.plan = verdict.plan
+        exchange.plan, exchange.clear = verdict.plan, verdict.clear
         if verdict.copy_plan is not None:
             exchange.copy = CopyStream(verdict.copy_plan)
         elif ruling.decision.transparent:
@@ -275,6 +294,10 @@ class Execution:
         exchange.serial, exchange.ruling = serial, ruling
         exchange.expected = self._naming.expected(prepared)
         exchange.undo = self._naming.apply(ruling, prepared, exchange)
+        if verdict.clear is not None:
+            # Once: what runs behind it is masked, unless this fails.
+            link.wish.spend()
+            exchange.undo = link.wish.take_back
         link.send(Execute(portal, max_rows).encode(), exchange)
         if exchange.failed:
             # Something before it failed meanwhile: it was not sent.

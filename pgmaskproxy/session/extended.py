@@ -137,6 +137,8 @@ class Extended:
         link, ruling = self._link, prepared.ruling
         if link.search_path != ruling.search_path or link.redefined or not self._attesting.at_parse(ruling):
             return None
+        if link.wish.text or ruling.unmask:
+            return None
         allowed = link.early.find((ruling.sql, prepared.types, message.result_formats), ruling, link.epoch)
         if allowed is None:
             return None

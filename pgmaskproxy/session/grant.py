@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from pgmaskproxy.model import Parameter, Statement
+from pgmaskproxy.model import Parameter, Statement, Unmask
 from pgmaskproxy.wire.backend import Field
 
 
@@ -23,3 +23,5 @@ class Grant:
     policy_version: str
     attested: str = ""
     """The hash of the trees that were approved; '' where there were none."""
+    unmask: Unmask | None = None
+    """What of it is to be shown as it is."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final, final
 
+from pgmaskproxy.mask.lifting import is_confirmed
 from pgmaskproxy.model import Mask, Refusal, Ruling
-from pgmaskproxy.session.answers import held_notice
+from pgmaskproxy.session.answers import held_notice, not_confirmed
 from pgmaskproxy.session.asking import CANCELLED, Asking
 from pgmaskproxy.session.decoding import decode_parameters
 from pgmaskproxy.session.events import (
@@ -77,6 +78,9 @@ class Holding:
             described = yield from self._describe(ruling, prepared)
             if described.failed:
                 return None
+        unmask = ruling.decision.unmask
+        if unmask is not None and (link.redefined or not is_confirmed(unmask, described.fields)):
+            return not_confirmed(unmask)
         if link.unsynced and not link.executed:
             # Nothing is lost by ending an implicit transaction that ran nothing, and an explicit block
             # stays open over a Sync. One that has run something would be committed by it.
@@ -100,7 +104,7 @@ class Holding:
             self._granted.append(request)
         fields = described.fields if attest else None
         version = ruling.decision.policy_version
-        return Grant(request, serial, statement, parameters, fields, version, ruling.attested)
+        return Grant(request, serial, statement, parameters, fields, version, ruling.attested, unmask)
 
     def release(
         self, grant: Grant, ruling: Ruling, fields: tuple[Field, ...], shown: tuple[Mask | None, ...]
@@ -121,7 +125,7 @@ class Holding:
 
     def moved(self, grant: Grant, ruling: Ruling) -> Refusal | None:
         """Whether this is another statement, or under another policy, than was approved."""
-        same = ruling.decision.policy_version == grant.policy_version
+        same = ruling.decision.policy_version == grant.policy_version and ruling.decision.unmask == grant.unmask
         same = same and (not grant.attested or ruling.attested == grant.attested)
         return None if same and self._asking.bound_to(ruling) == grant.statement else _not_approved(grant)
 

@@ -84,7 +84,7 @@ class Naming:
         if isinstance(target, Prepared):
             yield from self._analyse(target)
         prepared = target.prepared if isinstance(target, Portal) else target
-        current = yield from self.current(prepared, open_portal=isinstance(target, Portal))
+        current = yield from self.current(prepared, open_portal=isinstance(target, Portal), named=True)
         if isinstance(current, Refusal):
             return current
         return _joined(ruling, current)
@@ -115,9 +115,9 @@ class Naming:
         unproven = decision.refusal is not None and decision.refusal.unproven
         return decision.outcome is Outcome.DENY and unproven and self._link.attestation != OFF
 
-    def current(self, prepared: Prepared, *, open_portal: bool) -> Flow[Ruling | Refusal]:
+    def current(self, prepared: Prepared, *, open_portal: bool, named: bool = False) -> Flow[Ruling | Refusal]:
         """A prepared statement's ruling, judged again where something moved, by its tree where there is one."""
-        ruling = yield from self._asking.fresh(prepared.ruling, open_portal=open_portal)
+        ruling = yield from self._asking.fresh(prepared.ruling, open_portal=open_portal, named=named)
         if isinstance(ruling, Refusal):
             return ruling
         if ruling is not prepared.ruling:
@@ -184,9 +184,9 @@ def _for_execute(ruling: Ruling) -> Ruling:
 
 
 def _inside(ruling: Ruling) -> Ruling:
-    """The ruling of the query inside PREPARE or DECLARE."""
+    """The ruling of the query inside PREPARE or DECLARE: it is run by name, and nothing of it is unmasked."""
     analysis = ruling.analysis
-    return replace(ruling, analysis=replace(analysis, names=None))
+    return replace(ruling, analysis=replace(analysis, names=None), unmask="")
 
 
 def _joined(outer: Ruling, target: Ruling) -> Ruling:

@@ -13,6 +13,7 @@ from typing import Final, final
 
 from pgmaskproxy.errors import PeerError
 from pgmaskproxy.mask.copy import CopyStream, OpenCopy
+from pgmaskproxy.mask.lifting import ClearRows
 from pgmaskproxy.mask.plan import SEALED, MaskPlan
 from pgmaskproxy.model import Refusal, Ruling
 from pgmaskproxy.wire.backend import Field
@@ -65,6 +66,8 @@ class Exchange:
         self.plan: MaskPlan = SEALED
         self.copy: CopyStream | OpenCopy | None = None
         """The plan that COPY TO STDOUT goes through, and how far it has come."""
+        self.clear: ClearRows | None = None
+        """Rows that go through a plan with fewer masks, since a person agreed; `plan` is for all behind them."""
         self.capture: list[bytes] | None = None
         """Rows of a query of our own: kept here, never sent."""
         self.hold_back = False

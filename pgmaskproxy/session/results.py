@@ -10,8 +10,9 @@ from typing import Final, final
 
 from pgmaskproxy.errors import PeerError, Reinterpreted, SealedError
 from pgmaskproxy.mask.kernel import relay
+from pgmaskproxy.mask.lifting import ClearRows, end_of_rows
 from pgmaskproxy.model import Ruling, Use
-from pgmaskproxy.session.answers import error_response
+from pgmaskproxy.session.answers import error_response, partly_masked
 from pgmaskproxy.session.events import CancelUpstream, RecordOutcome
 from pgmaskproxy.session.link import IDLE, OFF, Link
 from pgmaskproxy.session.pipeline import BIND, CLOSE, DESCRIBE, EXECUTE, FUNCTION, PARSE, SKIPPED, SYNC, Exchange
@@ -129,6 +130,8 @@ class Results:
             return self._capture(head)
         if kind == COPY_DATA:
             return self._copy_rows(head, size)
+        if head.clear is not None and head.clear.left:
+            return self._clear_rows(head, head.clear, size)
         masked = head.plan.masked or head.plan.sealed
         if masked and size > self._link.limits.row_bytes:
             raise PeerError("a row to be masked is too large")
@@ -137,6 +140,19 @@ class Results:
         if relayed.end == start:
             return not masked and self._begin_stream(size)
         self._pass_on(head, relayed.out, relayed.rows, relayed.cells)
+        self._buffer.consume_to(relayed.end)
+        return True
+
+    def _clear_rows(self, head: Exchange, clear: ClearRows, size: int) -> bool:
+        """No more rows than a person agreed to show, whatever else has arrived with them."""
+        if size > self._link.limits.row_bytes:
+            raise PeerError("a row to be masked is too large")
+        view, start = self._buffer.view()
+        relayed = relay(view[: end_of_rows(view, start, clear.left)], start, clear.plan)
+        if relayed.end == start:
+            return False
+        clear.left -= relayed.rows
+        self._pass_on(head, relayed.out, relayed.rows, relayed.cells, cleared=True)
         self._buffer.consume_to(relayed.end)
         return True
 
@@ -158,12 +174,14 @@ class Results:
         self._buffer.consume_to(relayed.end)
         return True
 
-    def _pass_on(self, head: Exchange, out: bytes, rows: int, cells: int, *, unfinished: bool = False) -> None:
+    def _pass_on(
+        self, head: Exchange, out: bytes, rows: int, cells: int, *, unfinished: bool = False, cleared: bool = False
+    ) -> None:
         head.rows += rows
         head.cells += cells
         head.size += len(out)
         if head.forward:
-            cleared = head.ruling is not None and _released(head.ruling)
+            cleared = cleared or (head.ruling is not None and _released(head.ruling))
             self._link.to_client(out, cleared=cleared, unfinished=unfinished)
 
     def _capture(self, head: Exchange) -> bool:
@@ -290,6 +308,8 @@ class Results:
             if analysis is not None and analysis.kind == LISTEN and analysis.channel is not None:
                 self._link.channels.add(analysis.channel.encode())
         self._record(exchange)
+        if exchange.clear is not None and exchange.rows > exchange.clear.rows and self._hears(b"WARNING"):
+            self._link.to_client(partly_masked(exchange.clear.rows))
         if exchange.hold_back:
             self._held_back = message.encode()
         else:
@@ -298,13 +318,15 @@ class Results:
     def _record(self, exchange: Exchange) -> None:
         if exchange.ruling is not None:
             tag = exchange.tag.decode(errors="replace") or ("SUSPENDED" if exchange.suspended else "")
-            counts = exchange.rows, exchange.cells, exchange.size
+            unmasked = exchange.clear.shown if exchange.clear is not None else 0
+            counts = exchange.rows, exchange.cells, exchange.size, unmasked
             self._link.commands.append(RecordOutcome(exchange.serial, exchange.ruling, tag, exchange.sqlstate, *counts))
 
     def _ready(self, message: ReadyForQuery) -> None:
         link = self._link
         exchange = link.pipeline.complete(SYNC)
         link.status = message.status
+        link.wish.ready(link.status, exchange.generation)
         if link.status == IDLE:
             link.names.end_transaction(exchange.generation)
             if link.path_moved_in_block:
@@ -336,6 +358,7 @@ class Results:
         fatal = fields.get(b"V") in FATAL
         link.to_client(self._behind)
         self._held_back = self._behind = b""
+        link.wish.failed()
         head = link.pipeline.head
         if fatal:
             self.ended = True
@@ -363,6 +386,9 @@ class Results:
             link.to_client(error_response(head.refusal, offset=head.offset))
         elif head.show_errors:
             link.to_client(ErrorResponse(self._shown(head, fields)).encode())
+
+    def _hears(self, severity: bytes) -> bool:
+        return passes({b"V": severity}, self._link.min_messages)
 
     def _shown(self, head: Exchange, fields: dict[bytes, bytes]) -> dict[bytes, bytes]:
         if self._link.transparent:

@@ -82,6 +82,7 @@ class Simple:
                 ruling.decision.outcome is not Outcome.HOLD
                 or prepares(ruling)
                 or self._naming.goes_by_name(ruling)
+                or ruling.decision.unmask is not None
                 or (len(rulings) == 1 and self._attesting.may_prove(ruling))
             ):
                 continue
@@ -119,7 +120,8 @@ class Simple:
                 sent = yield from self._bound(decided, grant)
                 break
             # It could not be asked before: what it does, or what its name stands for, is known only now.
-            grant = yield from self._hold(ruling, attest=not wrapped and not self._naming.goes_by_name(ruling))
+            described = not wrapped or ruling.decision.unmask is not None
+            grant = yield from self._hold(ruling, attest=described and not self._naming.goes_by_name(ruling))
             if grant is None:
                 return False
         if sent is None:

@@ -8,6 +8,7 @@ from typing import Final
 from pgmaskproxy.model import CopyShape, Outcome, Refusal, Ruling
 from pgmaskproxy.session.link import Limits
 from pgmaskproxy.session.scrub import LEVELS
+from pgmaskproxy.session.wish import UNMASK
 
 MIN_MESSAGES: Final = "client_min_messages"
 DEFAULT_MIN_MESSAGES: Final = "notice"
@@ -88,10 +89,11 @@ def _unsupported(ruling: Ruling) -> Refusal | None:
     if analysis.kind == "CopyStmt" and (analysis.copy is None or analysis.copy.unsupported):
         return _no_such_copy(analysis.copy)
     for setting in analysis.settings:
-        if setting.name.lower() != MIN_MESSAGES:
+        name = setting.name.lower()
+        if name not in {MIN_MESSAGES, UNMASK}:
             continue
         if analysis.kind != "VariableSetStmt" or not setting.constant:
-            return Refusal("42501", f"{MIN_MESSAGES} can only be changed by SET")
-        if setting.value is not None and setting.value.lower() not in LEVELS:
+            return Refusal("42501", f"{name} can only be changed by SET")
+        if name == MIN_MESSAGES and setting.value is not None and setting.value.lower() not in LEVELS:
             return Refusal("22023", f'invalid value for parameter "{MIN_MESSAGES}": "{setting.value}"')
     return None

@@ -56,6 +56,8 @@ def request_row(request: ApprovalRequest, writer: str) -> dict[str, Any]:
             "terms": [_terms_json(term) for term in request.terms],
             "salt": request.salt,
             "facts": asdict(request.facts),
+            "unmask": list(request.unmask),
+            "unmask_rows": request.unmask_rows,
         },
     }
 
@@ -96,6 +98,8 @@ def request_from(row: Row, votes: Iterable[Row]) -> ApprovalRequest:
         ended=row["ended"],
         note=row["note"],
         facts=_facts_from(body.get("facts", {})),
+        unmask=tuple(body.get("unmask", ())),
+        unmask_rows=body.get("unmask_rows", 0),
     )
 
 

@@ -83,6 +83,8 @@ class RequestSummary(BaseModel):
     card: str
     reason: str = Field(description="Why, in the requester's words")
     redacted: str
+    unmask: list[str] = Field(description="Columns that would be shown as they are; every other stays masked")
+    unmask_rows: int = Field(description="In so many rows at most; 0 without such a column")
     groups: list[str] = Field(description="Who is asked")
     missing: int = Field(description="How many more people must agree, over all terms")
     you: You
@@ -95,7 +97,7 @@ class RequestSummary(BaseModel):
 
 class RequestDetail(RequestSummary):
     """All that an approver needs. What is approved is exactly `digest`: text, parameters, principal, role, database,
-    search_path and policy version."""
+    search_path, policy version, and the columns and rows that are unmasked."""
 
     session: str
     statement: str
@@ -287,6 +289,8 @@ def _summary(request: ApprovalRequest, person: Person, now: float) -> dict[str, 
         "card": request.card,
         "reason": request.reason,
         "redacted": request.redacted,
+        "unmask": request.unmask,
+        "unmask_rows": request.unmask_rows,
         "groups": request.groups,
         "missing": sum(missing(term, request.votes, barred) for term in request.terms) if open_ else 0,
         "you": You(person=person.id, may_decide=why_not is None, why_not=why_not),

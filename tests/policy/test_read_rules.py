@@ -52,9 +52,36 @@ def test_defaults_are_fifteen_minutes_and_thirty_seconds() -> None:
     assert (term.deadline, term.in_transaction, term.quorum, term.reason_required) == (900.0, 30.0, 1, False)
 
 
-@pytest.mark.parametrize("key", ["limits: {rows: 1}", "when: {weekday: [fri]}"])
-def test_a_key_that_is_not_enforced_yet_is_an_error(key: str) -> None:
-    assert "is not enforced by this version yet" in problem(f"effects: [READ], decide: allow, {key}")
+def test_a_key_that_is_not_enforced_yet_is_an_error() -> None:
+    assert "is not enforced by this version yet" in problem("effects: [READ], decide: allow, when: {weekday: [fri]}")
+
+
+def test_a_rule_with_unmask_asks_for_a_reason_and_shows_a_hundred_rows_unless_it_says_another_number() -> None:
+    found = rule(f"effects: [READ], unmask: [shop.customers.ssn], {HOLD}")
+    assert found.unmask is not None
+    assert [pattern.text for pattern in found.unmask] == ["shop.customers.ssn"]
+    assert found.rows == 100
+    assert [term.reason_required for term in found.terms] == [True]
+    assert rule(f"effects: [READ], unmask: [shop.customers.ssn], limits: {{rows: 5}}, {HOLD}").rows == 5
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("effects: [READ], decide: allow, unmask: [a.b.c]", '"unmask" is for decide: hold'),
+        ("effects: [READ], decide: deny, unmask: [a.b.c]", '"unmask" is for decide: hold'),
+        (f"effects: [READ, WRITE], unmask: [a.b.c], {HOLD}", '"unmask" is about what a SELECT shows'),
+        (f"effects: [READ], unmask: [a.b], {HOLD}", "schema.table.column"),
+        (f"effects: [READ], unmask: [a.b.c], relations: [a.b], {HOLD}", '"relations" does not go with "unmask"'),
+        (f"effects: [READ], unmask: [a.b.c], functions: [a.b], {HOLD}", '"functions" does not go with "unmask"'),
+        (f"effects: [READ], unmask: [a.b.c], limits: {{rows: 0}}, {HOLD}", "must be a whole number from 1 to 1000"),
+        (f"effects: [READ], unmask: [a.b.c], limits: {{}}, {HOLD}", 'needs "rows"'),
+        (f"effects: [READ], unmask: [a.b.c], limits: {{seconds: 1}}, {HOLD}", "seconds"),
+        (f"effects: [READ], limits: {{rows: 1}}, {HOLD}", '"limits" is for rules with "unmask"'),
+    ],
+)
+def test_a_rule_with_unmask_is_about_nothing_else(said: str, why: str) -> None:
+    assert why in problem(said)
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,27 @@ def test_ours_is_the_reason_and_nothing_else() -> None:
     assert refused(("options", "-c pgmaskproxy.session_id=x")).sqlstate == "42704"
 
 
+def test_no_session_begins_with_columns_to_be_unmasked() -> None:
+    for found in (
+        refused(("pgmaskproxy.unmask", "customers.ssn")),
+        refused(("options", "-c pgmaskproxy.unmask=customers.ssn")),
+        refused(("options", "--PGMaskProxy.Unmask=customers.ssn")),
+    ):
+        assert found.sqlstate == "42704"
+        assert "SET LOCAL pgmaskproxy.unmask" in found.hint
+
+
+def test_what_is_asked_to_be_unmasked_is_a_list_of_columns() -> None:
+    for value in ("customers.ssn", 'shop."Customers".ssn, a.b', "", None):
+        assert setting_allowed(Setting("pgmaskproxy.unmask", value)) is None
+    wrong = setting_allowed(Setting("pgmaskproxy.unmask", "ssn"))
+    assert wrong is not None
+    assert (wrong.sqlstate, "schema.table.column" in wrong.hint) == ("22023", True)
+    computed = setting_allowed(Setting("pgmaskproxy.unmask", None, constant=False))
+    assert computed is not None
+    assert computed.sqlstate == "42501"
+
+
 def test_a_missing_user_bad_text_and_contradictions() -> None:
     no_user = check_startup([(b"database", b"x")])
     assert isinstance(no_user, Refusal)
