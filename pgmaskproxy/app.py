@@ -29,15 +29,14 @@ from pgmaskproxy.build_info import compiled
 from pgmaskproxy.channels.channel import Channel, Receipt, Sent
 from pgmaskproxy.channels.making import make_channel
 from pgmaskproxy.channels.outbox import Outbox
-from pgmaskproxy.config import Config, policy_files, read_text
-from pgmaskproxy.errors import AuditFailed, ConfigError, Problem, ProxyError, Unavailable
+from pgmaskproxy.config import Config
+from pgmaskproxy.errors import AuditFailed, ConfigError, ProxyError, Unavailable
 from pgmaskproxy.ids import new_id
+from pgmaskproxy.keyring.document import Document
+from pgmaskproxy.keyring.source import Source
 from pgmaskproxy.logs import get_logger
-from pgmaskproxy.mask.maskers import kinds
 from pgmaskproxy.metrics import Metrics
 from pgmaskproxy.model import AuditEvent
-from pgmaskproxy.policy.loader import load_policies
-from pgmaskproxy.policy.principals import Directory, load_principals
 from pgmaskproxy.policy.rules import Policy
 from pgmaskproxy.proxy.budgets import Budgets
 from pgmaskproxy.proxy.canaries import Canaries
@@ -47,11 +46,13 @@ from pgmaskproxy.proxy.certificates import Served, ServerCertificates, upstream_
 from pgmaskproxy.proxy.conninfo import conninfo
 from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.proxy.judge import Judge
+from pgmaskproxy.proxy.keys import Keys
 from pgmaskproxy.proxy.knowledge import Database, Knowledge
 from pgmaskproxy.proxy.labels import Labels
 from pgmaskproxy.proxy.listener import Listener
 from pgmaskproxy.proxy.pins import PinFile
 from pgmaskproxy.proxy.prover import Prover
+from pgmaskproxy.proxy.reading import read_all
 from pgmaskproxy.proxy.services import Services
 from pgmaskproxy.proxy.supervisor import Supervisor
 from pgmaskproxy.proxy.trees import why_no_tree
@@ -87,24 +88,6 @@ class Ports:
     metrics: int
 
 
-def read_policy(config: Config) -> tuple[Policy, Directory]:
-    """Policies and principals as their files say now. Raises ConfigError with every problem of all of them."""
-    problems: list[Problem] = []
-    policy: Policy | None = None
-    directory: Directory | None = None
-    try:
-        policy = load_policies(policy_files(config), kinds())
-    except ConfigError as error:
-        problems.extend(error.problems)
-    try:
-        directory = load_principals(str(config.principals), read_text(config.principals))
-    except ConfigError as error:
-        problems.extend(error.problems)
-    if policy is None or directory is None:
-        raise ConfigError(problems)
-    return policy, directory
-
-
 @final
 class Proxy:
     """Everything that runs, and what it takes to end it."""
@@ -124,7 +107,8 @@ class Proxy:
     async def start(self) -> None:
         """Build the services and bind the ports. Raises ConfigError, Unavailable or AuditFailed."""
         config, stack = self.config, self._stack
-        policy, directory = read_policy(config)
+        read_now = await asyncio.to_thread(read_all, config, os.environ)
+        policy, directory = read_now.policy, read_now.directory
         self._pins = PinFile.of(config, self.metrics)
         channels = _channels(config)
         tls = config.listen.tls
@@ -166,6 +150,10 @@ class Proxy:
         if watched is not None:
             self.audit.write(watched, durable=False)
         self.metrics.canaries_watched.set(len(canaries))
+        keys = Keys(self.metrics)
+        in_force = keys.replace(read_now.keys, str(Source(config.keys)))
+        if in_force is not None:
+            self.audit.write(in_force, durable=False)
         self.services = Services(
             config=config,
             judge=self.judge,
@@ -177,6 +165,7 @@ class Proxy:
             mock_secret=secrets.token_bytes(32),
             link=self._link,
             cancel=CancelKeys(secrets.token_bytes),
+            keys=keys,
             canaries=canaries,
             certificates=certificates,
             upstream_context=context,
@@ -219,15 +208,20 @@ class Proxy:
         await self._stack.aclose()
 
     async def reload(self) -> bool:
-        """Read policies and principals again. A bad file changes nothing, and says so loudly."""
+        """Read policies, principals and keys again. A bad file changes nothing, and says so loudly."""
         try:
-            policy, directory = await asyncio.to_thread(read_policy, self.config)
+            found = await asyncio.to_thread(read_all, self.config, os.environ)
+        except Unavailable as error:
+            self._log.error("policy_reload_failed", reason=error.message, hint=error.hint)
+            return self._reloaded(1)
         except ConfigError as error:
             for problem in error.problems:
                 self._log.error("policy_reload_failed", file=problem.file, line=problem.line, reason=problem.message)
             return self._reloaded(len(error.problems))
-        self.knowledge.reload(policy, directory, await self.judge.relabel(policy))
-        self.metrics.policy_in_force(policy.version)
+        databases = await self.judge.relabel(found.policy)
+        self._use_keys(found.keys)  # first: the policy may need them
+        self.knowledge.reload(found.policy, found.directory, databases)
+        self.metrics.policy_in_force(found.policy.version)
         self.listener.moved(None)
         return self._reloaded(0)
 
@@ -247,6 +241,16 @@ class Proxy:
 
     def _certificate_failed(self, reason: str) -> None:
         self._log.error("certificate_unreadable", reason=reason)
+
+    def _use_keys(self, document: Document) -> None:
+        event = self.services.keys.replace(document, str(Source(self.config.keys)))
+        if event is None:
+            return
+        self.listener.use_keys()
+        try:
+            self.audit.write(event, durable=True)
+        except AuditFailed as error:
+            self._log.error("audit_failed", reason=error.message)
 
     def _reloaded(self, problems: int) -> bool:
         version = self.knowledge.now.policy.version

@@ -71,7 +71,7 @@ async def test_it_starts_and_ends_and_says_so(shop18: Database, tmp_path: Path) 
     await starting(files(shop18, tmp_path))
     await starting(tmp_path / "pgmaskproxy.yaml")
     kinds = [json.loads(line)["kind"] for line in (tmp_path / "audit/proxy.jsonl").read_text().splitlines()]
-    assert kinds == ["chain.started", *["catalog.refreshed", "server.started", "server.stopped"] * 2]
+    assert kinds == ["chain.started", *["catalog.refreshed", "keys.in_force", "server.started", "server.stopped"] * 2]
 
 
 async def test_a_database_that_does_not_exist_is_named(shop18: Database, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pgmaskproxy.cli.output import config_option, emit, format_option, option
 @click.command("check")
 @config_option
 @option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting over the file's; may be repeated.")
-@option("--offline", is_flag=True, help="Do not ask the server.")
+@option("--offline", is_flag=True, help="Do not ask the server, nor a command for keys.")
 @option("--pin", is_flag=True, help="Pin what `trust:` names as it is now, after somebody has looked at what changed.")
 @format_option
 @click.pass_context
@@ -25,7 +25,7 @@ def check(
     pin: bool,
     style: str,
 ) -> None:
-    """Check configuration, policies, principals, upstream, state and audit log; all problems at once.
+    """Check configuration, policies, principals, keys, upstream, state and audit log; all problems at once.
 
     A role that may do too much is an error, unless `upstream.accept_role` names what it may: `pgmaskproxy harden`
     prints the SQL that makes it right.

@@ -15,6 +15,7 @@ import rich_click as click
 
 from pgmaskproxy.audit.verify import verify
 from pgmaskproxy.cli.exits import Exit
+from pgmaskproxy.cli.key_checks import key_findings
 from pgmaskproxy.cli.notify_checks import notify_findings
 from pgmaskproxy.cli.role_checks import role_findings, view_findings
 from pgmaskproxy.cli.settings import configured, configured_policy
@@ -90,6 +91,7 @@ def everything(path: Path | None, settings: Sequence[str], *, offline: bool, pin
         found += people_checks(policy, directory)
     found += [Finding("tls", level, message, hint=hint) for level, message, hint in tls_findings(config, directory)]
     found += [Finding("channels", level, message, hint=hint) for level, message, hint in notify_findings(config)]
+    found += key_checks(config, policy, offline=offline)
     if not offline:
         for database in dict.fromkeys(config.upstream.databases.values()):
             try:
@@ -222,6 +224,15 @@ def _deciding_views(catalog: Catalog, labelling: Mapping[ColumnRef, ColumnLabels
     return found
 
 
+def key_checks(config: Config, policy: Policy | None, *, offline: bool) -> Iterator[Finding]:
+    """Where the keys come from, and whether every mask has its own."""
+    try:
+        for level, each in key_findings(config, policy, os.environ, offline=offline):
+            yield Finding("keys", level, each.message, each.file, each.line, each.hint)
+    except Unavailable as error:
+        yield Finding("keys", "error", error.message, hint=error.hint, code=Exit.UNAVAILABLE)
+
+
 def trust_checks(config: Config, database: str, server: Server, *, pin: bool) -> Iterator[Finding]:
     """What is trusted in the database, held to its pins. Raises ConfigError for a damaged file."""
     pins = PinFile.of(config)
@@ -234,7 +245,7 @@ def trust_checks(config: Config, database: str, server: Server, *, pin: bool) ->
 
 
 def storage_checks(config: Config) -> Iterator[Finding]:
-    """State, audit log and keys: there or makeable, writable, whole."""
+    """State and audit log: there or makeable, writable, whole."""
     state = Path(config.state.removeprefix("sqlite:///"))
     yield from _writable("state", state)
     if state.is_file():
@@ -242,7 +253,6 @@ def storage_checks(config: Config) -> Iterator[Finding]:
     directory = config.audit.directory
     yield from _writable("audit", directory / "x")
     yield from _chains(directory)
-    yield from _writable("keys", config.keys.directory / "x")
 
 
 def _policy(config: Config) -> tuple[Policy | None, list[Finding]]:

@@ -19,8 +19,8 @@ from pgmaskproxy.cli.settings import configured
 def serve(context: click.Context, config_path: Path | None, settings: tuple[str, ...]) -> None:
     """Run the proxy.
 
-    SIGTERM drains: new clients are refused, open transactions may end, then it stops. SIGHUP reads policies and
-    principals again; a bad file keeps the old ones and says so.
+    SIGTERM drains: new clients are refused, open transactions may end, then it stops. SIGHUP reads policies,
+    principals and keys again; a bad file keeps the old ones and says so.
     """
     from pgmaskproxy import app  # noqa: PLC0415 - loads everything
 

@@ -182,9 +182,7 @@ def test_a_damaged_state_exits_69(invoke: Invoke, tmp_path: Path) -> None:
     assert "damaged" in said(checked(invoke, "--offline", code=69), "error")
 
 
-@pytest.mark.parametrize(
-    "setting", ["state=sqlite:////proc/x/state.db", "audit.directory=/proc/x", "keys.directory=/proc/x"]
-)
+@pytest.mark.parametrize("setting", ["state=sqlite:////proc/x/state.db", "audit.directory=/proc/x"])
 def test_what_cannot_be_written_exits_69(invoke: Invoke, tmp_path: Path, setting: str) -> None:
     write(tmp_path)
     errors = said(checked(invoke, "--offline", "--set", setting, code=69), "error")

@@ -1,0 +1,53 @@
+"""What the operator's files say now: policies, people and keys together, and every problem of all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import final
+
+from pgmaskproxy.config import Config, policy_files, read_text
+from pgmaskproxy.errors import ConfigError, Problem
+from pgmaskproxy.keyring.document import Document
+from pgmaskproxy.keyring.source import read_keys
+from pgmaskproxy.mask.kinds import kinds
+from pgmaskproxy.policy.keys import missing_keys
+from pgmaskproxy.policy.loader import load_policies
+from pgmaskproxy.policy.principals import Directory, load_principals
+from pgmaskproxy.policy.rules import Policy
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What belongs together: a policy is not taken without the keys that it needs."""
+
+    policy: Policy
+    directory: Directory
+    keys: Document
+
+
+def read_all(config: Config, environ: Mapping[str, str]) -> Read:
+    """Raises ConfigError with every problem, Unavailable where the command for the keys fails. Blocks: that command
+    may take its time."""
+    problems: list[Problem] = []
+    policy: Policy | None = None
+    directory: Directory | None = None
+    keys: Document | None = None
+    try:
+        policy = load_policies(policy_files(config), kinds())
+    except ConfigError as error:
+        problems.extend(error.problems)
+    try:
+        directory = load_principals(str(config.principals), read_text(config.principals))
+    except ConfigError as error:
+        problems.extend(error.problems)
+    try:
+        keys = read_keys(config.keys, environ)
+    except ConfigError as error:
+        problems.extend(error.problems)
+    if policy is not None and keys is not None:
+        problems.extend(missing_keys(policy, keys.names()))
+    if policy is None or directory is None or keys is None or problems:
+        raise ConfigError(problems)
+    return Read(policy, directory, keys)
