@@ -77,7 +77,7 @@ def test_pythons_reader_finds_the_masked_values_in_csv(copy: Copy) -> None:
             strict=True,
         )
     )
-    if not double and any(b"\\" in (value or b"") for row in copy.rows for value in row):
+    if not double and ("\\" in layout.null or any(b"\\" in (value or b"") for row in copy.rows for value in row)):
         return  # it takes a backslash outside of quotes for an escape, and a server does not
     masked = [
         [layout.null if value is None else value.decode("utf-8", "surrogateescape") for value in row]
