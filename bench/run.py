@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PROGRAMS = ("kernel", "canary", "statements")
+PROGRAMS = ("kernel", "masks", "canary", "statements")
 END_TO_END = ("pgbench", "rows_end_to_end")
 """Against a server, direct and through what stands before it: these take --quick."""
 

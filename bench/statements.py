@@ -34,7 +34,7 @@ from psycopg import sql
 from pgmaskproxy.build_info import compiled
 from pgmaskproxy.demo import shop
 from pgmaskproxy.demo.server import EmbeddedServer
-from pgmaskproxy.mask.maskers import kinds
+from pgmaskproxy.mask.kinds import kinds
 from pgmaskproxy.model import Analysis, Principal, PrincipalKind, Statement
 from pgmaskproxy.policy.engine import decide
 from pgmaskproxy.policy.loader import load_policies

@@ -109,6 +109,7 @@ class ArrayBinaryMasker(Masker):
         if not 0 <= dimensions <= _DIMENSIONS or int.from_bytes(value[8:12], "big") != self.element_oid:
             return None
         at: i64 = _HEADER + 8 * dimensions
+        missing: i64 = _count(value, dimensions)
         out: list[bytes] = [value[8:at]]
         has_null = False
         while at < size:
@@ -123,11 +124,28 @@ class ArrayBinaryMasker(Masker):
                 found = value[at : at + width]
                 shown = self.element.value if self.element.fixed else self.element.mask(found)
                 at += width
+            missing -= 1
             has_null = has_null or shown is None
             out.append(cell(shown))
-        if at != size:
+        if at != size or missing != 0:
             return None
         return value[:4] + (b"\0\0\0\x01" if has_null else bytes(4)) + b"".join(out)
+
+
+def _count(value: bytes, dimensions: i64) -> i64:
+    """How many elements an array of these dimensions has; -1 for one that cannot be."""
+    if dimensions == 0:
+        return 0
+    count: i64 = 1
+    number: i64 = 0
+    while number < dimensions:
+        begin: i64 = _HEADER + 8 * number
+        length: i64 = int.from_bytes(value[begin : begin + 4], "big", signed=True)
+        if not 0 < length <= len(value) or count > len(value):
+            return -1
+        count *= length
+        number += 1
+    return count
 
 
 def cell(value: bytes | None) -> bytes:

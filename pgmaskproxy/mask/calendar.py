@@ -12,6 +12,8 @@ from typing import Final
 MICROSECONDS: Final = 86_400_000_000
 """Of a day."""
 HOUR: Final = 3_600_000_000
+FIRST_DAY: Final = -2_451_545
+"""4714-11-24 BC, the first that PostgreSQL has: what would begin before it begins there."""
 
 _CYCLE: Final = 146_097
 """Days of 400 years."""
@@ -47,10 +49,10 @@ def coarse(days: int, precision: str) -> int:
     one before Christ with one that is so in the astronomical count."""
     year, month, _ = date_of(days)
     if precision == "month":
-        return days_of(year, month, 1)
+        return max(days_of(year, month, 1), FIRST_DAY)
     if precision == "year":
-        return days_of(year, 1, 1)
-    return days_of(year // 10 * 10, 1, 1)
+        return max(days_of(year, 1, 1), FIRST_DAY)
+    return max(days_of(year // 10 * 10, 1, 1), FIRST_DAY)
 
 
 def date_text(days: int) -> str:

@@ -9,6 +9,7 @@ from pgmaskproxy.mask.masker import REDACTED, Kind
 _FILL: Final = "****"
 _FEWEST: Final = 12
 _MOST: Final = 19  # ISO/IEC 7812-1
+_HIDDEN: Final = 5  # of the fifteen of an American Express card, with six and four shown
 _DIGITS: Final = frozenset("0123456789")
 _BETWEEN: Final = frozenset("0123456789 -")
 
@@ -16,7 +17,8 @@ _BETWEEN: Final = frozenset("0123456789 -")
 @final
 class Card(Kind):
     """The last four digits, and the issuer's first ones where the policy says so: of what may be shown at most (PCI
-    DSS 4.0, 3.4.1). What has not as many digits as a card has, or anything else in it, is no card's number."""
+    DSS 4.0, 3.4.1). What has not as many digits as a card has, or anything else in it, is no card's number; where fewer
+    than five digits would be hidden, all are."""
 
     def __init__(self, first: int, last: int) -> None:
         self.first: Final = first
@@ -27,6 +29,8 @@ class Card(Kind):
         text = text.strip()
         digits = "".join([character for character in text if character in _DIGITS])
         if not _FEWEST <= len(digits) <= _MOST or any(character not in _BETWEEN for character in text):
+            return REDACTED
+        if len(digits) - self.first - self.last < _HIDDEN:
             return REDACTED
         return digits[: self.first] + _FILL + digits[len(digits) - self.last :]
 

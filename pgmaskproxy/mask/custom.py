@@ -20,6 +20,9 @@ class Custom(Kind):
         """NULL where it fails."""
         try:
             shown = self.function(text)
+            if not isinstance(shown, str) or "\0" in shown:
+                return None
+            shown.encode("utf-8")  # half of a surrogate pair is no text
         except Exception:  # noqa: BLE001 - somebody else's code: whatever it is, the value is not shown
             return None
-        return shown if isinstance(shown, str) and "\0" not in shown else None
+        return shown

@@ -7,12 +7,12 @@ is tried at all. What has check digits (cards, IBANs) is found only where they a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final, final
 
 _NOT_BEFORE: Final = r"(?<![\w@.+-])"
-_DIGIT_BEFORE: Final = r"(?<![\d.,-])(?<!\d )"
-_DIGIT_BEHIND: Final = r"(?![\d-]|[.,]\d)"
+_DIGIT_BEFORE: Final = r"(?<![0-9.,-])(?<![0-9] )"
+_DIGIT_BEHIND: Final = r"(?![0-9-]|[.,][0-9])"
 
 
 def luhn(digits: str) -> bool:
@@ -47,7 +47,7 @@ def _any(_text: str) -> bool:
 
 class Detector:
     """Something that is looked for. `name` stands for it in a text. It is tried where the text has so many `digits`,
-    and one of the `hints` in any case of its letters, or there are none."""
+    one of the `hints`, and one of `besides`, in any case of their letters; where there are none, none is needed."""
 
     def __init__(
         self,
@@ -55,15 +55,21 @@ class Detector:
         pattern: str,
         *,
         hints: tuple[str, ...] = (),
+        besides: tuple[str, ...] = (),
         digits: int = 0,
         sure: Callable[[str], bool] = _any,
     ) -> None:
         self.name: Final = name
         self.pattern: Final = re.compile(pattern)
-        self.hints: Final = hints
+        self.hints: Final = [hint.encode("ascii") for hint in hints]
+        self.besides: Final = [hint.encode("ascii") for hint in besides]
         self.digits: Final = digits
         self.sure: Final = sure
         self.shown: Final = f"[{name}]"
+
+    def may_be_in(self, lower: bytes, digits: int) -> bool:
+        """Whether a text, in lower case and with so many digits, is worth trying."""
+        return digits >= self.digits and _any_in(self.hints, lower) and _any_in(self.besides, lower)
 
     def replace(self, text: str) -> str:
         """`text` with what it finds replaced by `shown`."""
@@ -102,28 +108,32 @@ DETECTORS: Final[tuple[Detector, ...]] = (
         r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
         r"|\b(?:gh[pousr]_\w{20,255}|github_pat_\w{20,255}|glpat-[\w-]{20,255}|xox[abeprs]-[\w-]{10,255})"
         r"|\b[rsp]k[-_](?:live|test|proj|ant)[-_][\w-]{10,255}|\bsk-[\w-]{20,255}|\bAIza[\w-]{30,60}",
-        hints=("eyj", "akia", "asia", "gh", "glpat-", "xox", "k-", "k_", "aiza"),
+        hints=(
+            *("eyj", "akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "aiza"),
+            *("sk-", "pk-", "rk-", "sk_", "pk_", "rk_"),
+        ),
     ),
     Detector(
         "key",
         r"(?i:\b(?:password|passwd|pwd|passphrase|secret|token|api[_ -]?key|access[_ -]?key)\b[\"']?\s{0,3}[:=]\s{0,3}"
         r"[\"']?[^\s\"',;]{3,255})",
         hints=("pass", "pwd", "secret", "token", "key"),
+        besides=(":", "="),
     ),
     Detector("email", r"(?<![\w.%+'-])[\w.%+'-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,63}", hints=("@",)),
     Detector(
         "iban",
-        _NOT_BEFORE + r"[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?\b",
+        _NOT_BEFORE + r"[A-Za-z]{2}[0-9]{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?\b",
         digits=6,
         sure=iban,
     ),
-    Detector("card", _DIGIT_BEFORE + r"\d(?:[ -]?\d){11,18}" + _DIGIT_BEHIND, digits=12, sure=_card),
-    Detector("ssn", _DIGIT_BEFORE + r"\d{3}[- ]\d{2}[- ]\d{4}" + _DIGIT_BEHIND, digits=9),
+    Detector("card", _DIGIT_BEFORE + r"[0-9](?:[ -]?[0-9]){11,18}" + _DIGIT_BEHIND, digits=12, sure=_card),
+    Detector("ssn", _DIGIT_BEFORE + r"[0-9]{3}[- ][0-9]{2}[- ][0-9]{4}" + _DIGIT_BEHIND, digits=9),
     Detector(
         "phone",
-        r"(?<![\w+])\+\d(?:[ ()./-]{0,2}\d){6,14}(?![\d-])"
-        r"|(?<![\w+.,-])(?:\(\d{2,5}\) ?|0\d{1,4}[ /-])\d(?:[ /-]?\d){4,10}(?![\d-]|[.,:]\d)"
-        r"|(?<![\w+.,-])\d{3}[-. ]\d{3}[-. ]\d{4}(?![\d-]|[.,:]\d)",
+        r"(?<![\w+])\+[0-9](?:[ ()./-]{0,2}[0-9]){6,14}(?![0-9-])"
+        r"|(?<![\w+.,-])(?:\([0-9]{2,5}\) ?|0[0-9]{1,4}[ /-])[0-9](?:[ /-]?[0-9]){4,10}(?![0-9-]|[.,:][0-9])"
+        r"|(?<![\w+.,-])[0-9]{3}[-. ][0-9]{3}[-. ][0-9]{4}(?![0-9-]|[.,:][0-9])",
         digits=7,
         sure=_phone,
     ),
@@ -131,25 +141,33 @@ DETECTORS: Final[tuple[Detector, ...]] = (
 """In the order in which they are tried: a key may hold anything, and an IBAN's digits may look like a telephone's."""
 
 
-def scrubbed(text: str, detectors: Sequence[Detector] = DETECTORS) -> str:
+def may_find(raw: bytes) -> bool:
+    """Whether there may be anything in a text, by its UTF-8: what has no digits and no hint is not even decoded."""
+    lower = raw.lower()
+    digits = _digits(raw)
+    for detector in DETECTORS:  # noqa: SIM110 - a loop is compiled, a generator is one
+        if detector.may_be_in(lower, digits):
+            return True
+    return False
+
+
+def scrubbed(text: str) -> str:
     """`text` with all that is found replaced."""
-    lower = text.lower()
-    digits = -1
-    for detector in detectors:
-        if detector.digits:
-            if digits < 0:
-                digits = _digits(lower)
-            if digits < detector.digits:
-                continue
-        elif not any(hint in lower for hint in detector.hints):
-            continue
-        text = detector.replace(text)
+    raw = text.encode("utf-8", errors="replace")
+    lower = raw.lower()
+    digits = _digits(raw)
+    for detector in DETECTORS:
+        if detector.may_be_in(lower, digits):
+            text = detector.replace(text)
     return text
 
 
-def _digits(text: str) -> int:
-    """How many there are, of any script: a pattern's digit means them all."""
-    if text.isascii():
-        raw = text.encode("ascii")
-        return len(raw) - len(raw.translate(None, b"0123456789"))
-    return sum(character.isdecimal() for character in text)
+def _digits(raw: bytes) -> int:
+    return len(raw) - len(raw.translate(None, b"0123456789"))
+
+
+def _any_in(hints: list[bytes], lower: bytes) -> bool:
+    for hint in hints:
+        if lower.find(hint) >= 0:
+            return True
+    return not hints

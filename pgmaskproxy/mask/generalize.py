@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, final
 
 from pgmaskproxy.mask.calendar import HOUR, MICROSECONDS, coarse, date_text, day_in, midnight_text
 from pgmaskproxy.mask.masker import Kind, Masker
 from pgmaskproxy.mask.money import Money
 from pgmaskproxy.mask.numbers import floor_of, written
-from pgmaskproxy.mask.types import DATE, TIMESTAMPTZ, Shape
+from pgmaskproxy.mask.types import DATE, TIMESTAMPTZ, TIMETZ, Shape
 
 _INFINITY: Final = {4: (-(1 << 31), (1 << 31) - 1), 8: (-(1 << 63), (1 << 63) - 1)}
+_TIME: Final = re.compile(rb"(\d\d):\d\d:\d\d(?:\.\d{1,6})?([+-]\d\d(?::\d\d){0,2})?")
 _CENTS: Final = 100
 """money in binary format counts the smallest unit; which part of a whole one it is, no server says. Two digits."""
 
@@ -111,18 +113,17 @@ class CoarseDate(Masker):
 class CoarseTime(Masker):
     """The full hour before a time of day, in its own zone."""
 
-    def __init__(self, code: int) -> None:
+    def __init__(self, family: str, code: int) -> None:
         super().__init__(fixed=False)
+        self.size: Final = 12 if family == TIMETZ else 8
         self.code: Final = code
 
     def mask(self, value: bytes) -> bytes | None:
         """NULL for what no server writes."""
         if self.code == 1:
-            if len(value) not in {8, 12}:
-                return None
             number = int.from_bytes(value[:8], "big", signed=True)
+            if len(value) != self.size or not 0 <= number <= 24 * HOUR:
+                return None
             return (number // HOUR * HOUR).to_bytes(8, "big", signed=True) + value[8:]
-        if len(value) < 8 or value[2:3] != b":" or not value[:2].isdigit():
-            return None
-        zone = max(value.rfind(b"+"), value.rfind(b"-"))
-        return value[:2] + b":00:00" + (value[zone:] if zone > 0 else b"")
+        found = _TIME.fullmatch(value)
+        return None if found is None else found[1] + b":00:00" + (found[2] or b"")

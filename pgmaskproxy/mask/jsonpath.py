@@ -16,13 +16,13 @@ class Step:
     """One step down: into the member `name` or the element `index`, into `any`, at once or (`deep`) at any depth."""
 
     def __init__(self, name: str | None, index: int, *, any_: bool, deep: bool) -> None:
-        self.name: Final = name
+        self.name: Final = None if name is None else name.encode("utf-8")
         self.index: Final = index
         self.any: Final = any_
         self.deep: Final = deep
 
-    def takes(self, name: str | None, index: int) -> bool:
-        """Whether it leads into this member (its name), or into this element (None, and its place)."""
+    def takes(self, name: bytes | None, index: int) -> bool:
+        """Whether it leads into this member (its name, in UTF-8), or into this element (None, and its place)."""
         return self.any or (self.name == name if name is not None else self.name is None and self.index == index)
 
 

@@ -15,7 +15,8 @@ from mypy_extensions import i64
 from pgmaskproxy.mask.fixed import Redact, Zero
 from pgmaskproxy.mask.jsonpath import Step
 from pgmaskproxy.mask.masker import REDACTED, Kind, Masker
-from pgmaskproxy.mask.typed import json_value, text_reader
+from pgmaskproxy.mask.typed import JSONB_VERSION, text_reader
+from pgmaskproxy.mask.types import JSONB
 
 DEEPEST: Final = 200
 
@@ -27,8 +28,7 @@ _BACKSLASH: Final = 0x5C
 _CLOSE_ARRAY: Final = 0x5D
 _OPEN: Final = 0x7B
 _CLOSE: Final = 0x7D
-_SPACE: Final = frozenset(b" \t\n\r")
-_ENDS: Final = frozenset(b" \t\n\r,]}")
+_BLANK: Final = 0x20
 
 _Active = list[tuple["JsonRule", int]]
 """Rules, each with how many of its steps have been taken."""
@@ -56,17 +56,16 @@ class JsonMasker(Masker):
         super().__init__(fixed=False)
         self.rules: Final = list(rules)
         self.leaves: Final = leaves
-        self.family: Final = family
-        self.code: Final = code
+        self.read: Final = text_reader(family, code)
+        self.versioned: Final = family == JSONB and code == 1
 
     def mask(self, value: bytes) -> bytes | None:
         """NULL for what is no JSON, or cannot be followed."""
         try:
-            text = text_reader(self.family, self.code)(value)
-            shown = masked_json(text, self.rules, self.leaves)
+            shown = masked_json(self.read(value), self.rules, self.leaves)
         except ValueError:
             return None
-        return json_value(shown.decode("utf-8"), self.family, self.code)
+        return JSONB_VERSION + shown if self.versioned else shown
 
 
 def masked_json(text: bytes, rules: Sequence[JsonRule], leaves: Kind | None) -> bytes:
@@ -108,7 +107,8 @@ class _Walk:
         """Where the next thing begins."""
         data = self._data
         size: i64 = len(data)
-        while at < size and data[at] in _SPACE:
+        # Nothing below a blank but white space is outside of a string, or it is no JSON and found out there.
+        while at < size and data[at] <= _BLANK:
             at += 1
         return at
 
@@ -139,7 +139,9 @@ class _Walk:
             if self._byte(at) != _QUOTE:
                 raise NotJson("a member has no name")
             end = self._string_end(at)
-            name = _decoded(self._data[at:end])
+            name = self._data[at + 1 : end - 1]
+            if name.find(b"\\") >= 0:
+                name = _decoded(self._data[at:end]).encode("utf-8", errors="surrogatepass")
             if self._leaves is not None:
                 self._leaf(at, end, self._leaves)
             at = self.skip_space(end)
@@ -229,7 +231,10 @@ class _Walk:
             return self._string_end(at)
         size: i64 = len(data)
         end: i64 = at
-        while end < size and data[end] not in _ENDS:
+        while end < size:
+            byte: i64 = data[end]
+            if byte <= _BLANK or byte in (_COMMA, _CLOSE, _CLOSE_ARRAY):
+                break
             end += 1
         if end == at:
             raise NotJson("a value is missing")
@@ -255,8 +260,10 @@ class _Walk:
         raise NotJson("an object or array without an end")
 
 
-def _next(active: _Active, name: str | None, index: int) -> _Active:
+def _next(active: _Active, name: bytes | None, index: int) -> _Active:
     """Where the rules are one level down."""
+    if not active:
+        return active
     found: _Active = []
     for rule, taken in active:
         step = rule.steps[taken]

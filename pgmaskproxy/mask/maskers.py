@@ -26,7 +26,7 @@ from pgmaskproxy.mask.masker import Kind, Masker, TextMasker
 from pgmaskproxy.mask.network import InetBinaryMasker, InetTextMasker, Ip
 from pgmaskproxy.mask.partial import Partial
 from pgmaskproxy.mask.phone import Phone
-from pgmaskproxy.mask.scrub import Scrub
+from pgmaskproxy.mask.scrub import Scrub, ScrubMasker
 from pgmaskproxy.mask.typed import ByteaMasker, HashedInteger, UuidMasker, WholeJson
 from pgmaskproxy.mask.types import (
     ARRAY,
@@ -79,6 +79,8 @@ def masker(
         return redacted(kind.shown, shape, code)
     if isinstance(kind, Zero):
         return zeroed(shape, code)
+    if isinstance(kind, Scrub) and shape.family in TEXTS:
+        return ScrubMasker(kind, shape)
     if shape.family in TEXTS or shape.family == XML:
         return TextMasker(kind, shape, cut=mask.kind not in _WHOLE)
     return _typed(kind, mask, shape, code, keyring, customs)
@@ -188,7 +190,7 @@ def _coarse(mask: Mask, shape: Shape, code: int) -> Masker:
     if family in {DATE, TIMESTAMP, TIMESTAMPTZ}:
         return CoarseDate(family, code, str(mask.param("dates", "year")))
     if family in {TIME, TIMETZ}:
-        return CoarseTime(code)
+        return CoarseTime(family, code)
     bucket = int(mask.param("bucket", 10))
     return CoarseMoney(code, bucket) if family == MONEY else CoarseNumber(shape, code, bucket)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final, final
 
-_SPAN: Final = re.compile(r"\d(?:.*\d)?", re.DOTALL)
+_AMOUNT: Final = re.compile(r"(\D{0,16})(\d{1,20}(?:\D{1,3}\d{1,20}){0,8})(\D{0,16})", re.DOTALL)
+"""Signs and currency before it and behind it, and what separates: no locale has more of them."""
 _LAST: Final = re.compile(r"^(.*?)(\D+)(\d+)$", re.DOTALL)
 _FIRST: Final = re.compile(r"^\d{1,3}(\D+)\d{3}(?!\d)")
 _THOUSANDS: Final = 3
@@ -20,13 +21,13 @@ class Money:
     """An amount as it is written: how much in whole units, rounded down, and everything around the number."""
 
     def __init__(self, text: str) -> None:
-        """ValueError for what has no digit in it."""
-        span = _SPAN.search(text)
+        """ValueError for what no server writes."""
+        span = _AMOUNT.fullmatch(text)
         if span is None:
             raise ValueError("not an amount of money")
-        number = span[0]
-        self._before: Final = text[: span.start()]
-        self._after: Final = text[span.end() :]
+        self._before: Final = span[1]
+        number = span[2]
+        self._after: Final = span[3]
         last = _LAST.match(number)
         if last is not None and len(last[3]) != _THOUSANDS:
             whole, self._point, fraction = last[1], last[2], last[3]
@@ -53,8 +54,8 @@ class Money:
 
 
 def zero_money(value: bytes) -> bytes | None:
-    """Nothing, as `value` is written; None for what has no digit in it."""
+    """Nothing, as `value` is written; None for what no server writes."""
     try:
-        return Money(value.decode("utf-8", errors="replace")).nothing().encode("utf-8")
+        return Money(value.decode("utf-8")).nothing().encode("utf-8")
     except ValueError:
         return None

@@ -27,6 +27,9 @@ class Ip(Kind):
 
     def network(self, text: str) -> str | None:
         """The same; None for what is no address."""
+        quick = self._dotted(text)
+        if quick:
+            return quick
         # A zone ("fe80::1%eth0") would be shown with the address.
         if "%" in text:
             return None
@@ -36,6 +39,23 @@ class Ip(Kind):
             return None
         bits = min(self.v4 if found.version == 4 else self.v6, found.network.prefixlen)
         return str(ipaddress.ip_network((found.ip, bits), strict=False))
+
+    def _dotted(self, text: str) -> str:
+        """The network of four plain numbers; '' for everything that has to be looked at more closely."""
+        parts = text.split(".")
+        if len(parts) != 4:
+            return ""
+        address = 0
+        for part in parts:
+            if not 1 <= len(part) <= 3 or not part.isdecimal() or not part.isascii():
+                return ""
+            number = int(part)
+            if number > 255 or (len(part) > 1 and part[0] == "0"):
+                return ""
+            address = address << 8 | number
+        hidden = 32 - self.v4
+        address = address >> hidden << hidden
+        return f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}/{self.v4}"
 
     def recognises(self, text: str) -> bool:
         """Only what stands for no address: a network may be a value."""

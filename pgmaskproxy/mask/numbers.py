@@ -25,19 +25,14 @@ def floor_of(value: bytes, family: str, code: int) -> int:
     if len(value) > LONGEST:
         raise ValueError("a number of too many digits")
     if code == 0:
-        return _floor(value.decode("ascii"))
+        text = value.decode("ascii")
+        # A real is written shorter than it is; in binary format it is exact, and one number has one bucket.
+        return _floor(text) if family not in _FLOATS else _float_floor(_packed(float(text), family), family)
     if family in _INTEGERS:
         if len(value) != _INTEGERS[family]:
             raise ValueError("not an integer of this size")
         return int.from_bytes(value, "big", signed=True)
-    if family in _FLOATS:
-        if len(value) != struct.calcsize(_FLOATS[family]):
-            raise ValueError("not a floating-point number of this size")
-        number = float(struct.unpack(_FLOATS[family], value)[0])
-        if not math.isfinite(number):
-            raise ValueError("not a finite number")
-        return math.floor(number)
-    return _numeric_floor(value)
+    return _float_floor(value, family) if family in _FLOATS else _numeric_floor(value)
 
 
 def written(number: int, family: str, code: int, scale: int) -> bytes:
@@ -49,13 +44,26 @@ def written(number: int, family: str, code: int, scale: int) -> bytes:
         number = min(max(number, -end), end - 1)
         return number.to_bytes(size, "big", signed=True) if code == 1 else str(number).encode("ascii")
     if family in _FLOATS:
-        packed = struct.pack(_FLOATS[family], float(number))
+        packed = _packed(float(number), family)
         if code == 1:
             return packed
         return repr(float(struct.unpack(_FLOATS[family], packed)[0])).removesuffix(".0").encode("ascii")
     if code == 0:
         return (f"{number}.{'0' * scale}" if scale else str(number)).encode("ascii")
     return _numeric(number, scale)
+
+
+def _packed(number: float, family: str) -> bytes:
+    return struct.pack(_FLOATS[family], number)
+
+
+def _float_floor(value: bytes, family: str) -> int:
+    if len(value) != struct.calcsize(_FLOATS[family]):
+        raise ValueError("not a floating-point number of this size")
+    number = float(struct.unpack(_FLOATS[family], value)[0])
+    if not math.isfinite(number):
+        raise ValueError("not a finite number")
+    return math.floor(number)
 
 
 def _floor(text: str) -> int:

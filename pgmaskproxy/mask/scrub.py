@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final, final
 
-from pgmaskproxy.mask.detectors import DETECTORS, scrubbed
-from pgmaskproxy.mask.masker import Kind
+from pgmaskproxy.mask.detectors import DETECTORS, may_find, scrubbed
+from pgmaskproxy.mask.masker import Kind, Masker, TextMasker
+from pgmaskproxy.mask.types import Shape
 
 LONGEST: Final = 1 << 20
 """Characters of a text that is looked through; a longer one is hidden whole."""
@@ -25,3 +26,16 @@ class Scrub(Kind):
     def recognises(self, text: str) -> bool:
         """Where one of those names stands in brackets."""
         return any(detector.shown in text for detector in DETECTORS)
+
+
+@final
+class ScrubMasker(Masker):
+    """`scrub` for a column of texts: most of them have nothing in them, and go through as they are."""
+
+    def __init__(self, kind: Scrub, shape: Shape) -> None:
+        super().__init__(fixed=False)
+        self.texts: Final = TextMasker(kind, shape, cut=True)
+
+    def mask(self, value: bytes) -> bytes | None:
+        """As `TextMasker.mask`."""
+        return self.texts.mask(value) if len(value) > LONGEST or may_find(value) else value

@@ -11,7 +11,7 @@ from pgmaskproxy.mask.types import BYTEA, INT2, INT4, INT8, JSONB, UUID
 
 _SIZES: Final = {INT2: 2, INT4: 4, INT8: 8}
 _HEX_FORMAT: Final = b"\\x"
-_JSONB_VERSION: Final = b"\x01"
+JSONB_VERSION: Final = b"\x01"
 
 
 def text_reader(family: str, code: int) -> Callable[[bytes], bytes]:
@@ -52,7 +52,7 @@ def _uuid_text(value: bytes) -> bytes:
 
 
 def _jsonb_text(value: bytes) -> bytes:
-    if value[:1] != _JSONB_VERSION:
+    if value[:1] != JSONB_VERSION:
         raise ValueError("not version 1 of jsonb's binary format")
     return value[1:]
 
@@ -65,7 +65,7 @@ def bytea_value(value: bytes, code: int) -> bytes:
 def json_value(text: str, family: str, code: int) -> bytes:
     """json or jsonb of that text, which is JSON."""
     raw = text.encode("utf-8")
-    return _JSONB_VERSION + raw if family == JSONB and code == 1 else raw
+    return JSONB_VERSION + raw if family == JSONB and code == 1 else raw
 
 
 @final
