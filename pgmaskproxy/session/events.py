@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, final
 
-from pgmaskproxy.mask.canary import Watch
-from pgmaskproxy.mask.keys import Keyring
 from pgmaskproxy.model import Mask, Parameter, Refusal, Ruling, Statement, Visibility
+from pgmaskproxy.session.news import DefinitionsDoubted, EpochMoved, UseKeys, WatchFor
 from pgmaskproxy.wire.scram import ScramVerifier
+
+__all__ = ["DefinitionsDoubted", "EpochMoved", "UseKeys", "WatchFor"]
 
 # --- events: from the shell to the session ---
 
@@ -198,36 +199,6 @@ class CancelRequested:
 @dataclass(slots=True)
 class CancelSent:
     """The server has been told to cancel: what it is told after this is not what was meant."""
-
-
-@final
-@dataclass(slots=True)
-class EpochMoved:
-    """Policy or catalog changed: rulings of an earlier epoch are judged again before they are used."""
-
-    epoch: int
-
-
-@final
-@dataclass(slots=True)
-class WatchFor:
-    """From now on these values are looked for in what is sent to the client, and no others; None: nothing is."""
-
-    watch: Watch | None
-
-
-@final
-@dataclass(slots=True)
-class UseKeys:
-    """From now on masks are made with these keys, and tokens read with them."""
-
-    keys: Keyring
-
-
-@final
-@dataclass(slots=True)
-class DefinitionsDoubted:
-    """The catalog may have changed, and is being read again: nothing that was decided before is used unasked."""
 
 
 @final
