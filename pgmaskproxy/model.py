@@ -179,6 +179,20 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
+class InputRule:
+    """What a session does with one `Input` beside a column that is masked."""
+
+    input: Input
+    labels: tuple[str, ...]
+    masks: tuple[Mask, ...]
+    """What the column, or any of its labels, could have shown: no value to be written there."""
+    token: Mask | None = None
+    """Its tokens stand for their values here; None where they may not."""
+    tokens_only: bool = False
+    rule: RuleRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis:
     """What a statement's text says, before any server has seen it. Unknown is said, never guessed."""
 
@@ -352,6 +366,7 @@ class Decision:
     policy_version: str = ""
     charges: tuple[Charge, ...] = ()
     """What running it costs of the principal's budgets; over one of them it does not run."""
+    inputs: tuple[InputRule, ...] = ()
     transparent: bool = False
     """The policy labels nothing and says that everything passes as it is: nothing is looked up for its sake."""
     unmask: Unmask | None = None

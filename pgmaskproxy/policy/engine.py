@@ -27,6 +27,7 @@ from pgmaskproxy.model import (
 from pgmaskproxy.policy import refusals
 from pgmaskproxy.policy.coverage import BUILTIN, Matches, match
 from pgmaskproxy.policy.facts import EXPLAIN, Touched, touched
+from pgmaskproxy.policy.inputs import judge_inputs
 from pgmaskproxy.policy.outputs import is_transparent, judge_outputs, mixed_outputs, visibility
 from pgmaskproxy.policy.quoting import could_quote
 from pgmaskproxy.policy.rules import Policy, declared_labels
@@ -62,6 +63,8 @@ def decide(
     matches = match(policy.rules, facts, statement.database)
     scrub = could_quote(facts, quotable)
     uses = judge_uses(facts)
+    inputs = judge_inputs(facts, uses)
+    scrub = scrub or any(rule.token is not None for rule in inputs)
     refusal = _refusal(facts, matches, uses)
     asked: Unmasking | Refusal | None = None
     if refusal is None and statement.unmask:
@@ -98,6 +101,7 @@ def decide(
         scrub=scrub,
         policy_version=policy.version,
         charges=uses.charges,
+        inputs=inputs,
         unmask=shown,
     )
 

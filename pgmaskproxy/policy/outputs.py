@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pgmaskproxy.model import (
@@ -20,7 +20,7 @@ from pgmaskproxy.model import (
     Visibility,
 )
 from pgmaskproxy.policy.facts import EXPLAIN, Labelling, Touched
-from pgmaskproxy.policy.rules import DETERMINISTIC, STRENGTH, Policy
+from pgmaskproxy.policy.rules import DETERMINISTIC, STRENGTH, TOKEN, Policy
 
 _NO_LIST: Final = frozenset({EXPLAIN, "VariableShowStmt"})
 """Utility statements whose outputs are the server's own words and never a row's."""
@@ -119,7 +119,10 @@ def column_mask(policy: Policy, principal: Principal, labels: ColumnLabels) -> M
     strongest = strongest_mask(label.mask for label in known)
     if strongest is None or len(known) < len(labels.labels):
         return NULL_MASK
-    return _null(strongest) if labels.derived else strongest
+    if labels.derived:
+        return _null(strongest)
+    # A token stands for its value wherever the proxy takes it back: in columns that are as sensitive, no others.
+    return replace(strongest, label=", ".join(sorted(labels.labels))) if strongest.kind == TOKEN else strongest
 
 
 def strongest_mask(masks: Iterable[Mask]) -> Mask | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-from pgmaskproxy.model import Mask, RuleRef
+from pgmaskproxy.model import Mask, RuleRef, Use
 from pgmaskproxy.policy import fields, yaml
 from pgmaskproxy.policy.fields import Fields, Problems, did_you_mean
 from pgmaskproxy.policy.read_uses import read_uses
-from pgmaskproxy.policy.rules import STRENGTH, Label, ParamValue
+from pgmaskproxy.policy.rules import STRENGTH, TOKEN, Answer, Label, ParamValue
 
 LABEL_KEYS: Final = ("columns", "mask", "clear_for", "uses", "approvers")
 
@@ -60,6 +60,9 @@ def read_labels(top: Fields, mask_kinds: MaskKinds) -> list[Label]:
         clear_for = own.read("clear_for", fields.each(fields.who)) or ()
         ref = RuleRef(key.text, key.file, key.line)
         uses = read_uses(own, columns or (), ref)
+        if mask is not None and mask.kind != TOKEN and (Use.EQUALITY, Answer.TOKEN) in uses.answers:
+            problem = '"equality: token" is for labels whose mask is a token'
+            own.problems.add(own.get("uses") or own.node, problem, "mask: {kind: token}")
         if name is not None and columns is not None and mask is not None:
             found.append(Label(name, columns, mask, clear_for, uses.answers, uses.budget, uses.joins, uses.terms, ref))
     return found

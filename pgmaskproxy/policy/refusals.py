@@ -31,6 +31,7 @@ _WORDS: Final = {
     Use.WRITE: "a copy into another column",
 }
 """Each use as a hint says it."""
+_LOOK_UPS: Final = "column = $1, column = ANY($1) and column IN ($1, $2), where tokens of the column are the parameters"
 
 
 def facts_of(why: str, **facts: Fact) -> tuple[tuple[str, Fact], ...]:
@@ -136,8 +137,8 @@ def _possible(facts: Touched, column: ColumnRef) -> tuple[dict[str, str], dict[s
         if general is not use and strictest is not Answer.HOLD:
             continue  # what was computed from a value has no special uses
         words = f"a join on {' or '.join(pairs)}" if pairs else _WORDS[use]
-        if pairs or strictest in {Answer.ALLOW, Answer.NULL}:
-            allowed[use.value] = words
+        if pairs or strictest in {Answer.ALLOW, Answer.NULL, Answer.TOKEN}:
+            allowed[use.value] = words if strictest is not Answer.TOKEN else _LOOK_UPS
         elif strictest is Answer.HOLD:
             held[use.value] = words
     budgets = [label.budget for label in labels if label.budget is not None]
@@ -198,6 +199,22 @@ def compared_twice(facts: Touched, use: ColumnUse) -> Refusal:
         "Many comparisons in one statement are a search, not a look-up.",
         "Compare the column with one value, in a statement of its own.",
         why="compared_twice",
+        use=use.use.value,
+        where=use.where,
+        allowed=("output", "equality"),
+    )
+
+
+def token_needed(facts: Touched, use: ColumnUse) -> Refusal:
+    """A column that is shown by tokens is compared with a literal."""
+    labels = ", ".join(sorted(facts.labels(use.column).labels))
+    return _about_column(
+        facts,
+        use.column,
+        f"column {use.column} ({labels}) may be compared with its tokens only, sent as parameters",
+        "What is written in the statement itself is taken as it is: a token there is no value, and a value is a guess.",
+        f"Write it with a parameter, {use.column.column} = $1, and send the token that a result has shown.",
+        why="token_needed",
         use=use.use.value,
         where=use.where,
         allowed=("output", "equality"),

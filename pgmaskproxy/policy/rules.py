@@ -37,6 +37,8 @@ class Answer(enum.StrEnum):
     ALLOW = "allow"
     NULL = "null"
     """It runs, and what it makes is shown as NULL."""
+    TOKEN = "token"  # noqa: S105 - a word, no password
+    """By tokens alone, which are no guesses."""
     HOLD = "hold"
     REFUSE = "refuse"
 
@@ -51,7 +53,7 @@ _STRICTER: Final = tuple(Answer)
 ANSWERS: Final[Mapping[Use, tuple[Answer, ...]]] = {
     Use.NULL_TEST: (Answer.ALLOW, Answer.HOLD, Answer.REFUSE),
     Use.COUNT: (Answer.ALLOW, Answer.HOLD, Answer.REFUSE),
-    Use.EQUALITY: (Answer.ALLOW, Answer.HOLD, Answer.REFUSE),
+    Use.EQUALITY: (Answer.ALLOW, Answer.TOKEN, Answer.HOLD, Answer.REFUSE),
     Use.JOIN: (Answer.HOLD, Answer.REFUSE),
     Use.EXPRESSION: (Answer.NULL, Answer.HOLD, Answer.REFUSE),
     Use.PREDICATE: (Answer.HOLD, Answer.REFUSE),
@@ -69,6 +71,9 @@ GENERAL: Final[Mapping[Use, Use]] = {
 }
 """What a use is a special case of: where a label says nothing of it, a person who may agree to the general one may
 agree to it too."""
+
+TOKEN: Final = "token"
+"""The kind of mask that the proxy can undo."""
 
 NOWHERE: Final = RuleRef("")
 
@@ -180,12 +185,14 @@ class Label:
 
     def answer(self, use: Use) -> Answer:
         """What it says to `use`; where it says nothing: what it says to the general one if that is to ask a person,
-        else refuse. What is put *into* a column is up to the rules."""
+        else refuse. What is put *into* a column is up to the rules, and whoever sees tokens may look up by them."""
         said = dict(self.uses)
         if use in said:
             return said[use]
         if use is Use.WRITTEN:
             return Answer.ALLOW
+        if use is Use.EQUALITY and self.mask.kind == TOKEN:
+            return Answer.TOKEN
         general = said.get(GENERAL[use]) if use in GENERAL else None
         return Answer.HOLD if general is Answer.HOLD else Answer.REFUSE
 

@@ -204,7 +204,7 @@ def _label(mask_kinds: MaskKinds) -> Schema:
 _USES: Final[Mapping[Use, str]] = {
     Use.NULL_TEST: "column IS [NOT] NULL.",
     Use.COUNT: "count(column).",
-    Use.EQUALITY: "One column = value in a statement, so many times.",
+    Use.EQUALITY: "One column = value in a statement, so many times; token: by tokens alone, as often as one likes.",
     Use.JOIN: "Joins on these pairs of columns.",
     Use.EXPRESSION: "null: total functions run, and their result is shown as NULL.",
     Use.PREDICATE: "Any other comparison, GROUP BY, DISTINCT.",

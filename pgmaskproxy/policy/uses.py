@@ -13,7 +13,8 @@ from typing import Final
 from pgmaskproxy.model import ApprovalTerms, Charge, ColumnRef, ColumnUse, Effect, Refusal, RuleRef, Use
 from pgmaskproxy.policy import refusals
 from pgmaskproxy.policy.facts import EXPLAIN, Touched
-from pgmaskproxy.policy.rules import GENERAL, Answer, Label, declared_labels
+from pgmaskproxy.policy.outputs import column_mask
+from pgmaskproxy.policy.rules import GENERAL, TOKEN, Answer, Label, declared_labels
 
 _QUIET: Final = frozenset({Effect.READ, Effect.SESSION, Effect.TRANSACTION, Effect.ROUTINE})
 """Effects of statements that write nothing, here or elsewhere: what they compute goes to the client alone, as NULL."""
@@ -34,6 +35,8 @@ class JudgedUses:
     charges: tuple[Charge, ...] = ()
     nulls: frozenset[ColumnRef] = frozenset()
     """Columns whose expressions run and are shown as NULL."""
+    by_token: frozenset[ColumnRef] = frozenset()
+    """Columns that may be compared with tokens and with nothing else."""
 
 
 def judge_uses(facts: Touched) -> JudgedUses:
@@ -43,6 +46,7 @@ def judge_uses(facts: Touched) -> JudgedUses:
     charges: list[Charge] = []
     nulls: set[ColumnRef] = set()
     compared: set[ColumnRef] = set()
+    by_token: set[ColumnRef] = set()
     for use in facts.analysis.uses:
         if not use.column.schema:
             if use.use is not Use.WRITTEN:
@@ -52,13 +56,17 @@ def judge_uses(facts: Touched) -> JudgedUses:
             continue
         again = use.use is Use.EQUALITY and (use.many or use.column in compared)
         compared |= {use.column} if use.use is Use.EQUALITY else set()
-        # One comparison is a look-up; many in one statement are a dictionary, and that is any other predicate.
-        judged = replace(use, use=Use.PREDICATE) if again else use
+        # One comparison is a look-up; many in one statement are a dictionary, and that is any other predicate: but not
+        # with tokens, since who has one has seen the value's own mask.
+        tokens = use.use is Use.EQUALITY and use.parameter and shown_by_token(facts, use.column)
+        judged = replace(use, use=Use.PREDICATE) if again and not tokens else use
         said = {label: answer(facts, label, judged) for label in sorted(facts.labels(use.column).labels)}
         strictest = max(said.values(), key=lambda each: each.strictness)
-        if strictest is Answer.REFUSE:
-            refused.append(_refusal(facts, use, again=again))
+        if strictest is Answer.REFUSE or (Answer.TOKEN in said.values() and not tokens):
+            refused.append(_refusal(facts, use, again=again and not shown_by_token(facts, use.column)))
             continue
+        if tokens and (again or Answer.TOKEN in said.values() or _is_joined(facts, use.column)):
+            by_token.add(use.column)
         if Answer.NULL in said.values():  # also where another label asks a person: that one speaks for its own label
             nulls.add(use.column)
         for label, its in said.items():
@@ -73,6 +81,7 @@ def judge_uses(facts: Touched) -> JudgedUses:
         tuple(label.ref for label in labels),
         tuple(sorted(charges, key=lambda charge: (charge.label, charge.column))),
         frozenset(nulls),
+        frozenset(by_token),
     )
 
 
@@ -95,9 +104,25 @@ def answer(facts: Touched, label_id: str, use: ColumnUse) -> Answer:
 
 
 def others(facts: Touched, join: ColumnUse) -> tuple[ColumnUse, ...]:
-    """Other uses of a join's two columns that would make it more than a join."""
+    """Other uses of a join's two columns that would make it more than a join. To look one up by its token is none."""
     pair = {join.column, join.target}
-    return tuple(use for use in facts.analysis.uses if use.column in pair and use.use not in _BESIDE_A_JOIN)
+    return tuple(
+        use
+        for use in facts.analysis.uses
+        if use.column in pair
+        and use.use not in _BESIDE_A_JOIN
+        and not (use.use is Use.EQUALITY and use.parameter and shown_by_token(facts, use.column))
+    )
+
+
+def shown_by_token(facts: Touched, column: ColumnRef) -> bool:
+    """Whether the principal sees the column's values as tokens."""
+    mask = column_mask(facts.policy, facts.principal, facts.labels(column))
+    return mask is not None and mask.kind == TOKEN
+
+
+def _is_joined(facts: Touched, column: ColumnRef) -> bool:
+    return any(use.use is Use.JOIN and use.column == column for use in facts.analysis.uses)
 
 
 def _ask_at_most(said: Answer) -> Answer:
@@ -107,6 +132,8 @@ def _ask_at_most(said: Answer) -> Answer:
 def _refusal(facts: Touched, use: ColumnUse, *, again: bool) -> Refusal:
     if use.use is Use.WRITE:
         return refusals.laundering(facts, use)
+    if use.use is Use.EQUALITY and not use.parameter and shown_by_token(facts, use.column):
+        return refusals.token_needed(facts, use)
     if again:
         return refusals.compared_twice(facts, use)
     if use.use is Use.JOIN and facts.analysis.kind != EXPLAIN:

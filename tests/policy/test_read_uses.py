@@ -16,7 +16,9 @@ NEWS = column("email", "newsletter")
 
 
 def label(uses: str, more: str = "", columns: str = '["*.customers.email"]') -> Label:
-    body = f"{{columns: {columns}, mask: {{kind: redact}}, uses: {uses}{', ' + more if more else ''}}}"
+    kind = "token" if "equality: token" in uses and "other mask" not in more else "redact"
+    more = more.removesuffix("# other mask").strip()
+    body = f"{{columns: {columns}, mask: {{kind: {kind}}}, uses: {uses}{', ' + more if more else ''}}}"
     return policy(f"labels:\n  x: {body}\n").labels["x"]
 
 
@@ -40,6 +42,11 @@ def test_every_answer_that_there_is_can_be_given(use: Use, said: Answer) -> None
 )
 def test_and_no_other(use: Use, said: Answer) -> None:
     assert f'"{use.value}" must be {" or ".join(ANSWERS[use])}' in problem(f"{{{use.value}: {said.value}}}", DBA)
+
+
+def test_only_tokens_are_looked_up_by_tokens() -> None:
+    found = problem("{equality: token}", "# other mask")
+    assert found == '"equality: token" is for labels whose mask is a token (mask: {kind: token})'
 
 
 def test_a_use_of_which_nothing_is_said_is_refused_but_for_what_rules_decide() -> None:

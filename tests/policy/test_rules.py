@@ -105,7 +105,7 @@ def test_the_order_of_strength_is_the_maskers_own() -> None:
 
 
 def test_a_use_is_answered_as_strictly_as_it_is_said() -> None:
-    order = [Answer.ALLOW, Answer.NULL, Answer.HOLD, Answer.REFUSE]
+    order = [Answer.ALLOW, Answer.NULL, Answer.TOKEN, Answer.HOLD, Answer.REFUSE]
     assert sorted(Answer, key=lambda answer: answer.strictness) == order
 
 
