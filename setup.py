@@ -37,6 +37,7 @@ COMPILED = [
     "pgmaskproxy/mask/fixed.py",
     "pgmaskproxy/mask/frames.py",
     "pgmaskproxy/mask/generalize.py",
+    "pgmaskproxy/mask/given.py",
     "pgmaskproxy/mask/jsonpath.py",
     "pgmaskproxy/mask/jsontext.py",
     "pgmaskproxy/mask/kernel.py",

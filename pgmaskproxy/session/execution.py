@@ -22,6 +22,7 @@ from pgmaskproxy.session.events import RecordOutcome
 from pgmaskproxy.session.flow import Flow, Wait
 from pgmaskproxy.session.grant import Grant
 from pgmaskproxy.session.holding import Holding
+from pgmaskproxy.session.inputs import literal_refusal
 from pgmaskproxy.session.link import Link
 from pgmaskproxy.session.naming import Naming
 from pgmaskproxy.session.pipeline import CLOSE, DESCRIBE, EXECUTE, PARSE, SKIPPED, Exchange
@@ -58,6 +59,8 @@ class Decided:
         self.ruling = ruling
         self.key = (prepared.ruling.sql, prepared.types, formats)
         """What it is found by when it is sent again."""
+        self.again = True
+        """It may go early when it is sent again, with whatever parameters."""
 
 
 @final
@@ -98,7 +101,7 @@ class Execution:
         if description.failed:
             return None
         prepared, ruling = decided.prepared, decided.ruling
-        verdict = yield from self._verdict(prepared, ruling, description)
+        verdict = literal_refusal(ruling, self._link.keys) or (yield from self._verdict(prepared, ruling, description))
         if verdict is None:
             return None
         if grant is not None and ruling.decision.unmask is not None and isinstance(verdict, Verdict):
@@ -111,7 +114,7 @@ class Execution:
         if refusal is not None:
             self.refuse(refusal, ruling, ruling.sql, offset=ruling.offset, serial=serial)
             return None
-        if grant is None and prepared.independent and may_go_early(ruling):
+        if grant is None and decided.again and prepared.independent and may_go_early(ruling):
             self._remember(decided, description, verdict)
         return self._execute(portal, max_rows, decided, serial, verdict)
 

@@ -18,6 +18,7 @@ from pgmaskproxy.session.execution import ANALYSED_ANEW, Decided, Execution
 from pgmaskproxy.session.flow import Flow, Wait
 from pgmaskproxy.session.grant import Grant
 from pgmaskproxy.session.holding import Holding
+from pgmaskproxy.session.inputs import Bound, bound, literal_refusal, spared
 from pgmaskproxy.session.link import Link
 from pgmaskproxy.session.naming import Naming, paid
 from pgmaskproxy.session.pipeline import BIND, CLOSE, DESCRIBE, PARSE, Exchange
@@ -65,6 +66,9 @@ class Extended:
             if refusal.unproven:
                 return (yield from self._execution.refuse_unproven(refusal, ruling, message))
             return self._execution.refuse(refusal, ruling, sql, offset=ruling.offset)
+        written = literal_refusal(ruling, link.keys)
+        if written is not None:
+            return self._execution.refuse(written, ruling, sql, offset=ruling.offset)
         exchange = Exchange(PARSE, forward=True)
         exchange.scrub = ruling.decision.scrub
         prepared = Prepared(message.statement, ruling, by_sql=False)
@@ -89,7 +93,10 @@ class Extended:
         # A portal's names mean what they do now, under the search_path of this moment.
         allowed = self._allowed_before(prepared, message)
         if allowed is not None:
-            return self._send_bind(message, prepared, allowed)
+            early = self._bound(message, allowed.ruling)
+            if isinstance(early, Refusal):
+                return self._execution.refuse(early, allowed.ruling, allowed.ruling.sql)
+            return self._send_bind(message, prepared, early, allowed.ruling, allowed)
         judged = yield from self._judged(prepared)
         if judged is None:
             return None
@@ -103,21 +110,36 @@ class Extended:
         later = prepares(judged) and self._attesting.may_prove(judged)
         if judged.decision.outcome is Outcome.DENY and refusal is not None and not later:
             return self._execution.refuse(refusal, judged, judged.sql, offset=judged.offset)
+        bound = self._bound(message, judged)
+        if isinstance(bound, Refusal):
+            return self._execution.refuse(bound, judged, judged.sql, offset=judged.offset)
         grant: Grant | None = None
         if judged.decision.outcome is Outcome.HOLD and not by_name:
             # Before Bind: the server plans then, and planning runs functions.
             grant = yield from self._ask(prepared, judged, message)
             if grant is None:
                 return None
-        self._send_bind(message, prepared, None, grant)
+        self._send_bind(message, prepared, bound, judged, grant=grant)
         return None
 
-    def _send_bind(
-        self, message: Bind, prepared: Prepared, allowed: Allowed | None, grant: Grant | None = None
+    def _bound(self, message: Bind, ruling: Ruling) -> Bound | Refusal:
+        """The Bind as it goes upstream: with values in the places of tokens."""
+        visibility = self._link.visibility
+        return bound(message, ruling, self._link.keys, visibility.types if visibility is not None else {})
+
+    def _send_bind(  # noqa: PLR0917 - what the client sent, what is sent, and what it rests on
+        self,
+        message: Bind,
+        prepared: Prepared,
+        sent: Bound,
+        ruling: Ruling,
+        allowed: Allowed | None = None,
+        grant: Grant | None = None,
     ) -> None:
-        """The client's own Bind goes upstream; its portal is in the table."""
+        """The Bind goes upstream; its portal is in the table, with what the client sent."""
         link = self._link
         exchange = self._bind_exchange(prepared.ruling, forward=True)
+        exchange.scrub = exchange.scrub or sent.hidden
         inner = self._attesting.inner(prepared.ruling)
         if not inner:
             prepared.analysed_by(exchange)
@@ -125,12 +147,13 @@ class Extended:
         portal.target = self._naming.target(prepared.ruling)
         portal.bound = exchange if inner else None
         portal.allowed = allowed
+        portal.inputs, portal.by_token = ruling.decision.inputs, sent.by_token
         if allowed is not None:
             exchange.promise = allowed.at_bind()
         if grant is not None:
             self._holding.put_by(grant, portal)
         exchange.undo = link.names.bind(portal)
-        link.send(message.encode(), exchange)
+        link.send(sent.message.encode(), exchange)
 
     def _allowed_before(self, prepared: Prepared, message: Bind) -> Allowed | None:
         """What this session was allowed for the same text before, if it may go early now."""
@@ -209,7 +232,9 @@ class Extended:
         if not description.settled:
             link.flush()
             yield Wait(exchange=description)
-        decided = Decided(portal.prepared, ruling, portal.bind.result_formats if portal.bind is not None else ())
+        costs = spared(ruling, portal.by_token)
+        decided = Decided(portal.prepared, costs, portal.bind.result_formats if portal.bind is not None else ())
+        decided.again = costs is ruling  # what costs nothing with tokens does with other parameters
         exchange = yield from self._execution.run(message.portal, message.max_rows, decided, description, grant)
         if exchange is None:
             return None
@@ -275,6 +300,8 @@ class Extended:
         ruling = yield from self._naming.current(portal.prepared, open_portal=True)
         if isinstance(ruling, Refusal):
             return ruling
+        if not portal.started and portal.bind is not None and ruling.decision.inputs != portal.inputs:
+            return ANALYSED_ANEW  # its parameters were read by other rules
         found = yield from self._naming.effective(ruling, portal.target)
         return paid(found) if portal.started and isinstance(found, Ruling) else found
 

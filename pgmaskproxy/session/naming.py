@@ -14,6 +14,7 @@ from pgmaskproxy.session.answers import too_many_names, too_much_prepared
 from pgmaskproxy.session.asking import Asking
 from pgmaskproxy.session.attesting import Attesting, prepares
 from pgmaskproxy.session.flow import Flow, Wait
+from pgmaskproxy.session.inputs import argument_refusal
 from pgmaskproxy.session.link import FAILED_BLOCK, OFF, Link
 from pgmaskproxy.session.pipeline import CLOSE, DESCRIBE, PARSE, Exchange
 from pgmaskproxy.session.statements import Portal, Prepared, Undo
@@ -87,6 +88,10 @@ class Naming:
         current = yield from self.current(prepared, open_portal=isinstance(target, Portal), named=True)
         if isinstance(current, Refusal):
             return current
+        if names.verb is NameVerb.EXECUTE:
+            refusal = argument_refusal(ruling.analysis, current, self._link.keys)
+            if refusal is not None:
+                return refusal
         return _joined(ruling, current)
 
     def _analyse(self, target: Prepared) -> Flow[None]:

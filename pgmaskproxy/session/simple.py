@@ -18,6 +18,7 @@ from pgmaskproxy.session.execution import ANALYSED_ANEW, CHANGED, Decided, Execu
 from pgmaskproxy.session.flow import Flow, Wait
 from pgmaskproxy.session.grant import Grant
 from pgmaskproxy.session.holding import Holding
+from pgmaskproxy.session.inputs import literal_refusal
 from pgmaskproxy.session.link import FAILED_BLOCK, IDLE, Link
 from pgmaskproxy.session.naming import Naming
 from pgmaskproxy.session.pipeline import BIND, CLOSE, EXECUTE, PARSE, Exchange
@@ -86,6 +87,10 @@ class Simple:
                 or (len(rulings) == 1 and self._attesting.may_prove(ruling))
             ):
                 continue
+            written = literal_refusal(ruling, self._link.keys)
+            if written is not None:
+                self._execution.refuse(written, ruling, ruling.sql, offset=ruling.offset)
+                return None
             asked = yield from self._hold(ruling, attest=len(rulings) == 1)
             if not isinstance(asked, Grant):
                 return None
@@ -241,8 +246,11 @@ class Simple:
             number, position = ruling.analysis.first_parameter
             return Refusal("42P02", f"there is no parameter ${number}", position=position)
         ruling = yield from self._naming.effective(ruling)
-        if isinstance(ruling, Refusal) or self._attesting.may_prove(ruling):
+        if isinstance(ruling, Refusal):
             return ruling
+        written = literal_refusal(ruling, self._link.keys)
+        if written is not None or self._attesting.may_prove(ruling):
+            return written or ruling
         if ruling.decision.outcome is Outcome.DENY and ruling.decision.refusal is not None:
             return ruling.decision.refusal
         return ruling

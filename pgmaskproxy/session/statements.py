@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar, final
 
-from pgmaskproxy.model import Ruling
+from pgmaskproxy.model import ColumnRef, InputRule, Ruling
 from pgmaskproxy.session.early import Allowed
 from pgmaskproxy.session.grant import Grant
 from pgmaskproxy.session.pipeline import Exchange
@@ -89,6 +89,10 @@ class Portal:
         """What a person said yes to when it was bound; good for its first Execute."""
         self.target: Portal | Prepared | None = None
         """What EXECUTE or FETCH named when this portal was bound."""
+        self.inputs: tuple[InputRule, ...] = ()
+        """The rules by which its parameters were read."""
+        self.by_token: frozenset[ColumnRef] = frozenset()
+        """Columns that it looks up by tokens alone."""
 
 
 @final

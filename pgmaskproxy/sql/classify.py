@@ -7,12 +7,13 @@ query, and its own text is found in the client's.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
 from pgmaskproxy.model import (
     ColumnOrigin,
+    ColumnRef,
     Constant,
     CopyShape,
     Effect,
@@ -23,6 +24,7 @@ from pgmaskproxy.model import (
     Use,
 )  # fmt: skip
 from pgmaskproxy.sql.catalog import Catalog
+from pgmaskproxy.sql.comparing import given
 from pgmaskproxy.sql.copying import Copying
 from pgmaskproxy.sql.expressions import operators_of
 from pgmaskproxy.sql.functions import TYPES, Verdict, resolve_function, type_effect
@@ -178,6 +180,11 @@ class Classifier(Copying):
 
     def _execute(self, fields: Node) -> Reading:
         self.parts(fields.get("params"), self.empty, Use.EXPRESSION, "EXECUTE")
+        for number, argument in enumerate(items(fields.get("params")), 1):
+            value = given(argument)
+            if value is not None and not value.number:
+                # Which column it meets, only what was prepared tells.
+                self.facts.input(ColumnRef("", "", ""), Use.WRITTEN, "EXECUTE", replace(value, number=number))
         # No tree says how an argument becomes what its parameter is: by a cast that is somebody's own, where its type
         # is, or where there is such a cast at all.
         for argument in items(fields.get("params")):

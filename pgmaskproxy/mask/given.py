@@ -1,0 +1,71 @@
+"""The texts inside a value that the client sends, and the same value with others in their places.
+
+A token is a text wherever it stands: in a column of texts, as the bytes of a bytea, as an element of an array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias, final
+
+from pgmaskproxy.mask.array import ArrayBinaryMasker, ArrayTextMasker
+from pgmaskproxy.mask.masker import Masker
+from pgmaskproxy.mask.typed import bytea_value, text_reader
+from pgmaskproxy.mask.types import ARRAY, BPCHAR, BYTEA, TEXTS, Shape, shape_of
+from pgmaskproxy.model import DataType
+
+Visit: TypeAlias = Callable[[str], "bytes | None"]
+"""Told a text, it says what is to stand in its place; None is the text itself."""
+
+_HOLDS_TEXT: Final = TEXTS | {BYTEA}
+
+
+class Unreadable(ValueError):
+    """The value is none of its type, or of a type in which no text can be replaced."""
+
+
+@final
+class _Visited(Masker):
+    """Every value as it is visited: an array's elements, by what masks them in results."""
+
+    def __init__(self, shape: Shape, code: int, visit: Visit) -> None:
+        super().__init__(fixed=False)
+        self.shape: Final = shape
+        self.code: Final = code
+        self.visit: Final = visit
+        self.read: Final = text_reader(shape.family, code)
+
+    def mask(self, value: bytes) -> bytes | None:
+        return self.passed(value)
+
+    def passed(self, value: bytes) -> bytes:
+        """What stands in its place."""
+        # bytea's older format, which a client may send, is the bytes themselves but for backslashes.
+        is_bytea = self.shape.family == BYTEA
+        as_it_is = is_bytea and self.code == 0 and not value.startswith(b"\\x")
+        try:
+            text = (value if as_it_is else self.read(value)).decode("utf-8", "replace" if is_bytea else "strict")
+        except ValueError as error:
+            raise Unreadable("not as a server would write it") from error
+        found = self.visit(text.rstrip(" ") if self.shape.family == BPCHAR else text)
+        if found is None:
+            return value
+        if self.shape.family not in _HOLDS_TEXT:
+            raise Unreadable("no text can stand there")
+        return bytea_value(found, self.code) if is_bytea else found
+
+
+def visited(value: bytes, type_oid: int, code: int, types: Mapping[int, DataType], visit: Visit) -> bytes:
+    """`value`, of a type and in format `code`, with what `visit` says in the place of each text in it.
+
+    Raises Unreadable for what no server would write, and for a replacement where none fits.
+    """
+    shape = shape_of(type_oid, -1, types)
+    if shape.family == ARRAY and shape.parts[0].family != ARRAY:
+        element = _Visited(shape.parts[0], code, visit)
+        array = ArrayTextMasker(element) if code == 0 else ArrayBinaryMasker(element, shape.part_oids[0])
+        found = array.mask(value)
+        if found is None:
+            raise Unreadable("no array as a server would write it")
+        return found
+    return _Visited(shape, code, visit).passed(value)
