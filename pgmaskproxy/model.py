@@ -123,6 +123,10 @@ class Columns:
 
     columns: frozenset[ColumnRef]
     pure: bool = True
+    whole: bool = False
+    """It is a row as a whole, or may be one; by the server's word."""
+    row: tuple[ColumnRef, ...] = ()
+    """Where it is one relation's row and nothing else: its columns in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +257,10 @@ class Mask:
 MaskParam: TypeAlias = "str | int | bool | tuple[tuple[str, Mask], ...]"
 """Of a mask of the kind `json`: each path, and the mask of what is there."""
 
+
+ROW: Final = "row"
+"""The kind of a mask that no policy names: of one relation's row as a whole, each field by a mask of its own. It has
+`columns`, how many fields there are, and `fields`, the masks of those that have one, by their place from 1."""
 
 NULL_MASK: Final = Mask("null", "")
 """What is shown where nothing is proven."""

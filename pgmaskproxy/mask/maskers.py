@@ -6,7 +6,7 @@ shows NULL: the policy's loader and `check` refuse it with an error, and here it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -65,13 +65,13 @@ def masker(
     mask: Mask, shape: Shape = PLAIN, code: int = 0, keyring: Keyring = NO_KEYS, customs: Customs = NO_CUSTOMS
 ) -> Masker:
     """The masker for a column of this shape in format `code` (0 text, 1 binary)."""
-    if code not in {0, 1} or why_null(mask, shape):
+    if mask.kind == "null" or code not in {0, 1} or why_null(mask, shape):
         return Masker()
     if shape.family == ARRAY:
         element = masker(mask, shape.parts[0], code, keyring, customs)
         return ArrayTextMasker(element) if code == 0 else ArrayBinaryMasker(element, shape.part_oids[0])
     if shape.family == COMPOSITE:
-        return row_masker([masker(mask, part, code, keyring, customs) for part in shape.parts], shape, code)
+        return _composite([masker(mask, part, code, keyring, customs) for part in shape.parts], shape, code)
     kind = kind_of(mask, keyring, customs)
     if kind is None:
         return Masker()
@@ -86,11 +86,28 @@ def masker(
     return _typed(kind, mask, shape, code, keyring, customs)
 
 
-def row_masker(fields: list[Masker | None] | list[Masker], shape: Shape, code: int) -> Masker:
-    """The masker for a composite type, or a whole row, of the masker for each field; None shows one as it is."""
-    if code == 0:
-        return CompositeTextMasker(list(fields))
-    return CompositeBinaryMasker(list(fields), shape.part_oids)
+def row_masker(
+    mask: Mask, shape: Shape, code: int, keyring: Keyring = NO_KEYS, customs: Customs = NO_CUSTOMS
+) -> Masker:
+    """The masker for one relation's row as a whole, by a mask of the kind ROW: NULL unless the type has as many fields
+    as were decided on."""
+    fields: list[Masker | None] = [None] * len(shape.parts)
+    if code not in {0, 1} or shape.family != COMPOSITE or mask.param("columns", 0) != len(fields):
+        return Masker()
+    for name, value in mask.params:
+        if name != "fields" or not isinstance(value, tuple):
+            continue
+        for place, inner in value:
+            at = int(place) - 1
+            if not 0 <= at < len(fields):
+                return Masker()
+            fields[at] = masker(inner, shape.parts[at], code, keyring, customs)
+    return _composite(fields, shape, code)
+
+
+def _composite(fields: Sequence[Masker | None], shape: Shape, code: int) -> Masker:
+    """For a composite type: None shows a field as it is."""
+    return CompositeTextMasker(fields) if code == 0 else CompositeBinaryMasker(fields, shape.part_oids)
 
 
 def recognises(mask: Mask, text: str, keyring: Keyring = NO_KEYS) -> bool:

@@ -18,9 +18,9 @@ from pgmaskproxy.mask.copytext import RowFormat, TextFormat
 from pgmaskproxy.mask.keys import NO_KEYS, Keyring
 from pgmaskproxy.mask.kinds import strength
 from pgmaskproxy.mask.masker import Masker
-from pgmaskproxy.mask.maskers import masker
+from pgmaskproxy.mask.maskers import masker, row_masker
 from pgmaskproxy.mask.types import shape_of
-from pgmaskproxy.model import NULL_MASK, CopyLayout, Mask, Visibility
+from pgmaskproxy.model import NULL_MASK, ROW, CopyLayout, Mask, Visibility
 from pgmaskproxy.wire.backend import Field
 
 TEXT: Final = CopyLayout()
@@ -213,6 +213,9 @@ def _by_both(text: Mask | None, field: Field, visibility: Visibility) -> tuple[M
     if field.table_oid not in visibility.known:
         return NULL_MASK, 0
     server = visibility.masks.get((field.table_oid, field.column_number))
+    if text is not None and text.kind == ROW:
+        # Of a row as a whole the server's word is NULL where any column is masked: which ones, the text says.
+        return (text, 0) if field.column_number == 0 and server is not None else (NULL_MASK, 1)
     if text == server:
         return text, 0
     if text is not None and not text.label:
@@ -226,7 +229,8 @@ def _by_both(text: Mask | None, field: Field, visibility: Visibility) -> tuple[M
 def _masker(mask: Mask | None, field: Field, code: int, visibility: Visibility, keyring: Keyring) -> Masker | None:
     if mask is None:
         return None
-    return masker(mask, shape_of(field.type_oid, field.type_modifier, visibility.types), code, keyring)
+    shape = shape_of(field.type_oid, field.type_modifier, visibility.types)
+    return row_masker(mask, shape, code, keyring) if mask.kind == ROW else masker(mask, shape, code, keyring)
 
 
 def _effective(binding: Binding, maskers: Sequence[Masker | None]) -> Binding:

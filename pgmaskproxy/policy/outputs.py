@@ -8,6 +8,7 @@ from typing import Final
 
 from pgmaskproxy.model import (
     NULL_MASK,
+    ROW,
     ColumnLabels,
     ColumnOrigin,
     ColumnRef,
@@ -152,8 +153,8 @@ def _origin_mask(facts: Touched, origin: ColumnOrigin, nulls: frozenset[ColumnRe
             return NULL_MASK
         case Constant(columns):
             return NULL_MASK if any(column in nulls or _unexplained(facts, column) for column in columns) else None
-        case Columns(columns, pure):
-            return _columns_mask(facts, columns, pure=pure)
+        case Columns(columns, pure, whole, row):
+            return _row_mask(facts, columns, row) if whole else _columns_mask(facts, columns, pure=pure)
 
 
 def _unexplained(facts: Touched, column: ColumnRef) -> bool:
@@ -163,6 +164,27 @@ def _unexplained(facts: Touched, column: ColumnRef) -> bool:
     if facts.clears(facts.labels(column).labels):
         return False
     return not any(use.column == column and use.use in _COMPUTES for use in facts.analysis.uses)
+
+
+def _row_mask(facts: Touched, columns: frozenset[ColumnRef], row: tuple[ColumnRef, ...]) -> Mask | None:
+    """A relation's row: field by field where it is nothing else; null where it may be, unless nothing in it is masked.
+
+    What the statement writes itself would be a code book here too.
+    """
+    if any(not column.schema for column in columns):
+        return NULL_MASK
+    fields = [(str(at), mask) for at, column in enumerate(row, 1) if (mask := _field_mask(facts, column)) is not None]
+    if row:
+        return Mask(ROW, "", (("columns", len(row)), ("fields", tuple(fields)))) if fields else None
+    masks = [column_mask(facts.policy, facts.principal, facts.labels(column)) for column in columns]
+    return None if all(mask is None for mask in masks) else NULL_MASK
+
+
+def _field_mask(facts: Touched, column: ColumnRef) -> Mask | None:
+    mask = column_mask(facts.policy, facts.principal, facts.labels(column))
+    if mask is not None and mask.kind in DETERMINISTIC and column in facts.written():
+        return _null(mask)
+    return mask
 
 
 def _shape(mask: Mask | None) -> Mask | tuple[str, object] | None:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pgmaskproxy.model import (
     NULL_MASK,
+    ROW,
     Analysis,
     ColumnLabels,
     ColumnOrigin,
@@ -18,6 +21,7 @@ from pgmaskproxy.model import (
     Principal,
     Use,
 )
+from pgmaskproxy.policy.facts import touched
 from pgmaskproxy.policy.outputs import Outputs, column_mask, judge_outputs, strongest_mask, visibility
 from pgmaskproxy.policy.rules import DETERMINISTIC, STRENGTH, Policy
 from tests.policy.shop import (
@@ -94,12 +98,51 @@ def test_a_whole_row_is_null() -> None:
     assert mask(bare(ID, NAME, SSN, EMAIL, CARD)) == NULL_MASK
 
 
+def row(*columns: ColumnRef) -> Columns:
+    return Columns(frozenset(columns), whole=True, row=columns)
+
+
+def test_a_relations_row_is_masked_field_by_field() -> None:
+    fields = (("2", REDACT), ("3", EMAILED))
+    assert mask(row(ID, SSN, EMAIL)) == Mask(ROW, "", (("columns", 3), ("fields", fields)))
+    assert mask(row(ID, NAME)) is None
+
+
+def test_what_may_be_another_row_is_null_unless_nothing_is_masked() -> None:
+    assert mask(replace(row(ID, SSN), row=())) == NULL_MASK
+    assert mask(replace(row(EMAIL), row=())) == NULL_MASK  # not even where one mask would do for all of it
+    assert mask(replace(row(ID, NAME), row=())) is None
+    assert mask(row(ID, column("x", schema=""))) == NULL_MASK
+
+
+def test_in_a_row_what_the_statement_writes_is_a_code_book_too() -> None:
+    fields = (("2", REDACT), ("3", Mask("null", "pii.email")))
+    uses = ((EMAIL, Use.WRITTEN), (SSN, Use.WRITTEN))
+    assert mask(row(ID, SSN, EMAIL), uses=uses) == Mask(ROW, "", (("columns", 3), ("fields", fields)))
+
+
 @pytest.mark.parametrize(
     ("source", "wanted"),
     [(SSN, REDACT), (EMAIL, Mask("null", "pii.email")), (CARD, Mask("null", "pii.card")), (ID, None)],
 )
 def test_a_deterministic_mask_needs_a_pure_output(source: ColumnRef, wanted: Mask | None) -> None:
     assert mask(bare(source, pure=False)) == wanted
+
+
+def test_a_deterministic_mask_is_one_labels_own() -> None:
+    names = (("email", "customers"), ("contact", "orders"))
+    labels = "".join(f'  {name}: {{columns: ["shop.{table}.{name}"], mask: {{kind: hash}}}}\n' for name, table in names)
+    two = policy(f"labels:\n{labels}rules:\n  - {{id: reads, effects: [READ], decide: allow}}\n")
+    labelling = {column(name, table): ColumnLabels(frozenset({name})) for name, table in names}
+
+    def masked(*columns: ColumnRef) -> Mask | None:
+        touched_by = touched(two, AGENT, select(bare(*columns)), labelling)
+        masks = judge_outputs(touched_by).masks
+        assert masks is not None
+        return masks[0]
+
+    assert masked(EMAIL) == Mask("hash", "email")
+    assert masked(EMAIL, CONTACT) == NULL_MASK
 
 
 def test_a_deterministic_mask_of_a_written_column_is_a_code_book() -> None:

@@ -41,6 +41,8 @@ class Output:
     derived: frozenset[Column] = frozenset()
     pure: bool = False
     whole_row: bool = False
+    row: tuple[Column, ...] = ()
+    """Of a relation's row as it is: its columns in order, dropped ones left out."""
 
     @property
     def kind(self) -> Kind:

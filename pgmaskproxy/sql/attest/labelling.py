@@ -99,14 +99,16 @@ class Labels:
 class Names:
     """The same by name: an attestation as the outputs and uses of a `model.Analysis`."""
 
-    __slots__ = ("_columns", "_rows")
+    __slots__ = ("_columns", "_numbers", "_rows")
 
     def __init__(self, columns: Mapping[Column, ColumnRef]) -> None:
         """`columns` is every column of the catalog (`Catalog.column_refs`)."""
         self._columns = columns
         self._rows: dict[int, list[ColumnRef]] = {}
-        for (oid, _), column in columns.items():
+        self._numbers: dict[int, list[int]] = {}
+        for (oid, number), column in sorted(columns.items()):
             self._rows.setdefault(oid, []).append(column)
+            self._numbers.setdefault(oid, []).append(number)
 
     def outputs(self, attestation: Attestation) -> tuple[ColumnOrigin, ...]:
         """Every output's origin; Opaque where the catalog does not have a column."""
@@ -155,8 +157,16 @@ class Names:
         if derived or not bare:
             return Constant(frozenset((*bare, *derived)))
         whole = output.whole_row or bool(_rows(output.bare))
-        # A row has a type of its own, which no mask but null fits: there is no code book to be made of it.
-        return Columns(frozenset(bare), pure=output.pure or whole)
+        return Columns(frozenset(bare), pure=output.pure or whole, whole=whole, row=self._row(output.row))
+
+    def _row(self, columns: tuple[Column, ...]) -> tuple[ColumnRef, ...]:
+        """The columns of a relation's whole row in order; none where the catalog has others, and nobody knows which
+        field is which."""
+        if not columns:
+            return ()
+        if self._numbers.get(columns[0][0], []) != [number for _, number in columns]:
+            return ()
+        return tuple(self._columns[column] for column in columns)
 
     def _refs(self, columns: Iterable[Column]) -> list[ColumnRef]:
         """Columns by name, in order; a whole row as all of its columns, a system column left out."""

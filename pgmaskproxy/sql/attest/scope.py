@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import final
 
-from pgmaskproxy.sql.attest.flows import OTHER, Flow, either, row_of
+from pgmaskproxy.sql.attest.flows import NOTHING, OTHER, Flow, either, row_of
 from pgmaskproxy.sql.attest.reader import Node
 from pgmaskproxy.sql.attest.refusal import Unattestable
 
@@ -20,17 +20,21 @@ class Source(ABC):
 
 @final
 class Table(Source):
-    """A relation's rows. `width` counts its columns, dropped ones too."""
+    """A relation's rows. `width` counts its columns, dropped ones too; `dropped` are the numbers of those."""
 
-    def __init__(self, oid: int, width: int) -> None:
+    def __init__(self, oid: int, width: int, dropped: frozenset[int] = frozenset()) -> None:
         self.oid = oid
         self.width = width
+        self.dropped = dropped
 
     def column(self, number: int) -> Flow:
         if number > self.width:
             raise Unattestable("a column of the server's tree does not exist")
         if number == 0:
-            parts = tuple(Flow(frozenset({(self.oid, part)})) for part in range(1, self.width + 1))
+            parts = tuple(
+                NOTHING if part in self.dropped else Flow(frozenset({(self.oid, part)}))
+                for part in range(1, self.width + 1)
+            )
             return Flow(frozenset({(self.oid, 0)}), row=parts)
         return Flow(frozenset({(self.oid, number)}))
 

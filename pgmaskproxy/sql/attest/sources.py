@@ -91,7 +91,7 @@ class Sources(Expressions):
             self._relation(scope, entry, at)
         match kind:
             case 0 | 7:
-                return Table(number(field(entry, "relid")), self._width(entry))
+                return self._table(entry)
             case 1:
                 return Rows(self._subquery(entry, scope))
             case 2:
@@ -178,9 +178,12 @@ class Sources(Expressions):
         infos = self.shape.nodes(scope.query.fields.get("rteperminfos"), "RTEPERMISSIONINFO")
         return not 1 <= index <= len(infos) or bool(number(infos[index - 1].fields["requiredPerms"]) & 2)
 
-    def _width(self, entry: Node) -> int:
-        """How many columns an entry's relation has, dropped ones too: as many as it has names for."""
-        return len(members(self.shape.node(field(entry, "eref"), "ALIAS").fields["colnames"]))
+    def _table(self, entry: Node) -> Table:
+        """An entry's relation: it has as many columns, dropped ones too, as it has names for, and a dropped one's is
+        empty."""
+        names = members(self.shape.node(field(entry, "eref"), "ALIAS").fields["colnames"])
+        dropped = frozenset(at for at, name in enumerate(names, 1) if text_of(name) == "")
+        return Table(number(field(entry, "relid")), len(names), dropped)
 
     def _values(self, scope: Scope, entry: Node) -> Source:
         columns: list[Flow] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from pgmaskproxy.sql.attest.attestation import Attestation, Findings, Output
-from pgmaskproxy.sql.attest.flows import Flow
+from pgmaskproxy.sql.attest.flows import Column, Flow
 from pgmaskproxy.sql.attest.inputs import elsewhere
 from pgmaskproxy.sql.attest.reader import Node, Value, read, unfold
 from pgmaskproxy.sql.attest.refusal import Unattestable
@@ -61,9 +61,15 @@ def _no_result(query: Node) -> None:
 
 
 def _output(flow: Flow) -> Output:
-    return Output(
-        flow.bare, flow.derived, bool(flow.bare) and not flow.derived and not flow.mixed, flow.row is not None
-    )
+    pure = bool(flow.bare) and not flow.derived and not flow.mixed
+    return Output(flow.bare, flow.derived, pure, flow.row is not None, _row(flow) if pure else ())
+
+
+def _row(flow: Flow) -> tuple[Column, ...]:
+    """The columns of one relation's whole row, where it can be nothing else."""
+    if flow.row is None or len(flow.bare) != 1 or next(iter(flow.bare))[1] != 0:
+        return ()
+    return tuple(column for part in flow.row for column in part.bare)
 
 
 def _attestation(command: str, outputs: tuple[Output, ...], findings: Findings, tree: Value) -> Attestation:

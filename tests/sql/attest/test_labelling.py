@@ -90,7 +90,7 @@ def test_outputs_by_name() -> None:
         Columns(frozenset({REFS[SSN]})),
         Columns(frozenset({REFS[SSN]}), pure=False),
         Constant(frozenset({REFS[SSN], REFS[NAME]})),
-        Columns(frozenset({REFS[NAME], REFS[SSN], REFS[EMAIL]})),
+        Columns(frozenset({REFS[NAME], REFS[SSN], REFS[EMAIL]}), whole=True),
         Constant(),
         Opaque("a column that the catalog does not have"),
     )
@@ -115,3 +115,15 @@ def test_uses_by_name() -> None:
         *(ColumnUse(REFS[column], Use.EXPRESSION, "SELECT") for column in (NAME, SSN, EMAIL)),
         ColumnUse(ColumnRef("", "9", "4"), Use.PREDICATE, "WHERE"),
     )
+
+
+def test_a_relations_row_has_its_columns_in_order_where_the_catalog_has_the_same() -> None:
+    (whole,) = NAMES.outputs(Attestation("SELECT", (Output(frozenset({(1, 0)}), pure=True, row=(NAME, SSN, EMAIL)),)))
+    assert whole == Columns(
+        frozenset(REFS[each] for each in (NAME, SSN, EMAIL)), whole=True, row=(REFS[NAME], REFS[SSN], REFS[EMAIL])
+    )
+    for other in ((NAME, SSN), (NAME, SSN, EMAIL, (1, 9)), (SSN, NAME, EMAIL), ((7, 1),)):
+        (whole,) = NAMES.outputs(Attestation("SELECT", (Output(frozenset({(1, 0)}), pure=True, row=other),)))
+        assert isinstance(whole, Columns)
+        assert whole.whole
+        assert whole.row == ()

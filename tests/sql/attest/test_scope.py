@@ -24,6 +24,12 @@ def test_a_table() -> None:
         table.column(3)
 
 
+def test_a_dropped_column_has_no_part_in_a_row() -> None:
+    whole = Table(1, 3, frozenset({2})).column(0)
+    assert whole.row is not None
+    assert [part.bare for part in whole.row] == [{(1, 1)}, frozenset(), {(1, 3)}]
+
+
 def test_rows() -> None:
     rows = Rows((OTHER, SSN))
     assert rows.column(2) is SSN
