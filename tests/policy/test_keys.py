@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 
 from pgmaskproxy.mask import keys as mask_keys
+from pgmaskproxy.mask.kinds import KINDS
 from pgmaskproxy.model import Mask, RuleRef
 from pgmaskproxy.policy.keys import DEFAULT_KEY, KEYED, Need, missing_keys, needed_keys
 from pgmaskproxy.policy.loader import load_policies
@@ -50,3 +51,7 @@ def test_what_is_missing_is_said_at_its_place_with_what_to_do() -> None:
 
 def test_the_default_is_the_masks_own() -> None:
     assert DEFAULT_KEY == mask_keys.DEFAULT_KEY
+
+
+def test_the_kinds_are_the_masks_own() -> None:
+    assert {name for name, spec in KINDS.items() if spec.keyed} == KEYED
