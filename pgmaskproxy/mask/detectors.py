@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable
 from typing import Final, final
 
-_NOT_BEFORE: Final = r"(?<![\w@.+-])"
+from mypy_extensions import i64
+
 _DIGIT_BEFORE: Final = r"(?<![0-9.,-])(?<![0-9] )"
 _DIGIT_BEHIND: Final = r"(?![0-9-]|[.,][0-9])"
 
@@ -46,7 +47,7 @@ def _any(_text: str) -> bool:
 
 
 class Detector:
-    """Something that is looked for. `name` stands for it in a text. It is tried where the text has so many `digits`,
+    """Something that is looked for. `name` stands for it in a text. It is tried where a number has so many `digits`,
     one of the `hints`, and one of `besides`, in any case of their letters; where there are none, none is needed."""
 
     def __init__(
@@ -67,8 +68,8 @@ class Detector:
         self.sure: Final = sure
         self.shown: Final = f"[{name}]"
 
-    def may_be_in(self, lower: bytes, digits: int) -> bool:
-        """Whether a text, in lower case and with so many digits, is worth trying."""
+    def may_be_in(self, lower: bytes, digits: i64) -> bool:
+        """Whether a text, in lower case and with a number of so many digits, is worth trying."""
         return digits >= self.digits and _any_in(self.hints, lower) and _any_in(self.besides, lower)
 
     def replace(self, text: str) -> str:
@@ -104,7 +105,7 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     PrivateKey(),
     Detector(
         "key",
-        r"\beyJ[\w-]{5,4000}\.[\w-]{5,8000}\.[\w-]{0,2000}"
+        r"(?<![\w-])(?:[\w-]{0,40}?-)?eyJ[\w-]{5,2000}+\.[\w-]{5,8000}+\.[\w-]{0,2000}"
         r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
         r"|\b(?:gh[pousr]_\w{20,255}|github_pat_\w{20,255}|glpat-[\w-]{20,255}|xox[abeprs]-[\w-]{10,255})"
         r"|\b[rsp]k[-_](?:live|test|proj|ant)[-_][\w-]{10,255}|\bsk-[\w-]{20,255}|\bAIza[\w-]{30,60}",
@@ -123,8 +124,8 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     Detector("email", r"(?<![\w.%+'-])[\w.%+'-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,63}", hints=("@",)),
     Detector(
         "iban",
-        _NOT_BEFORE + r"[A-Za-z]{2}[0-9]{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?\b",
-        digits=6,
+        r"[A-Za-z]{2}[0-9]{2}(?<![\w@.+-].{4})(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?\b",
+        digits=5,
         sure=iban,
     ),
     Detector("card", _DIGIT_BEFORE + r"[0-9](?:[ -]?[0-9]){11,18}" + _DIGIT_BEHIND, digits=12, sure=_card),
@@ -144,7 +145,7 @@ DETECTORS: Final[tuple[Detector, ...]] = (
 def may_find(raw: bytes) -> bool:
     """Whether there may be anything in a text, by its UTF-8: what has no digits and no hint is not even decoded."""
     lower = raw.lower()
-    digits = _digits(raw)
+    digits = longest_number(raw)
     for detector in DETECTORS:  # noqa: SIM110 - a loop is compiled, a generator is one
         if detector.may_be_in(lower, digits):
             return True
@@ -155,15 +156,29 @@ def scrubbed(text: str) -> str:
     """`text` with all that is found replaced."""
     raw = text.encode("utf-8", errors="replace")
     lower = raw.lower()
-    digits = _digits(raw)
+    digits = longest_number(raw)
     for detector in DETECTORS:
         if detector.may_be_in(lower, digits):
             text = detector.replace(text)
     return text
 
 
-def _digits(raw: bytes) -> int:
-    return len(raw) - len(raw.translate(None, b"0123456789"))
+def longest_number(raw: bytes) -> i64:
+    """How many digits the longest number in a text has, with blanks, hyphens, dots, slashes and brackets between
+    them, or without; letters end it."""
+    longest: i64 = 0
+    digits: i64 = 0
+    at: i64 = 0
+    size: i64 = len(raw)
+    while at < size:
+        byte: i64 = raw[at]
+        at += 1
+        if 0x30 <= byte <= 0x39:
+            digits += 1
+        elif digits != 0 and not (byte == 0x20 or 0x28 <= byte <= 0x2F):
+            longest = max(longest, digits)
+            digits = 0
+    return max(longest, digits)
 
 
 def _any_in(hints: list[bytes], lower: bytes) -> bool:

@@ -12,9 +12,11 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
+from pgmaskproxy.mask.detectors import may_find
 from pgmaskproxy.mask.fixed import Redact, Zero
 from pgmaskproxy.mask.jsonpath import Step
 from pgmaskproxy.mask.masker import REDACTED, Kind, Masker
+from pgmaskproxy.mask.scrub import Scrub
 from pgmaskproxy.mask.typed import JSONB_VERSION, text_reader
 from pgmaskproxy.mask.types import JSONB
 
@@ -45,6 +47,7 @@ class JsonRule:
     def __init__(self, steps: tuple[Step, ...], kind: Kind | None) -> None:
         self.steps: Final = steps
         self.kind: Final = kind
+        self.forks: Final = any(step.deep for step in steps)
 
 
 @final
@@ -56,11 +59,15 @@ class JsonMasker(Masker):
         super().__init__(fixed=False)
         self.rules: Final = list(rules)
         self.leaves: Final = leaves
+        self.scrubbed: Final = isinstance(leaves, Scrub) and not rules
         self.read: Final = text_reader(family, code)
         self.versioned: Final = family == JSONB and code == 1
 
     def mask(self, value: bytes) -> bytes | None:
         """NULL for what is no JSON, or cannot be followed."""
+        # What has no escapes is as it reads: most documents have nothing in them that is looked for.
+        if self.scrubbed and value.find(b"\\") < 0 and not may_find(value):
+            return value
         try:
             shown = masked_json(self.read(value), self.rules, self.leaves)
         except ValueError:
@@ -195,6 +202,8 @@ class _Walk:
     def _leaf(self, at: i64, end: i64, kind: Kind) -> None:
         """Replace a scalar, or a name, where the kind makes something else of it."""
         raw = self._data[at:end]
+        if isinstance(kind, Scrub) and raw.find(b"\\") < 0 and not may_find(raw):
+            return
         if raw[:1] != b'"' and not raw[:1].isdigit() and raw[:1] != b"-":
             return
         text = _decoded(raw) if raw[:1] == b'"' else raw.decode("ascii", errors="replace")
@@ -267,9 +276,10 @@ def _next(active: _Active, name: bytes | None, index: int) -> _Active:
     found: _Active = []
     for rule, taken in active:
         step = rule.steps[taken]
-        if step.takes(name, index):
+        # Two ways may lead to one place: without this there would be more of them with every level.
+        if step.takes(name, index) and not (rule.forks and (rule, taken + 1) in found):
             found.append((rule, taken + 1))
-        if step.deep:
+        if step.deep and (rule, taken) not in found:
             found.append((rule, taken))
     return found
 

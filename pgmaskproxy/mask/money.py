@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final, final
 
-_AMOUNT: Final = re.compile(r"(\D{0,16})(\d{1,20}(?:\D{1,3}\d{1,20}){0,8})(\D{0,16})", re.DOTALL)
+_AMOUNT: Final = re.compile(r"(\D{0,10})(\d{1,20}(?:\D{1,3}\d{1,20}){0,8})(\D{0,10})", re.DOTALL)
 """Signs and currency before it and behind it, and what separates: no locale has more of them."""
 _LAST: Final = re.compile(r"^(.*?)(\D+)(\d+)$", re.DOTALL)
 _FIRST: Final = re.compile(r"^\d{1,3}(\D+)\d{3}(?!\d)")
