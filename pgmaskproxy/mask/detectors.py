@@ -164,8 +164,7 @@ def scrubbed(text: str) -> str:
 
 
 def longest_number(raw: bytes) -> i64:
-    """How many digits the longest number in a text has, with blanks, hyphens, dots, slashes and brackets between
-    them, or without; letters end it."""
+    """How many digits the longest number in a text has; blanks, hyphens, dots, slashes and brackets do not end it."""
     longest: i64 = 0
     digits: i64 = 0
     at: i64 = 0
