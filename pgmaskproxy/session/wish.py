@@ -79,4 +79,4 @@ class Wish:
 
 def _keeps(analysis: Analysis) -> bool:
     """SAVEPOINT and RELEASE take nothing back, ROLLBACK TO does."""
-    return analysis.canonical.upper().startswith(("SAVEPOINT", "RELEASE"))
+    return analysis.redacted.lstrip().upper().startswith(("SAVEPOINT", "RELEASE"))
