@@ -86,7 +86,8 @@ def test_one_that_hangs_is_killed_with_all_it_started(tmp_path: Path, body: str)
     assert "took longer than 0.3 s" in said
     assert time.monotonic() - begin < 60
     group = int((tmp_path / "pid").read_text())
-    assert not _lives(group)
+    while _lives(group):  # what was killed takes its time to go
+        assert time.monotonic() - begin < 60
 
 
 def _lives(group: int) -> bool:
@@ -101,10 +102,10 @@ def _lives(group: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("where", ["", " >&2"])
-def test_one_that_prints_without_end_is_stopped(tmp_path: Path, where: str) -> None:
+@pytest.mark.parametrize("body", ["yes", "yes >&2", f"head -c {MAX_CHARACTERS + 1} /dev/zero"])
+def test_one_that_prints_too_much_is_stopped(tmp_path: Path, body: str) -> None:
     with pytest.raises(ConfigError, match=f"prints more than {MAX_CHARACTERS} bytes, so no keyring"):
-        run(tmp_path, f"exec yes{where}")
+        run(tmp_path, f"exec {body}")
 
 
 @pytest.mark.parametrize(
