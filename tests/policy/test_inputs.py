@@ -6,8 +6,35 @@ from typing import Any
 
 import pytest
 
-from pgmaskproxy.model import Analysis, ColumnLabels, ColumnRef, Decision, Effect, Input, Outcome, Use
-from tests.policy.shop import ID, LABELLING, READS, SUPPORT, WRITES, ask, bare, column, policy, refusal, select, used
+from pgmaskproxy.model import (
+    Analysis,
+    ColumnLabels,
+    ColumnRef,
+    Decision,
+    Effect,
+    Input,
+    Outcome,
+    Quotable,
+    Statement,
+    Use,
+)
+from pgmaskproxy.policy.engine import decide
+from tests.policy.shop import (
+    AGENT,
+    CUSTOMERS,
+    ID,
+    LABELLING,
+    READS,
+    SUPPORT,
+    WRITES,
+    ask,
+    bare,
+    column,
+    policy,
+    refusal,
+    select,
+    used,
+)
 
 LABELS = """
 labels:
@@ -51,7 +78,14 @@ def test_whoever_sees_tokens_may_look_up_by_them_and_by_nothing_else() -> None:
     assert rule.token is not None
     assert (rule.token.kind, rule.token.label) == ("token", "pii.email")
     assert found.charges == ()
-    assert found.scrub
+
+
+def test_errors_are_rebuilt_where_a_value_may_stand_for_a_token() -> None:
+    rules = policy(LABELS % "" + READS)
+    statement = Statement("...", "shop", AGENT.name, ("pg_catalog", "shop"))
+    nothing = Quotable({CUSTOMERS: frozenset()}, {})
+    assert decide(rules, AGENT, statement, compared(EMAIL), TOKENS, quotable=nothing).scrub
+    assert not decide(rules, AGENT, statement, select(bare(ID)), TOKENS, quotable=nothing).scrub
 
 
 @pytest.mark.parametrize("uses", ["", "equality: token", "equality: allow"])

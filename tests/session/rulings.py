@@ -18,6 +18,8 @@ from pgmaskproxy.model import (
     CopyShape,
     Decision,
     Effect,
+    Input,
+    InputRule,
     Mask,
     NameUse,
     NameVerb,
@@ -157,4 +159,16 @@ def _decision(options: dict[str, str], masks: str) -> Decision:
         labels=("ssn",) if {"cleared", "expression"} & set(options) else (),
         policy_version=options.get("version", "v1"),
         transparent=options.get("transparent") == "",
+        inputs=_inputs(options.get("inputs", "")),
     )
+
+
+def _inputs(words: str) -> tuple[InputRule, ...]:
+    """What is said of $1, which meets the labelled column: `token`, `only` tokens, `written`; `***` is a literal."""
+    if not words:
+        return ()
+    use = Use.WRITTEN if {"written", "***"} & set(words.split(",")) else Use.EQUALITY
+    literal = "***" if "***" in words else ""
+    given = Input(SSN_COLUMN, use, "WHERE", 0 if literal else 1, literal, type_oid=25)
+    token = Mask("token", "ssn") if "token" in words else None
+    return (InputRule(given, ("ssn",), (SSN,), token, tokens_only="only" in words),)

@@ -19,7 +19,6 @@ _LENGTHS: Final = frozenset({668, 669})
 """pg_proc.oid of bpchar(bpchar, int4, bool) and varchar(varchar, int4, bool), in all of MAJORS: with an implicit cast
 they fail where the value is too long, and cut nothing off but blanks."""
 _SUBQUERY, _VALUES = "1", "5"  # RTEKind
-_CHANGES_ROWS: Final = ("setOperations", "distinctClause", "groupClause", "groupingSets")
 
 
 def is_parameter(value: Value) -> bool:
@@ -156,11 +155,9 @@ def _values(entry: Node) -> dict[int, list[Node]]:
 
 
 def _selected(entry: Node, shape: Shape) -> dict[int, list[Node]]:
-    """The parameters that a plain SELECT has as outputs, by column."""
+    """The parameters that a SELECT has as outputs, by column: those that nothing is sorted or told apart by."""
     query = entry.fields.get("subquery")
     if entry.fields.get("rtekind") != _SUBQUERY or not isinstance(query, Node):
-        return {}
-    if any(query.fields.get(name) is not None for name in _CHANGES_ROWS):
         return {}
     found: dict[int, list[Node]] = {}
     for target in shape.nodes(query.fields["targetList"], "TARGETENTRY"):

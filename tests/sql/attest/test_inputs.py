@@ -79,6 +79,8 @@ PLACES = [
      "=1:email =1:orders.email", ""),
     ("WITH RECURSIVE r(e) AS (SELECT note FROM people UNION ALL SELECT $2::text FROM r) SELECT 1 FROM r WHERE e = $1",
      "=1:note", "12"),
+    ("WITH RECURSIVE r(a, b) AS (SELECT note, $2::text FROM people UNION ALL SELECT b, a FROM r WHERE a = $1)"
+     " SELECT 1 FROM r", "=1:note", "12"),
     # A rule takes it along.
     ("UPDATE orders SET email = $1", "<1:orders.email <1:note", ""),
     # A part of a value, and no whole one.
