@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 
 from pgmaskproxy.demo import shop
+from pgmaskproxy.demo.server import EmbeddedServer
 from tests.e2e.waiting import Waiting, ask
 from tests.harness import proxy as proxies
 from tests.harness import servers
@@ -48,10 +50,54 @@ WISH = "SET pgmaskproxy.unmask = 'customers.ssn'"
 SELECT = "SELECT id, ssn, email FROM customers WHERE id <= 2 ORDER BY id"
 
 
+@dataclass
+class Seen(Proxy):
+    """A proxy that other tests have used: what was sent and recorded before this one does not count."""
+
+    began: int = 0
+
+    def since(self, kind: str) -> list[dict[str, Any]]:
+        """The audit records of this kind."""
+        found = [json.loads(line) for line in self.audit_records()[self.began :].splitlines()]
+        return [each for each in found if each["kind"] == kind]
+
+
+def seen(standing: Proxy) -> Seen:
+    standing.tap.clear()
+    return Seen(**vars(standing), began=len(standing.audit_records()))
+
+
 @contextmanager
-def unmasking(database: servers.Database, directory: Path, policy: str = POLICY) -> Iterator[Proxy]:
-    with proxies.in_process(database, directory, policy=policy) as proxy:
+def standing(server: EmbeddedServer, directory: Path) -> Iterator[Proxy]:
+    with (
+        servers.fresh_shop(server) as database,
+        proxies.in_process(database, directory, policy=POLICY) as proxy,
+    ):
         yield proxy
+
+
+@pytest.fixture(scope="module")
+def _either(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    with standing(server, tmp_path_factory.mktemp("unmasking")) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def _newest(pg18: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    with standing(pg18, tmp_path_factory.mktemp("unmasking")) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def proxy(_either: Proxy) -> Seen:
+    """On every supported server in turn."""
+    return seen(_either)
+
+
+@pytest.fixture
+def proxy18(_newest: Proxy) -> Seen:
+    """The same on PostgreSQL 18 only."""
+    return seen(_newest)
 
 
 def truth(proxy: Proxy, column: str, *rows: int) -> list[Any]:
@@ -79,16 +125,9 @@ def granted(waiting: Waiting, proxy: Proxy) -> Any:
     return waiting.result()
 
 
-def records(proxy: Proxy, kind: str) -> list[dict[str, Any]]:
-    found = [json.loads(line) for line in proxy.audit_records().splitlines()]
-    return [each for each in found if each["kind"] == kind]
-
-
 @pytest.mark.parametrize("prepare", [False, True], ids=["simple", "extended"])
-def test_named_columns_of_one_statement_are_shown_once(
-    shop_database: servers.Database, tmp_path: Path, prepare: bool
-) -> None:
-    with unmasking(shop_database, tmp_path) as proxy, proxy.connect() as connection, proxy.person() as bob:
+def test_named_columns_of_one_statement_are_shown_once(proxy: Seen, prepare: bool) -> None:
+    with proxy.connect() as connection, proxy.person() as bob:
         connection.execute(REASON)
         for _ in range(2):  # it may be known to go early by now
             masked = connection.execute(SELECT, prepare=prepare).fetchall()
@@ -105,12 +144,12 @@ def test_named_columns_of_one_statement_are_shown_once(
         for _ in range(3):
             assert connection.execute(SELECT, prepare=prepare).fetchall() == masked, "the second run is masked"
         assert leaked(proxy) == {"ssn of customers 1", "ssn of customers 2"}
-        executing = [each for each in records(proxy, "statement.executing") if "request" in each["ids"]]
+        executing = [each for each in proxy.since("statement.executing") if "request" in each["ids"]]
         assert [each["data"]["unmask"] for each in executing] == [["shop.customers.ssn"]]
         assert executing[0]["data"]["masks"][1] is None
-        finished = [each for each in records(proxy, "statement.finished") if "unmasked_rows" in each["data"]]
+        finished = [each for each in proxy.since("statement.finished") if "unmasked_rows" in each["data"]]
         assert [each["data"]["unmasked_rows"] for each in finished] == [2]
-        asked = records(proxy, "approval.requested")
+        asked = proxy.since("approval.requested")
         assert [(each["data"]["unmask"], each["data"]["unmask_rows"]) for each in asked] == [
             (["shop.customers.ssn"], 3)
         ]
@@ -118,27 +157,23 @@ def test_named_columns_of_one_statement_are_shown_once(
 
 
 @pytest.mark.parametrize("size", [1, 100_000], ids=["one by one", "at once"])
-def test_rows_behind_the_last_one_granted_are_masked(
-    shop_database: servers.Database, tmp_path: Path, size: int
-) -> None:
-    with unmasking(shop_database, tmp_path) as proxy, proxy.connect() as connection:
+def test_rows_behind_the_last_one_granted_are_masked(proxy: Seen, size: int) -> None:
+    with proxy.connect() as connection:
         connection.execute(REASON)
         connection.execute(WISH)
         # Long rows come in many pieces, short ones all in one.
-        padding = "repeat('x', 60000)" if size == 1 else "''"
-        waiting = ask(connection, f"SELECT ssn, {padding} FROM customers ORDER BY id LIMIT 40")
+        padding = "repeat('x', 20000)" if size == 1 else "''"
+        waiting = ask(connection, f"SELECT ssn, {padding} FROM customers ORDER BY id LIMIT 8")
         _, rows = granted(waiting, proxy)
-        assert [row[0] for row in rows] == [*truth(proxy, "ssn", 1, 2, 3), *["***"] * 37]
+        assert [row[0] for row in rows] == [*truth(proxy, "ssn", 1, 2, 3), *["***"] * 5]
         told = waiting.notices[-1]
         assert (told.severity, told.sqlstate) == ("WARNING", "01000")
         assert "only the first 3 rows" in told.primary
         assert leaked(proxy) == {f"ssn of customers {number}" for number in (1, 2, 3)}
 
 
-def test_in_a_transaction_until_its_end_and_by_a_query_of_several_statements(
-    shop_database: servers.Database, tmp_path: Path
-) -> None:
-    with unmasking(shop_database, tmp_path) as proxy, proxy.connect() as connection:
+def test_in_a_transaction_until_its_end_and_by_a_query_of_several_statements(proxy: Seen) -> None:
+    with proxy.connect() as connection:
         connection.execute(REASON)
         with connection.transaction():
             connection.execute("SET LOCAL pgmaskproxy.unmask = 'customers.ssn'")
@@ -211,10 +246,8 @@ REFUSED: list[tuple[str, str, str]] = [
 ]
 
 
-def test_whatever_is_not_a_bare_output_of_a_plain_select_is_refused(
-    shop_database: servers.Database, tmp_path: Path
-) -> None:
-    with unmasking(shop_database, tmp_path) as proxy, proxy.connect() as connection:
+def test_whatever_is_not_a_bare_output_of_a_plain_select_is_refused(proxy: Seen) -> None:
+    with proxy.connect() as connection:
         connection.execute(REASON)
         found = []
         for wish, statement, _ in REFUSED:
@@ -225,7 +258,7 @@ def test_whatever_is_not_a_bare_output_of_a_plain_select_is_refused(
                 said = facts(caught.value)
                 found.append((wish, statement, ":".join(filter(None, (said["why"], said.get("problem"))))))
         assert found == [each for each in REFUSED for _ in range(2)]
-        assert not records(proxy, "approval.requested")
+        assert not proxy.since("approval.requested")
         assert not leaked(proxy)
         # Nor does any of it stand in the way of what is not about these columns.
         assert connection.execute("SELECT count(*) FROM orders").fetchone() == (600,)
@@ -243,10 +276,8 @@ SHOWN: list[tuple[str, str]] = [
 ]
 
 
-def test_a_column_is_itself_through_subqueries_joins_and_aliases(
-    shop_database: servers.Database, tmp_path: Path
-) -> None:
-    with unmasking(shop_database, tmp_path) as proxy, proxy.connect() as connection:
+def test_a_column_is_itself_through_subqueries_joins_and_aliases(proxy: Seen) -> None:
+    with proxy.connect() as connection:
         connection.execute(REASON)
         for wish, statement in SHOWN:
             connection.execute(f"SET pgmaskproxy.unmask = '{wish}'".encode())
@@ -255,8 +286,8 @@ def test_a_column_is_itself_through_subqueries_joins_and_aliases(
         assert leaked(proxy) == {"ssn of customers 1"}
 
 
-def test_what_only_a_name_stands_for_stays_masked(shop_database: servers.Database, tmp_path: Path) -> None:
-    with unmasking(shop_database, tmp_path) as proxy, proxy.connect() as connection:
+def test_what_only_a_name_stands_for_stays_masked(proxy: Seen) -> None:
+    with proxy.connect() as connection:
         connection.execute(REASON)
         connection.execute(f"PREPARE p AS {SELECT}")
         with connection.transaction():
@@ -267,17 +298,17 @@ def test_what_only_a_name_stands_for_stays_masked(shop_database: servers.Databas
         assert not leaked(proxy)
 
 
-def test_without_a_reason_nobody_is_asked(shop18: servers.Database, tmp_path: Path) -> None:
-    with unmasking(shop18, tmp_path) as proxy, proxy.connect() as connection:
+def test_without_a_reason_nobody_is_asked(proxy18: Seen) -> None:
+    with proxy18.connect() as connection:
         connection.execute(WISH)
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="a reason to ask for it") as caught:
             connection.execute(SELECT)
         assert facts(caught.value)["why"] == "reason_required"
-        assert not records(proxy, "approval.requested")
+        assert not proxy18.since("approval.requested")
 
 
-def test_rejected_it_is_not_shown_and_the_next_is_asked_again(shop18: servers.Database, tmp_path: Path) -> None:
-    with unmasking(shop18, tmp_path) as proxy, proxy.connect() as connection, proxy.person() as bob:
+def test_rejected_it_is_not_shown_and_the_next_is_asked_again(proxy18: Seen) -> None:
+    with proxy18.connect() as connection, proxy18.person() as bob:
         connection.execute(REASON)
         connection.execute(WISH)
         waiting = ask(connection, SELECT)
@@ -286,12 +317,12 @@ def test_rejected_it_is_not_shown_and_the_next_is_asked_again(shop18: servers.Da
             waiting.result()
         again = ask(connection, SELECT)
         assert again.request() != waiting.request()
-        granted(again, proxy)
+        granted(again, proxy18)
         assert connection.execute(SELECT).fetchone() == (1, "***", "b***@post.example")
 
 
-def test_the_owner_of_an_agent_does_not_unmask_for_it(shop18: servers.Database, tmp_path: Path) -> None:
-    with unmasking(shop18, tmp_path) as proxy, proxy.connect() as connection, proxy.person("alice") as alice:
+def test_the_owner_of_an_agent_does_not_unmask_for_it(proxy18: Seen) -> None:
+    with proxy18.connect() as connection, proxy18.person("alice") as alice:
         connection.execute(REASON)
         connection.execute(WISH)
         waiting = ask(connection, SELECT)
@@ -299,28 +330,25 @@ def test_the_owner_of_an_agent_does_not_unmask_for_it(shop18: servers.Database, 
         connection.cancel_safe()
         with pytest.raises(psycopg.errors.QueryCanceled):
             waiting.result()
-        assert not leaked(proxy)
+        assert not leaked(proxy18)
 
 
-def test_a_failed_execution_is_asked_for_again(shop18: servers.Database, tmp_path: Path) -> None:
-    with unmasking(shop18, tmp_path) as proxy, proxy.connect() as connection:
+def test_a_failed_execution_is_asked_for_again(proxy18: Seen) -> None:
+    with proxy18.connect() as connection:
         connection.execute(REASON)
         connection.execute(WISH)
         waiting = ask(connection, "SELECT ssn, 1 / (2 - id) FROM customers WHERE id <= 2 ORDER BY id")
         with pytest.raises(psycopg.errors.DivisionByZero):
-            granted(waiting, proxy)
+            granted(waiting, proxy18)
         again = ask(connection, SELECT)
         assert again.request() != waiting.request()
-        granted(again, proxy)
+        granted(again, proxy18)
         assert connection.execute(SELECT).fetchone() == (1, "***", "b***@post.example")
 
 
-def test_a_connection_cannot_begin_with_a_wish(shop18: servers.Database, tmp_path: Path) -> None:
-    with (
-        unmasking(shop18, tmp_path) as proxy,
-        pytest.raises(psycopg.OperationalError, match="unrecognized configuration parameter"),
-    ):
-        proxy.connect(options="-c pgmaskproxy.unmask=customers.ssn")
+def test_a_connection_cannot_begin_with_a_wish(proxy18: Seen) -> None:
+    with pytest.raises(psycopg.OperationalError, match="unrecognized configuration parameter"):
+        proxy18.connect(options="-c pgmaskproxy.unmask=customers.ssn")
 
 
 def by_asyncpg(proxy: Proxy, work: Callable[[asyncpg.Connection], Any]) -> Any:
@@ -349,26 +377,25 @@ def by_asyncpg(proxy: Proxy, work: Callable[[asyncpg.Connection], Any]) -> Any:
     return asyncio.run(run())
 
 
-def test_by_asyncpg_in_binary_format(shop_database: servers.Database, tmp_path: Path) -> None:
-    with unmasking(shop_database, tmp_path) as proxy:
+def test_by_asyncpg_in_binary_format(proxy: Seen) -> None:
 
-        async def work(connection: asyncpg.Connection) -> None:
-            sql = "SELECT id, ssn, birth_date, profile FROM customers WHERE id <= $1 ORDER BY id"
-            await connection.execute(REASON)
-            await connection.execute("SET pgmaskproxy.unmask = 'customers.ssn, customers.birth_date'")
-            rows = await connection.fetch(sql, 5)
-            assert [row[1] for row in rows] == [*truth(proxy, "ssn", 1, 2, 3), "***", "***"]
-            assert [row[2] for row in rows] == [*truth(proxy, "birth_date", 1, 2, 3), None, None]
-            assert {row[3] for row in rows} == {None}
-            assert [row[1] for row in await connection.fetch(sql, 2)] == ["***", "***"]
-            # A portal that goes on behind what was granted goes on masked.
-            async with connection.transaction():
-                await connection.execute("SET LOCAL pgmaskproxy.unmask = 'customers.ssn'")
-                cursor = await connection.cursor("SELECT ssn FROM customers ORDER BY id")
-                assert [row[0] for row in await cursor.fetch(2)] == truth(proxy, "ssn", 1, 2)
-                assert [row[0] for row in await cursor.fetch(2)] == ["***", "***"]
+    async def work(connection: asyncpg.Connection) -> None:
+        sql = "SELECT id, ssn, birth_date, profile FROM customers WHERE id <= $1 ORDER BY id"
+        await connection.execute(REASON)
+        await connection.execute("SET pgmaskproxy.unmask = 'customers.ssn, customers.birth_date'")
+        rows = await connection.fetch(sql, 5)
+        assert [row[1] for row in rows] == [*truth(proxy, "ssn", 1, 2, 3), "***", "***"]
+        assert [row[2] for row in rows] == [*truth(proxy, "birth_date", 1, 2, 3), None, None]
+        assert {row[3] for row in rows} == {None}
+        assert [row[1] for row in await connection.fetch(sql, 2)] == ["***", "***"]
+        # A portal that goes on behind what was granted goes on masked.
+        async with connection.transaction():
+            await connection.execute("SET LOCAL pgmaskproxy.unmask = 'customers.ssn'")
+            cursor = await connection.cursor("SELECT ssn FROM customers ORDER BY id")
+            assert [row[0] for row in await cursor.fetch(2)] == truth(proxy, "ssn", 1, 2)
+            assert [row[0] for row in await cursor.fetch(2)] == ["***", "***"]
 
-        by_asyncpg(proxy, work)
-        kinds = ("ssn", "birth_date")
-        assert leaked(proxy) == {f"{kind} of customers {number}" for kind in kinds for number in (1, 2, 3)}
-        assert not shop.leaks(proxy.audit_records(), proxy.secrets)
+    by_asyncpg(proxy, work)
+    kinds = ("ssn", "birth_date")
+    assert leaked(proxy) == {f"{kind} of customers {number}" for kind in kinds for number in (1, 2, 3)}
+    assert not shop.leaks(proxy.audit_records(), proxy.secrets)
