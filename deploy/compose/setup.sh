@@ -6,6 +6,12 @@ set -eu
 directory=$1
 umask 077
 cd "$directory"
+if [ ! -e masking.keys ]; then
+    # Root's, and ours to read. Never made again: what it made would be read by nobody.
+    pgmaskproxy key generate --file masking.keys
+    chmod 0440 masking.keys
+    chown 0:10001 masking.keys
+fi
 if [ -f complete ]; then
     echo "the secrets are there already"
     exit 0
@@ -36,4 +42,4 @@ chown 10001:10001 agent.password alice.password bob.password principals.yaml
 chown 472:472 grafana.password
 : >complete
 chmod 0755 .
-echo "made: passwords of the agent, of alice and bob, of the proxy's own login, and the file of principals"
+echo "made: passwords of the agent, of alice and bob, of the proxy's own login, the file of principals, the key of masks"

@@ -1,7 +1,7 @@
 """The file of keys: read only where nobody else may read it, and replaced whole or not at all.
 
-The rule is libpq's for a private key: mine, and nobody else may do anything with it; or root's, and a group may read it
-(systemd's credentials, a secret in a volume). What is no plain file is no file of keys, a symbolic link neither: it
+The rule is libpq's for a private key: nobody but its owner may do anything with it; or it is root's, and a group may
+read it (systemd's credentials, a secret in a volume). What is no plain file is no file of keys, nor is a symbolic link: it
 could lead to another one tomorrow.
 """
 
@@ -54,8 +54,6 @@ def _require_private(path: Path, status: os.stat_result) -> None:
     mode, owner = status.st_mode, status.st_uid
     if not stat.S_ISREG(mode):
         raise _wrong(path, "is no plain file")
-    if owner not in {0, os.geteuid()}:
-        raise _wrong(path, "belongs neither to who runs this nor to root", "chown it")
     if mode & (_OTHERS if owner else _BEYOND_READING):
         mine = "others may read or write it" if owner else "others than root and its group may read or write it"
         raise _wrong(path, f"is a secret and {mine}", "chmod 0600")

@@ -20,6 +20,9 @@ import yaml
 from argon2 import PasswordHasher
 
 from pgmaskproxy.config import load_config
+from pgmaskproxy.keyring.document import read_document
+from pgmaskproxy.keyring.file import read_file
+from pgmaskproxy.keyring.source import Source
 from pgmaskproxy.metrics import Metrics
 from pgmaskproxy.policy.principals import load_principals
 
@@ -171,6 +174,7 @@ def test_the_configuration_is_right_and_its_ports_are_the_published_ones(tmp_pat
     scraped = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())["scrape_configs"][0]
     assert scraped["static_configs"][0]["targets"] == [f"proxy:{config.metrics.port}"]
     assert config.principals == Path("/run/secrets/principals.yaml")
+    assert Source(config.keys).file == Path("/run/secrets/masking.keys")
     state = "/var/lib/pgmaskproxy"
     assert config.state.startswith(f"sqlite:///{state}/")
     assert config.audit.directory.is_relative_to(state)
@@ -190,6 +194,9 @@ def test_the_secrets_are_made_once_and_whoever_needs_one_can_read_it(tmp_path: P
     assert made["upstream.password"].stat().st_gid == owners["principals.yaml"] == int(USER)
     assert owners["grafana.password"] == users["grafana"]
     assert all(path.stat().st_mode & 0o777 == 0o440 for name, path in made.items() if name != "complete")
+    key = made["masking.keys"]
+    assert (key.stat().st_uid, key.stat().st_gid) == (0, int(USER)), "root's, who may rotate it, and ours to read"
+    assert read_document("K", read_file(key)).keyring().versions() == (("masking", 1),)
     directory = load_principals("principals.yaml", made["principals.yaml"].read_text())
     assert {"alice", "bob"} <= set(directory.people)
     hashed = yaml.safe_load(made["principals.yaml"].read_text())["people"][1]["password"]
