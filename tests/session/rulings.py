@@ -30,6 +30,8 @@ from pgmaskproxy.model import (
     Setting,
     Statement,
     TransactionVerb,
+    Unmask,
+    UnmaskedOutput,
     Use,
     Visibility,
 )
@@ -120,7 +122,7 @@ def _ruling(words: Sequence[str], sql: str, offset: int, statement: Statement) -
     settings: tuple[Setting, ...] = ()
     if first == "set":
         name, _, value = argument.partition(":")
-        settings = (Setting(name, value or None, constant=value != "?"),)
+        settings = (Setting(name, value or None, local="local" in options, constant=value != "?"),)
     copies = "copyout" in options or "copyin" in options
     masks = options.get("masks", "-" if first == "read" or (names and names.verb in _PREPARE) else "")
     columns = masks.count(",") + 1
@@ -142,7 +144,8 @@ def _ruling(words: Sequence[str], sql: str, offset: int, statement: Statement) -
         uses=(ColumnUse(SSN_COLUMN, Use.EXPRESSION, "the select list"),) if "expression" in options else (),
         moves_names=transaction is not None or first in _MOVING or "moves" in options,
     )
-    return Ruling(sql, offset, analysis, _decision(options, masks), int(options.get("epoch", 1)), statement.search_path)
+    epoch, path = int(options.get("epoch", 1)), statement.search_path
+    return Ruling(sql, offset, analysis, _decision(options, masks), epoch, path, unmask=statement.unmask)
 
 
 def _decision(options: dict[str, str], masks: str) -> Decision:
@@ -160,7 +163,16 @@ def _decision(options: dict[str, str], masks: str) -> Decision:
         policy_version=options.get("version", "v1"),
         transparent=options.get("transparent") == "",
         inputs=_inputs(options.get("inputs", "")),
+        unmask=_unmask(options) if outcome is Outcome.HOLD and "unmask" in options else None,
     )
+
+
+def _unmask(options: dict[str, str]) -> Unmask:
+    """`unmask=1 rows=2`: the output at 1 (from 0), which is customers.ssn, in two rows."""
+    ordinals = [int(word) for word in options["unmask"].split(",")]
+    number = int(options.get("number", 3))
+    outputs = tuple(UnmaskedOutput(ordinal, SSN_COLUMN, 1, number) for ordinal in ordinals)
+    return Unmask(outputs, int(options.get("rows", 2)))
 
 
 def _inputs(words: str) -> tuple[InputRule, ...]:

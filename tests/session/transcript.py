@@ -331,10 +331,12 @@ def _command(command: ev.Command) -> str:
             path = ",".join(command.statement.search_path)
             where = "" if path == "pg_catalog,public" else f" path={path or 'unknown'}"
             sql = quoted(command.statement.sql.encode())
-            return f"?? Judge{several} {sql}{where}{' refresh' if command.refresh else ''}"
+            wish = f" unmask={command.statement.unmask}" if command.statement.unmask else ""
+            return f"?? Judge{several} {sql}{where}{wish}{' refresh' if command.refresh else ''}"
         case ev.Attest():
             nested = f" nested={len(command.nested)}" if command.nested else ""
             nested += " anew" if command.anew else ""
+            nested += f" unmask={command.statement.unmask}" if command.statement.unmask else ""
             return f"?? Attest {quoted(command.statement.sql.encode())} {quoted(command.own)}{nested}"
         case ev.RecordExecution():
             sql, request = quoted(command.ruling.sql.encode()), f" request={command.request}" if command.request else ""
@@ -345,6 +347,7 @@ def _command(command: ev.Command) -> str:
         case ev.RecordOutcome():
             state = f" {command.sqlstate}" if command.sqlstate else ""
             counts = f"rows={command.rows} cells={command.cells} size={command.size}"
+            counts += f" unmasked={command.unmasked}" if command.unmasked else ""
             return f"-- RecordOutcome #{command.serial} {quoted(command.tag.encode())}{state} {counts}"
         case ev.Hold():
             parameters = "".join(f" ${p.number}={quoted(str(p.text).encode())}" for p in command.parameters)
