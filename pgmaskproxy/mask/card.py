@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, final
 
+from pgmaskproxy.mask.digits import digits_of
 from pgmaskproxy.mask.masker import REDACTED, Kind
 
 _FILL: Final = "****"
@@ -11,7 +12,7 @@ _FEWEST: Final = 12
 _MOST: Final = 19  # ISO/IEC 7812-1
 _HIDDEN: Final = 5  # of the fifteen of an American Express card, with six and four shown
 _DIGITS: Final = frozenset("0123456789")
-_BETWEEN: Final = frozenset("0123456789 -")
+_BETWEEN: Final = b" -"
 
 
 @final
@@ -27,8 +28,8 @@ class Card(Kind):
     def show(self, text: str) -> str | None:
         """`****1111`."""
         text = text.strip()
-        digits = "".join([character for character in text if character in _DIGITS])
-        if not _FEWEST <= len(digits) <= _MOST or any(character not in _BETWEEN for character in text):
+        digits = digits_of(text, _BETWEEN)
+        if not _FEWEST <= len(digits) <= _MOST:
             return REDACTED
         if len(digits) - self.first - self.last < _HIDDEN:
             return REDACTED

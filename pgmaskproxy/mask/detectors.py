@@ -12,6 +12,8 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
+from pgmaskproxy.mask.survey import ASSIGNED, AT, FIRST_WORD, Survey, longest_number, notices
+
 _DIGIT_BEFORE: Final = r"(?<![0-9.,-])(?<![0-9] )"
 _DIGIT_BEHIND: Final = r"(?![0-9-]|[.,][0-9])"
 
@@ -46,31 +48,36 @@ def _any(_text: str) -> bool:
     return True
 
 
+_PREFIXES: Final = (
+    *("eyj", "akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "aiza"),
+    *("sk-", "pk-", "rk-", "sk_", "pk_", "rk_"),
+)
+"""What keys begin with."""
+_WORDS: Final = ("pass", "pwd", "secret", "token", "key", "api", "access")
+"""What stands before one."""
+SURVEY: Final = Survey([_PREFIXES, _WORDS, ["-----begin"]])
+_PREFIX: Final = FIRST_WORD
+_WORD: Final = FIRST_WORD << 1
+_PEM: Final = FIRST_WORD << 2
+
+
 class Detector:
-    """Something that is looked for. `name` stands for it in a text. It is tried where a number has so many `digits`,
-    one of the `hints`, and one of `besides`, in any case of their letters; where there are none, none is needed."""
+    """Something that is looked for. `name` stands for it in a text. It is tried where a text has a number of so many
+    `digits` and all of the `hints` (`mask/survey`)."""
 
     def __init__(
-        self,
-        name: str,
-        pattern: str,
-        *,
-        hints: tuple[str, ...] = (),
-        besides: tuple[str, ...] = (),
-        digits: int = 0,
-        sure: Callable[[str], bool] = _any,
+        self, name: str, pattern: str, *, hints: i64 = 0, digits: i64 = 0, sure: Callable[[str], bool] = _any
     ) -> None:
         self.name: Final = name
         self.pattern: Final = re.compile(pattern)
-        self.hints: Final = [hint.encode("ascii") for hint in hints]
-        self.besides: Final = [hint.encode("ascii") for hint in besides]
-        self.digits: Final = digits
+        self.hints: Final[i64] = hints
+        self.digits: Final[i64] = digits
         self.sure: Final = sure
         self.shown: Final = f"[{name}]"
 
-    def may_be_in(self, lower: bytes, digits: i64) -> bool:
-        """Whether a text, in lower case and with a number of so many digits, is worth trying."""
-        return digits >= self.digits and _any_in(self.hints, lower) and _any_in(self.besides, lower)
+    def may_be_in(self, surveyed: i64) -> bool:
+        """Whether a text of which the survey says that is worth trying."""
+        return longest_number(surveyed) >= self.digits and notices(surveyed) & self.hints == self.hints
 
     def replace(self, text: str) -> str:
         """`text` with what it finds replaced by `shown`."""
@@ -85,7 +92,7 @@ class PrivateKey(Detector):
     """A private key in PEM (RFC 7468), up to its end line or, where it is cut off, to the end of the text."""
 
     def __init__(self) -> None:
-        super().__init__("key", r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----", hints=("private key-----",))
+        super().__init__("key", r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----", hints=_PEM)
         self.end: Final = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 
     def replace(self, text: str) -> str:
@@ -109,19 +116,15 @@ DETECTORS: Final[tuple[Detector, ...]] = (
         r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
         r"|\b(?:gh[pousr]_\w{20,255}|github_pat_\w{20,255}|glpat-[\w-]{20,255}|xox[abeprs]-[\w-]{10,255})"
         r"|\b[rsp]k[-_](?:live|test|proj|ant)[-_][\w-]{10,255}|\bsk-[\w-]{20,255}|\bAIza[\w-]{30,60}",
-        hints=(
-            *("eyj", "akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "aiza"),
-            *("sk-", "pk-", "rk-", "sk_", "pk_", "rk_"),
-        ),
+        hints=_PREFIX,
     ),
     Detector(
         "key",
         r"(?i:\b(?:password|passwd|pwd|passphrase|secret|token|api[_ -]?key|access[_ -]?key)\b[\"']?\s{0,3}[:=]\s{0,3}"
         r"[\"']?[^\s\"',;]{3,255})",
-        hints=("pass", "pwd", "secret", "token", "key"),
-        besides=(":", "="),
+        hints=_WORD | ASSIGNED,
     ),
-    Detector("email", r"(?<![\w.%+'-])[\w.%+'-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,63}", hints=("@",)),
+    Detector("email", r"(?<![\w.%+'-])[\w.%+'-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,63}", hints=AT),
     Detector(
         "iban",
         r"[A-Za-z]{2}[0-9]{2}(?<![\w@.+-].{4})(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?\b",
@@ -143,45 +146,18 @@ DETECTORS: Final[tuple[Detector, ...]] = (
 
 
 def may_find(raw: bytes) -> bool:
-    """Whether there may be anything in a text, by its UTF-8: what has no digits and no hint is not even decoded."""
-    lower = raw.lower()
-    digits = longest_number(raw)
+    """Whether there may be anything in a text, by its UTF-8: where nothing is noticed it is not even decoded."""
+    surveyed = SURVEY.of(raw)
     for detector in DETECTORS:  # noqa: SIM110 - a loop is compiled, a generator is one
-        if detector.may_be_in(lower, digits):
+        if detector.may_be_in(surveyed):
             return True
     return False
 
 
 def scrubbed(text: str) -> str:
     """`text` with all that is found replaced."""
-    raw = text.encode("utf-8", errors="replace")
-    lower = raw.lower()
-    digits = longest_number(raw)
+    surveyed = SURVEY.of(text.encode("utf-8", errors="replace"))
     for detector in DETECTORS:
-        if detector.may_be_in(lower, digits):
+        if detector.may_be_in(surveyed):
             text = detector.replace(text)
     return text
-
-
-def longest_number(raw: bytes) -> i64:
-    """How many digits the longest number in a text has; blanks, hyphens, dots, slashes and brackets do not end it."""
-    longest: i64 = 0
-    digits: i64 = 0
-    at: i64 = 0
-    size: i64 = len(raw)
-    while at < size:
-        byte: i64 = raw[at]
-        at += 1
-        if 0x30 <= byte <= 0x39:
-            digits += 1
-        elif digits != 0 and not (byte == 0x20 or 0x28 <= byte <= 0x2F):
-            longest = max(longest, digits)
-            digits = 0
-    return max(longest, digits)
-
-
-def _any_in(hints: list[bytes], lower: bytes) -> bool:
-    for hint in hints:
-        if lower.find(hint) >= 0:
-            return True
-    return not hints

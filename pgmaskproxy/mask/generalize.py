@@ -88,6 +88,9 @@ class CoarseDate(Masker):
         """NULL for the infinities, and for what no server writes."""
         if self.code == 1:
             return self._binary(value)
+        quick = self._quick(value)
+        if quick is not None:
+            return quick
         try:
             day = coarse(day_in(value.decode("ascii")), self.precision)
         except ValueError:
@@ -95,6 +98,29 @@ class CoarseDate(Masker):
         if self.family == DATE:
             return date_text(day).encode("ascii")
         return midnight_text(day, zone=self.family == TIMESTAMPTZ).encode("ascii")
+
+    def _quick(self, value: bytes) -> bytes | None:
+        """Of a date as most are, by its characters; None for one to be looked at more closely: before Christ, of more
+        digits, in a zone that is not UTC."""
+        date = value[:10]
+        if len(date) != 10 or date[4:5] != b"-" or date[7:8] != b"-" or date.startswith(b"000"):
+            return None
+        if not (date[:4] + date[5:7] + date[8:]).isdigit() or value.endswith(b"C"):
+            return None
+        if self.family == DATE:
+            tail = b""
+            known = len(value) == 10
+        elif self.family == TIMESTAMPTZ:
+            tail = b" 00:00:00+00"
+            known = value[10:11] == b" " and value.endswith(b"+00")
+        else:
+            tail = b" 00:00:00"
+            known = value[10:11] == b" "
+        if not known:
+            return None
+        if self.precision == "month":
+            return date[:8] + b"01" + tail
+        return (date[:5] if self.precision == "year" else date[:3] + b"0-") + b"01-01" + tail
 
     def _binary(self, value: bytes) -> bytes | None:
         size = 4 if self.family == DATE else 8

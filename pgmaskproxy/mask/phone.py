@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final, final
 
+from pgmaskproxy.mask.digits import digits_of
 from pgmaskproxy.mask.masker import REDACTED, Kind
 
 _FEWEST: Final = 7
 _MOST: Final = 15  # ITU-T E.164, 6.1
 _HIDDEN: Final = 4
 _DIGITS: Final = frozenset("0123456789")
-_BETWEEN: Final = frozenset("0123456789 +-()./")
+_BETWEEN: Final = b" +-()./"
 _TWO_DIGITS: Final = frozenset(
     {
         *("20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47", "48", "49"),
@@ -33,8 +34,8 @@ class Phone(Kind):
     def show(self, text: str) -> str | None:
         """`+49***67`."""
         text = text.strip()
-        digits = "".join([character for character in text if character in _DIGITS])
-        if not _FEWEST <= len(digits) <= _MOST or any(character not in _BETWEEN for character in text):
+        digits = digits_of(text, _BETWEEN)
+        if not _FEWEST <= len(digits) <= _MOST:
             return REDACTED
         country = _country(digits) if self.keep_country and text.startswith("+") else ""
         if len(digits) - len(country) - self.last < _HIDDEN:
