@@ -291,6 +291,8 @@ def _decoded(raw: bytes) -> str:
 
 
 def _encoded(text: str) -> bytes:
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return b'"' + text.encode("utf-8") + b'"'
     return json.dumps(text, ensure_ascii=False).encode("utf-8")
 
 
