@@ -1,8 +1,8 @@
 """The file of keys: read only where nobody else may read it, and replaced whole or not at all.
 
 The rule is libpq's for a private key: nobody but its owner may do anything with it; or it is root's, and a group may
-read it (systemd's credentials, a secret in a volume). What is no plain file is no file of keys, nor is a symbolic link: it
-could lead to another one tomorrow.
+read it (systemd's credentials, a secret in a volume). What is no plain file is no file of keys, and nor is a symbolic
+link: it could lead to another one tomorrow.
 """
 
 from __future__ import annotations

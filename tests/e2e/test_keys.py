@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import os
 import re
 import signal
 from collections.abc import Iterator
@@ -13,17 +14,18 @@ from typing import Final
 import psycopg
 import pytest
 
-from pgmaskproxy.keyring.document import Entry, read_document, with_line
+from pgmaskproxy.keyring.document import Entry, read_document
 from tests.e2e.commands import eventually, health, pgmaskproxy, policy
 from tests.e2e.waiting import ask
 from tests.harness import proxy as proxies
 from tests.harness import servers
 from tests.harness.proxy import Proxy
+from tests.keyring.made import entry, text
 
 KEYED: Final = policy(
     (
-        'pii.ssn:        {columns: ["*.*.ssn"], mask: {kind: redact}',
-        'pii.ssn:        {columns: ["*.*.ssn"], mask: {kind: token}',
+        'pii.ssn:        {columns: ["*.*.ssn"], mask: {kind: redact}, uses: {',
+        'pii.ssn:        {columns: ["*.*.ssn"], mask: {kind: token}, uses: {equality: token, ',
     ),
     (
         'pii.notes:      {columns: ["*.*.notes"], mask: {kind: redact}',
@@ -32,6 +34,7 @@ KEYED: Final = policy(
     ("mask: {kind: email} ", "mask: {kind: uuid} "),
 )
 ROW: Final = "SELECT ssn, notes, email FROM customers WHERE notes IS NOT NULL ORDER BY id LIMIT 1"
+NAMES: Final = (("masking", 1), ("masking", 2), ("other", 1))
 SCRIPT: Final = """#!/bin/sh
 # Says too much, as scripts do.
 set -x
@@ -40,6 +43,15 @@ sleep 0.2
 [ ! -e "{place}/fail" ] || exit 3
 exec cat "{kept}"
 """
+
+
+BY_SSN: Final = "SELECT id FROM customers WHERE ssn = %s"
+
+
+def first_id(connection: psycopg.Connection) -> int:
+    found = connection.execute("SELECT id FROM customers WHERE notes IS NOT NULL ORDER BY id LIMIT 1").fetchone()
+    assert found is not None
+    return int(found[0])
 
 
 def row(connection: psycopg.Connection) -> tuple[str, str, str]:
@@ -64,6 +76,7 @@ def reload(proxy: Proxy, outcome: str = "ok") -> None:
 
 def test_what_a_key_makes(shop18: servers.Database, tmp_path: Path) -> None:
     """The same after a restart and in every session; other with another version, in a session that is open too."""
+    keys = tmp_path / "keys" / "masking.keys"
     with proxies.as_process(shop18, tmp_path, policy=KEYED) as proxy, proxy.connect() as one:
         first = row(one)
         assert first[0].startswith("tok_")
@@ -80,8 +93,17 @@ def test_what_a_key_makes(shop18: servers.Database, tmp_path: Path) -> None:
         assert all(new != old for new, old in zip(second, first, strict=True))
         assert one.execute(ROW, prepare=True).fetchone() == second != prepared
         assert [each[:4] for each in second[:2]] == ["tok_", "hsh_"]
+        found = [one.execute(BY_SSN, [token]).fetchall() for token in (first[0], second[0])]
+        assert found[0] == found[1] == [(first_id(one),)], "a token of before is read all the same"
+        kept_all = keys.read_text()
+        keys.write_text("".join(line for line in kept_all.splitlines(keepends=True) if " 1 " not in line))
+        reload(proxy)
+        with pytest.raises(psycopg.errors.InvalidParameterValue, match="no token of column"):
+            one.execute(BY_SSN, [first[0]])
+        assert one.execute(BY_SSN, [second[0]]).fetchall() == found[1]
+        keys.write_text(kept_all)
         proxy.check_bytes()
-    kept = {"PGMASKPROXY_KEYS__MASKING__FILE": str(tmp_path / "keys" / "masking.keys")}
+    kept = {"PGMASKPROXY_KEYS__MASKING__FILE": str(keys)}
     for name, environment in (("same", kept), ("other", {})):
         (tmp_path / name).mkdir()
         with (
@@ -109,21 +131,20 @@ def forms(secret: bytes) -> Iterator[bytes]:
             yield encode(bytes(begin) + secret)[4 if begin else 0 : -4]
 
 
-def derived(entry: Entry) -> Iterator[bytes]:
+def derived(of: Entry) -> Iterator[bytes]:
     for label in ("pii.ssn", "pii.notes", "pii.email"):
         for purpose, length in (("token", 64), ("hash", 32), ("uuid", 32), ("uuid check", 32)):
-            yield entry.key.derive(purpose, label, length)
+            yield of.key.derive(purpose, label, length)
 
 
 def secrets_in(path: Path) -> dict[bytes, str]:
     """What must not be anywhere, and what it is."""
-    text = path.read_text(encoding="ascii")
     found = {}
-    for entry in read_document("K", text).entries:
-        secret = base64.urlsafe_b64decode(entry.line().split()[4] + "=")
-        for raw in (secret, *derived(entry)):
+    for key in read_document("K", path.read_text(encoding="ascii")).entries:
+        secret = base64.urlsafe_b64decode(key.line().split()[4] + "=")
+        for raw in (secret, *derived(key)):
             for form in forms(raw):
-                found[form] = f"{entry}{'' if raw is secret else ' derived'}: {form[:6]!r}..."
+                found[form] = f"{key}{'' if raw is secret else ' derived'}: {form[:6]!r}..."
     return found
 
 
@@ -145,8 +166,9 @@ def processes(root: int) -> dict[int, bytes]:
 def test_a_secret_is_nowhere(shop18: servers.Database, tmp_path: Path) -> None:
     """Not in the log at debug, metrics, audit, state, errors, what is sent to anybody, nor the process list."""
     kept = tmp_path / "kept.keys"
-    assert pgmaskproxy("key", "generate", "--file", str(kept)).returncode == 0
-    assert pgmaskproxy("key", "generate", "--file", str(kept), "--name", "other").returncode == 0
+    first, second, other = (entry(name, version, os.urandom(32)) for name, version in NAMES)
+    kept.write_text(text(first, other))
+    kept.chmod(0o600)
     script = tmp_path / "get-keys"
     script.write_text(SCRIPT.format(kept=kept, place=tmp_path))
     script.chmod(0o700)
@@ -180,7 +202,7 @@ def test_a_secret_is_nowhere(shop18: servers.Database, tmp_path: Path) -> None:
 
         # Rotated while its command runs: then it is in the process list.
         before = reloads(proxy, "ok")
-        kept.write_text(with_line(kept.read_text(), read_document("K", _rotated(kept)).entries[1]))
+        kept.write_text(text(first, other, second))
         proxy.process.send_signal(signal.SIGHUP)
         seen: dict[int, bytes] = {}
 
@@ -229,10 +251,3 @@ def test_a_secret_is_nowhere(shop18: servers.Database, tmp_path: Path) -> None:
     assert [what for form, what in secrets.items() if form in everything] == []
     # That this looks for the right thing: where it may be, it is found.
     assert [what for form, what in secrets.items() if form in kept.read_bytes()]
-
-
-def _rotated(path: Path) -> str:
-    """What `key rotate` would write there."""
-    answer = pgmaskproxy("key", "rotate", "--file", str(path), "--stdout")
-    assert answer.returncode == 0, answer.stderr
-    return answer.stdout
