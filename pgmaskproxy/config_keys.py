@@ -6,13 +6,14 @@ import shlex
 from pathlib import Path
 from typing import Annotated, Final, LiteralString, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pgmaskproxy.config_types import FilePath, Seconds, Section
 
 DEFAULT_FILE: Final = "masking.keys"
 """In `keys.directory`, where nothing else is said."""
+LONGEST_SECONDS: Final = 60.0
 ONE: Final[LiteralString] = "must be a mapping with one of file, env and command, like {{file: masking.keys}}"
 
 
@@ -23,6 +24,13 @@ def _words(value: object) -> object:
             return shlex.split(value)
         except ValueError:
             raise PydanticCustomError("words", "has a quote that does not end") from None
+    return value
+
+
+def _bounded(value: float) -> float:
+    # A reload waits for it, and so does the end of the process.
+    if value > LONGEST_SECONDS:
+        raise PydanticCustomError("seconds", "must be at most 60s")
     return value
 
 
@@ -48,7 +56,9 @@ class KeySource(Section):
         default=None,
         description="A program, and its arguments, that prints what would be in the file. It is run without a shell.",
     )
-    seconds: Seconds = Field(default=10.0, description="The command's time.")
+    seconds: Annotated[Seconds, AfterValidator(_bounded)] = Field(
+        default=10.0, description="The command's time, at most 60s."
+    )
     cwd: FilePath = Field(default=Path(), description="Where the command is run.")
 
     @model_validator(mode="after")

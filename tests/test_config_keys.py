@@ -52,6 +52,7 @@ def test_exactly_one_place(tmp_path: Path, said: str) -> None:
         ("{file: a, seconds: 3}", "seconds is about a command, and there is none"),
         ("{env: a, cwd: b}", "cwd is about a command, and there is none"),
         ("{env: 'A-B'}", "should match pattern"),
+        ("{command: [a], seconds: 61}", "must be at most 60s"),
         ("{command: []}", "at least 1 item"),
         ("{command: ['']}", "at least 1 character"),
         ('{command: "vault \'x"}', "has a quote that does not end"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgmaskproxy.errors import ConfigError
+from pgmaskproxy.errors import ConfigError, Problem
 from pgmaskproxy.keyring.document import (
     HEADER,
     MAX_CHARACTERS,
@@ -107,6 +107,12 @@ def fields(**changed: str) -> str:
     return f"{HEADER}\n\n" + " ".join({**known, **changed}.values()) + "\n"
 
 
+def _mangled(at: int, other: str) -> str:
+    """A document with something else in it somewhere."""
+    said = text(entry(), entry(version=2, secret=OTHER))
+    return said[:at] + other + said[at + len(other) :]
+
+
 SWAPPED = entry().line().split()[4]
 
 
@@ -140,6 +146,17 @@ def test_what_is_wrong_with_a_line_is_said_and_never_shown(said: str, wrong: str
     (found,) = problems(said)
     assert found.startswith("K:3: ")
     assert wrong in found
+
+
+@given(st.text(max_size=200) | st.builds(_mangled, st.integers(0, 300), st.text(max_size=20)))
+def test_whatever_is_there_is_a_keyring_or_an_error_that_shows_nothing(said: str) -> None:
+    found: tuple[Problem, ...] = ()
+    try:
+        read_document("K", said)
+    except ConfigError as error:
+        found = error.problems
+    assert all(problem.file == "K" for problem in found)
+    assert not shown(str(found)), "an error quotes a secret"
 
 
 def test_a_single_wrong_character_of_a_secret_is_noticed() -> None:
