@@ -13,6 +13,7 @@ from pgmaskproxy.approval.request import OPEN, TRANSITIONS, State, Step, after, 
 from pgmaskproxy.model import (
     Analysis,
     ApprovalTerms,
+    ColumnRef,
     Decision,
     Effect,
     Outcome,
@@ -22,8 +23,10 @@ from pgmaskproxy.model import (
     RelationRef,
     RuleRef,
     Ruling,
+    Unmask,
+    UnmaskedOutput,
 )
-from tests.approval.making import NOW, digest, make_request
+from tests.approval.making import NOW, digest, make_request, term
 
 EXPECTED = {
     State.PENDING: {
@@ -72,6 +75,42 @@ def test_a_digest_is_bound_to_every_part(name: str, value: object) -> None:
     assert digest(request) == request.digest == request.bound_digest()
     assert digest(request, **{name: value}) != request.digest
     assert replace(request, **{name: value}).bound_digest() != request.digest  # type: ignore[arg-type]
+
+
+def test_the_digest_is_of_the_columns_and_rows_that_are_unmasked() -> None:
+    plain = make_request()
+    shows = make_request(unmask=("public.customers.ssn",), unmask_rows=20)
+    assert shows.bound_digest() == shows.digest != plain.digest
+    for changed in (
+        {"unmask": ("public.customers.email",)},
+        {"unmask": ("public.customers.email", "public.customers.ssn")},
+        {"unmask": ()},
+        {"unmask_rows": 21},
+    ):
+        assert replace(shows, **changed).bound_digest() != shows.digest  # type: ignore[arg-type]
+
+
+def test_what_is_unmasked_is_in_the_request() -> None:
+    ruling = _ruling((term(),))
+    column = ColumnRef("public", "customers", "ssn")
+    unmask = Unmask((UnmaskedOutput(0, column), UnmaskedOutput(2, column)), 20)
+    found = new_request(
+        request_id="apr_1",
+        session="ses_1",
+        statement="stm_1",
+        principal=Principal("bot", PrincipalKind.AGENT, owner="alice"),
+        ruling=replace(ruling, decision=replace(ruling.decision, unmask=unmask)),
+        database="shop",
+        role="reader",
+        parameters=(),
+        shown=(),
+        reason="INC-1",
+        created=NOW,
+        in_transaction=False,
+        salt="ab",
+    )
+    assert (found.unmask, found.unmask_rows) == (("public.customers.ssn",), 20)
+    assert found.digest == found.bound_digest()
 
 
 def test_null_and_empty_and_the_type_are_different_parameters() -> None:

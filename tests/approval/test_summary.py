@@ -55,6 +55,22 @@ def test_it_says_what_who_where_why_and_until_when() -> None:
     assert told.warnings == ()
 
 
+def test_what_is_unmasked_comes_first_each_column_by_its_name() -> None:
+    columns = ("public.customers.email", "public.customers.ssn")
+    told = summarize(make_request(facts=FACTS, unmask=columns, unmask_rows=20))
+    assert told.does == (
+        "shows public.customers.email as it is to sales-agent, in at most 20 rows, once",
+        "shows public.customers.ssn as it is to sales-agent, in at most 20 rows, once",
+        *FACTS.does,
+    )
+    assert told.unmask == columns
+    assert "in at most 1 row, once" in summarize(make_request(unmask=columns, unmask_rows=1)).does[0]
+    stored = json.loads(json.dumps(told.as_json()))
+    assert Summary.from_json(stored) == told
+    del stored["unmask"]
+    assert Summary.from_json(stored).unmask == (), "an earlier version's"
+
+
 def test_no_value_is_in_it() -> None:
     for request in (make_request(), make_request(facts=FACTS)):
         assert CANARY not in json.dumps(summarize(request).as_json())

@@ -113,6 +113,20 @@ def test_what_is_on_it_and_in_which_order() -> None:
     assert places == sorted(places)
 
 
+def test_what_is_unmasked_to_whom_in_how_many_rows_and_why_come_first() -> None:
+    words = said(valid(card(note(unmask=("public.customers.ssn",), unmask_rows=20))))
+    order = [
+        "A statement waits for approval",
+        "shows public.customers.ssn as it is to sales-agent, in at most 20 rows, once",
+        "deletes rows of public.customers",
+        "Why: INC-123",
+        "Data leaves the database",
+    ]
+    places = [words.index(each) for each in order]
+    assert places == sorted(places)
+    assert "Why:" not in said(card(note()))
+
+
 def test_the_one_button_leads_to_the_page_where_one_signs_in() -> None:
     content = card(note())
     assert content["actions"] == [{"type": "Action.OpenUrl", "title": "Sign in and decide", "url": LINK}]

@@ -35,6 +35,14 @@ async def test_a_line(request_: ApprovalRequest) -> None:
     assert lines[2].split()[6] == "dba", "she may not decide it"
 
 
+async def test_what_is_unmasked_is_said_in_the_list_and_before_who_asks(request_: ApprovalRequest) -> None:
+    asked = seen(replace(request_, unmask=("public.customers.ssn",), unmask_rows=20))
+    assert "unmasks public.customers.ssn: Data leaves" in click.unstyle(listed([asked]))
+    lines = [line.split(maxsplit=1) for line in click.unstyle(shown(asked)).splitlines()]
+    assert lines[1] == ["UNMASKS", "public.customers.ssn as it is, in at most 20 rows, once"]
+    assert "UNMASKS" not in shown(seen(request_))
+
+
 async def test_a_changed_request_is_warned_of(request_: ApprovalRequest) -> None:
     text = click.unstyle(shown(seen(replace(request_, sql="SELECT 1"))))
     assert "digest does not match" in text

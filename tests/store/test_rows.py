@@ -67,6 +67,8 @@ REQUESTS = st.builds(
     ended=st.none() | st.floats(0, 2e9),
     note=TEXT,
     facts=FACTS,
+    unmask=st.lists(TEXT, max_size=2).map(tuple),
+    unmask_rows=st.integers(0, 1000),
 )
 
 
@@ -80,8 +82,9 @@ def test_a_request_with_its_votes(request: ApprovalRequest) -> None:
 @given(REQUESTS)
 def test_a_request_of_before_there_were_facts(request: ApprovalRequest) -> None:
     row = rows.request_row(request, "w1")
-    del row["body"]["facts"]
-    assert rows.request_from(row, ()).facts == NO_FACTS
+    del row["body"]["facts"], row["body"]["unmask"], row["body"]["unmask_rows"]
+    found = rows.request_from(row, ())
+    assert (found.facts, found.unmask, found.unmask_rows) == (NO_FACTS, (), 0)
 
 
 def test_a_token() -> None:
