@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Final, final
 
-from pgmaskproxy.mask.masker import REDACTED, Kind
+from pgmaskproxy.mask.masker import REDACTED, Kind, is_plain
 
 _DOMAIN_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-")
 _MAX_DOMAIN: Final = 253
+_DOMAIN_BYTES: Final = "".join(sorted(_DOMAIN_CHARACTERS)).encode("ascii")
+_FILL: Final = REDACTED.encode("ascii")
+_FILL_AT: Final = _FILL + b"@"
 
 
 @final
@@ -32,6 +35,20 @@ class Email(Kind):
         if not self.keep_domain or not _host_name(domain):
             domain = REDACTED
         return shown + REDACTED + "@" + domain
+
+    def show_utf8(self, value: bytes) -> bytes | None:
+        """Of plain texts by their bytes."""
+        if not self.keep_domain or not is_plain(value):
+            return super().show_utf8(value)
+        at = value.rfind(b"@")
+        if at < 0:
+            return _FILL
+        domain = value[at + 1 :]
+        if not 0 < len(domain) <= _MAX_DOMAIN or domain.find(b".") < 0 or domain.translate(None, _DOMAIN_BYTES):
+            return super().show_utf8(value)
+        if domain[-1:].isdigit():
+            return super().show_utf8(value)
+        return value[:1] + _FILL_AT + domain if at > 1 else _FILL_AT + domain
 
     def recognises(self, text: str) -> bool:
         """One letter or none, the fill, and a domain or none."""

@@ -6,6 +6,7 @@ server writes it. Without the key nothing about a value can be tried out.
 
 from __future__ import annotations
 
+import binascii
 import hmac
 import uuid
 from typing import Final, final
@@ -15,6 +16,7 @@ from pgmaskproxy.mask.masker import Kind
 from pgmaskproxy.mask.token import Tokens, looks_like_token
 
 HASH_PREFIX: Final = "hsh_"
+_HASH_PREFIX: Final = HASH_PREFIX.encode("ascii")
 _KEY: Final = 32
 _BODY: Final = 12
 _CHECK: Final = 4
@@ -53,6 +55,9 @@ class Hash(Kind):
 
     def show(self, text: str) -> str | None:
         return self.show_bytes(text.encode("utf-8"))
+
+    def show_utf8(self, value: bytes) -> bytes | None:
+        return _HASH_PREFIX + binascii.hexlify(self.digest.of(value))[: self.digits]
 
     def show_bytes(self, value: bytes) -> str | None:
         return HASH_PREFIX + self.digest.of(value).hex()[: self.digits]
@@ -106,6 +111,9 @@ class Token(Kind):
 
     def show(self, text: str) -> str | None:
         return self.tokens.seal(text.encode("utf-8"))
+
+    def show_utf8(self, value: bytes) -> bytes | None:
+        return self.tokens.seal_utf8(value)
 
     def show_bytes(self, value: bytes) -> str | None:
         return self.tokens.seal(value)

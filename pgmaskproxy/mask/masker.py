@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from typing import Final, final
 
+from mypy_extensions import i64
+
 from pgmaskproxy.mask.types import BPCHAR, NAME, Shape
 
 FILL_COUNT: Final = 3
 """How many fill characters stand for what is hidden, so that they do not tell its length."""
 REDACTED: Final = "***"
+
+_BLANK: Final = 0x20
 
 
 class Masker:
@@ -38,6 +42,14 @@ class Kind:
         """What is shown of `text`; None for NULL."""
         return None
 
+    def show_utf8(self, value: bytes) -> bytes | None:
+        """The same in UTF-8; None for what is not UTF-8: nobody knows what it is. A kind may know a quicker way."""
+        try:
+            shown = self.show(value.decode("utf-8"))
+        except UnicodeDecodeError:
+            return None
+        return None if shown is None else shown.encode("utf-8")
+
     def show_bytes(self, value: bytes) -> str | None:
         """The same of a bytea; None for a kind that makes nothing of bytes."""
         return None
@@ -45,6 +57,13 @@ class Kind:
     def recognises(self, text: str) -> bool:
         """Whether `text` is certainly something that this has shown, and no value."""
         return False
+
+
+def is_plain(value: bytes) -> bool:
+    """Whether a text is ASCII, and neither empty nor with anything at its ends that a strip would take: then its bytes
+    are its characters."""
+    size: i64 = len(value)
+    return size > 0 and value[0] > _BLANK and value[size - 1] > _BLANK and value.isascii()
 
 
 @final
@@ -62,7 +81,9 @@ class TextMasker(Masker):
         self.by_bytes: Final = shape.family == NAME
 
     def mask(self, value: bytes) -> bytes | None:
-        """NULL for what is not UTF-8: nobody knows what it is."""
+        """NULL for what is not UTF-8."""
+        if self.limit < 0 and not self.blank:
+            return self.kind.show_utf8(value)
         try:
             text = value.decode("utf-8")
         except UnicodeDecodeError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, final
 
-from pgmaskproxy.mask.masker import FILL_COUNT, Kind
+from pgmaskproxy.mask.masker import FILL_COUNT, Kind, is_plain
 
 
 @final
@@ -17,6 +17,7 @@ class Partial(Kind):
         self.fill: Final = fill
         self.keep_length: Final = keep_length
         self.min_hidden: Final = min_hidden
+        self._fill: Final = (fill * FILL_COUNT).encode("utf-8")
 
     def show(self, text: str) -> str | None:
         """By character, never a part of one. A value that would have too few hidden is hidden whole."""
@@ -27,6 +28,15 @@ class Partial(Kind):
             return self.fill * (count if self.keep_length else FILL_COUNT)
         middle = self.fill * (hidden if self.keep_length else FILL_COUNT)
         return text[: self.first] + middle + text[count - self.last :]
+
+    def show_utf8(self, value: bytes) -> bytes | None:
+        """Of plain texts by their bytes."""
+        if self.keep_length or not is_plain(value):
+            return super().show_utf8(value)
+        count = len(value)
+        if count - self.first - self.last < self.min_hidden:
+            return self._fill
+        return value[: self.first] + self._fill + value[count - self.last :]
 
     def recognises(self, text: str) -> bool:
         """Nothing but fill between as many characters as are shown, or alone."""

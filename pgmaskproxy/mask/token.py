@@ -8,6 +8,7 @@ label: a token of another label, or of another deployment, is a forgery here.
 from __future__ import annotations
 
 import base64
+import binascii
 import re
 from typing import Final, final
 
@@ -25,6 +26,9 @@ _TAG: Final = 16
 _VERSION: Final = 2
 _SECRET: Final = 64
 _MARK: Final = b"\x80"
+_PADDING: Final = _MARK + bytes(_BLOCK - 1)
+_PREFIX: Final = PREFIX.encode("ascii")
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 _PURPOSE: Final = "token"
 _SHAPE: Final = re.compile(r"tok_[A-Za-z0-9_-]{20,}")
 
@@ -62,8 +66,11 @@ class Tokens:
 
     def seal(self, value: bytes) -> str:
         """The token of a value."""
-        padding = _BLOCK - 1 - len(value) % _BLOCK
-        sealed = self._cipher.encrypt(value + _MARK + bytes(padding), None)
+        return self.seal_utf8(value).decode("ascii")
+
+    def seal_utf8(self, value: bytes) -> bytes:
+        """The same as bytes."""
+        sealed = self._cipher.encrypt(value + _PADDING[: _BLOCK - len(value) % _BLOCK], None)
         return _text(self._version + sealed)
 
     def open(self, token: str) -> bytes:
@@ -82,7 +89,7 @@ class Tokens:
             raise ForgedToken("not a token of this label") from None
         value = padded.rstrip(b"\0")
         # The last character may have bits that decode to nothing: a value has one token and no other spelling of it.
-        if not value.endswith(_MARK) or _text(raw) != token:
+        if not value.endswith(_MARK) or _text(raw).decode("ascii") != token:
             raise ForgedToken("not a token as they are written")
         return value[:-1]
 
@@ -90,5 +97,5 @@ class Tokens:
         return AESSIV(self._keyring.derive(self._key_name, version, _PURPOSE, self._label, _SECRET))
 
 
-def _text(raw: bytes) -> str:
-    return PREFIX + base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+def _text(raw: bytes) -> bytes:
+    return _PREFIX + binascii.b2a_base64(raw, newline=False).translate(_URL_SAFE).rstrip(b"=")
