@@ -30,6 +30,7 @@ COMPILED = [
     "pgmaskproxy/mask/copy.py",
     "pgmaskproxy/mask/copybinary.py",
     "pgmaskproxy/mask/copycsv.py",
+    "pgmaskproxy/mask/copyfields.py",
     "pgmaskproxy/mask/copytext.py",
     "pgmaskproxy/mask/custom.py",
     "pgmaskproxy/mask/detectors.py",

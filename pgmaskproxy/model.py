@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from pgmaskproxy.model_parts import CopyLayout, CopyShape, NameUse, NameVerb, Setting, TransactionVerb
+from pgmaskproxy.model_parts import COPY_FROM, CopyLayout, CopyShape, NameUse, NameVerb, Setting, TransactionVerb
 
-__all__ = ["CopyLayout", "CopyShape", "NameUse", "NameVerb", "Setting", "TransactionVerb"]
+__all__ = ["COPY_FROM", "CopyLayout", "CopyShape", "NameUse", "NameVerb", "Setting", "TransactionVerb"]
 
 
 class PrincipalKind(enum.StrEnum):

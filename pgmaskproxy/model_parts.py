@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Final
+
+COPY_FROM: Final = "COPY FROM"
+"""Where an input stands (`model.Input`) that is a field of each row: its number is the field's."""
 
 
 class TransactionVerb(enum.StrEnum):
@@ -81,6 +85,6 @@ class CopyShape:
     """COPY TO: a SELECT with the same outputs, to be parsed under a reserved name and described."""
     columns: int
     layout: CopyLayout = CopyLayout()
-    """Of COPY TO; what comes FROM the client is read by nobody but the server."""
+    """Without a format where what comes FROM the client cannot be read by anybody but the server."""
     unsupported: str = ""
     """The option that cannot be carried, in words; '' when all can."""

@@ -22,7 +22,7 @@ from pgmaskproxy.session.events import RecordOutcome
 from pgmaskproxy.session.flow import Flow, Wait
 from pgmaskproxy.session.grant import Grant
 from pgmaskproxy.session.holding import Holding
-from pgmaskproxy.session.inputs import literal_refusal
+from pgmaskproxy.session.inputs import CopiedIn, literal_refusal
 from pgmaskproxy.session.link import Link
 from pgmaskproxy.session.naming import Naming
 from pgmaskproxy.session.pipeline import CLOSE, DESCRIBE, EXECUTE, PARSE, SKIPPED, Exchange
@@ -178,7 +178,8 @@ class Execution:
 
         Flush and Sync are ignored meanwhile, as the server does (manual, "COPY Operations").
         """
-        link = self._link
+        link, ruling = self._link, exchange.ruling
+        copied = CopiedIn(ruling, link.keys, self._visibility().types) if ruling is not None else None
         link.flush()
         yield Wait(exchange=exchange)
         while True:
@@ -187,6 +188,13 @@ class Execution:
                 return  # the server gave up half-way; what the client still sends of it is dropped
             if isinstance(message, Terminate):
                 message = CopyFail(b"the client left")
+            piece = message if isinstance(message, CopyData | CopyDone) else None
+            refusal = copied.passed(piece) if copied is not None and piece is not None else None
+            if refusal is not None:
+                # The server forgets the rows that it has, and its error is replaced by this one.
+                self._asking.record_refusal(exchange.serial, refusal, ruling, ruling.sql if ruling is not None else "")
+                exchange.refusal = refusal
+                message = CopyFail(b"refused by pgmaskproxy")
             if isinstance(message, CopyData | CopyDone | CopyFail):
                 link.to_server(message.encode())
             elif not isinstance(message, Flush | Sync):

@@ -12,11 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, final
 
+from pgmaskproxy.mask.copyfields import copy_fields
 from pgmaskproxy.mask.given import Unreadable, visited
 from pgmaskproxy.mask.keys import DEFAULT_KEY, Keyring
 from pgmaskproxy.mask.maskers import recognises
 from pgmaskproxy.mask.token import ForgedToken, Tokens, looks_like_token
-from pgmaskproxy.model import Analysis, ColumnRef, DataType, InputRule, Refusal, Ruling, Use
+from pgmaskproxy.model import COPY_FROM, Analysis, ColumnRef, CopyLayout, DataType, InputRule, Refusal, Ruling, Use
+from pgmaskproxy.wire.copy import CopyData, CopyDone
 from pgmaskproxy.wire.frontend import Bind
 
 _DENIED: Final = "permission denied by policy"
@@ -141,6 +143,43 @@ class _Parameter:
             raise _Refused(_forged(rule)) from None
 
 
+@final
+class CopiedIn:
+    """What a client copies into labelled columns, looked through on its way."""
+
+    def __init__(self, ruling: Ruling, keys: Keyring, types: Mapping[int, DataType]) -> None:
+        self._rules = {rule.input.number: rule for rule in ruling.decision.inputs if rule.input.where == COPY_FROM}
+        copy = ruling.analysis.copy
+        layout = copy.layout if copy is not None else CopyLayout("")
+        self._fields = copy_fields(layout, self._rules) if self._rules else None
+        self._code = 1 if layout.format == "binary" else 0
+        self._keys = keys
+        self._types = types
+
+    @property
+    def unreadable(self) -> Refusal | None:
+        """Why nothing can be looked through, and so nothing may be copied; None when it can, or need not be."""
+        return _not_readable(next(iter(self._rules.values()))) if self._rules and self._fields is None else None
+
+    def passed(self, message: CopyData | CopyDone) -> Refusal | None:
+        """Why the next piece, or the end of it all, may not go upstream; None when it may."""
+        if self._fields is None:
+            return self.unreadable
+        found = self._fields.found(message.data) if isinstance(message, CopyData) else self._fields.last()
+        for number, value in found:
+            rule = self._rules[number]
+            texts: list[str] = []
+            try:
+                visited(value, rule.input.type_oid, self._code, self._types, texts.append)
+            except Unreadable:
+                continue  # the server says what is wrong with it
+            for text in texts:
+                refusal = _literal(rule, text, self._keys)
+                if refusal is not None:
+                    return refusal
+        return None
+
+
 def literal_refusal(ruling: Ruling, keys: Keyring) -> Refusal | None:
     """Why a literal of the statement may not stand where it does: a token is none there, a masked value is no value."""
     for rule in ruling.decision.inputs:
@@ -185,7 +224,7 @@ def _refusal(  # noqa: PLR0917 - the parts of an error
     facts: list[tuple[str, str | int | tuple[str, ...]]] = [("why", why), ("column", str(column))]
     facts += [("use", rule.input.use.value), ("where", rule.input.where)]
     if rule.input.number:
-        facts.append(("parameter", rule.input.number))
+        facts.append(("field" if rule.input.where == COPY_FROM else "parameter", rule.input.number))
     return Refusal(
         sqlstate,
         message,
@@ -204,7 +243,8 @@ def _named(rule: InputRule) -> str:
 
 
 def _masked(rule: InputRule) -> Refusal:
-    what = f"parameter ${rule.input.number}" if rule.input.number else "the value"
+    copied = rule.input.where == COPY_FROM
+    what = f"parameter ${rule.input.number}" if rule.input.number and not copied else "a value"
     token = rule.token is not None
     return _refusal(
         rule,
@@ -252,6 +292,18 @@ def _not_here(rule: InputRule) -> Refusal:
     )
 
 
+def _not_readable(rule: InputRule) -> Refusal:
+    return _refusal(
+        rule,
+        "unsupported",
+        "0A000",
+        f"COPY FROM into {_named(rule)} is not supported with these options",
+        "What is copied into a masked column is looked through, so that nothing masked takes the place of a value.",
+        "Use FORMAT text, csv or binary with a DELIMITER, NULL, QUOTE and ESCAPE as COPY TO takes them, or leave the"
+        " column out.",
+    )
+
+
 def _as_parameter(rule: InputRule) -> Refusal:
     return _refusal(
         rule,
@@ -259,6 +311,6 @@ def _as_parameter(rule: InputRule) -> Refusal:
         "42501",
         f"{_DENIED}: a token for {_named(rule)} must be sent as a parameter",
         "What is written in the statement itself is taken as it is, and a token there is no value.",
-        f"Write {rule.input.column.column} = $1, and send the token as the parameter's value by your driver"
-        " (not by EXECUTE, and not by pasting it in on the client's side).",
+        f"Use a parameter for {rule.input.column.column} in INSERT, UPDATE or column = $1, and have your driver send"
+        " the token as its value: not by COPY or EXECUTE, nor pasted into the text on the client's side.",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pgmaskproxy.model import ColumnOrigin, Columns, CopyShape, Effect, Opaque
+from pgmaskproxy.model import COPY_FROM, ColumnOrigin, Columns, CopyShape, Effect, Input, Opaque, Use
 from pgmaskproxy.sql.catalog import Relation
 from pgmaskproxy.sql.copyoptions import CopyOptions, copy_options
 from pgmaskproxy.sql.grammar import lexemes
@@ -57,8 +57,13 @@ class Copying(Writes):
         self.facts.effects.add(Effect.WRITE)
         named = mapping(fields.get("relation"))
         target = self.target(named)
-        for name in names:
+        for number, name in enumerate(names, 1):
             self.written(target, name, "COPY FROM")
+            column = relation.column(name) if relation is not None else None
+            if relation is not None and column is not None:
+                # A field of each row, by its place; its type says how it is written.
+                ref = relation.column_ref(column)
+                self.facts.inputs[Input(ref, Use.WRITTEN, COPY_FROM, number, type_oid=column.type_oid)] = None
         if "whereClause" in fields:
             self.predicate(mapping(fields["whereClause"]), Scope((target,)), "COPY FROM WHERE")
             own = relation is None or any(column.type_oid >= FIRST_NORMAL for column in relation.columns)

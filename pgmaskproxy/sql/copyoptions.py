@@ -50,7 +50,16 @@ def copy_options(value: object, *, to_client: bool) -> CopyOptions:
     if encoding is not None and not _is_utf8(string(encoding.get("arg"))):
         return _without("an ENCODING other than UTF8")
     if not to_client:
-        return CopyOptions(CopyLayout())
+        # Nobody but the server has to read it, unless a column is masked.
+        own = {name: option for name, option in options.items() if name in _OUT - {"force_quote"}}
+        if "header" in own and _is_match(own["header"]):
+            del own["header"]  # its names are looked at as if they were values
+        read = _read(own)
+        return CopyOptions(read.layout if not read.unsupported else CopyLayout(""))
+    return _read(options)
+
+
+def _read(options: Mapping[str, Node]) -> CopyOptions:
     form = string(options["format"].get("arg")) if "format" in options else "text"
     if form == "binary":
         extra = sorted(options.keys() - {"format", "encoding", "log_verbosity"})
@@ -105,6 +114,11 @@ def _boolean(option: Node) -> bool | None:
         return bool(fields.get("boolval", False))
     given = str(fields.get("ival", 0)) if kind == "Integer" else text(fields.get("sval")).lower()
     return True if given in _TRUE else False if given in _FALSE else None
+
+
+def _is_match(option: Node) -> bool:
+    """HEADER MATCH, of COPY FROM alone."""
+    return "arg" in option and (string(option["arg"]) or "").lower() == "match"
 
 
 def _columns(argument: object) -> frozenset[str] | None:

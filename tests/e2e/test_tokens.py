@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psycopg
@@ -251,3 +251,67 @@ def test_execute_takes_no_tokens_and_no_guesses(agent: psycopg.Connection) -> No
         assert refused(agent, f"EXECUTE found({argument})") == ("42501", "token_as_literal")
     result = agent.pgconn.exec_prepared(b"found", [token(agent).encode()])
     assert [result.get_value(0, 0), result.ntuples] == [b"1", 1]
+
+
+def copy_in(agent: psycopg.Connection, statement: str, pieces: Sequence[Any], kinds: Sequence[str] = ()) -> None:
+    """COPY FROM STDIN of pieces of text, or of rows of these types."""
+    with agent.cursor().copy(statement.encode()) as copy:
+        if kinds:
+            copy.set_types(kinds)
+        for piece in pieces:
+            copy.write_row(piece) if kinds else copy.write(piece)
+
+
+COPIES = [
+    ("text", "", "\t"),
+    ("csv", " (FORMAT csv)", ","),
+    ("csv with quotes", " (FORMAT csv, HEADER match, DELIMITER ';', QUOTE '~')", ";"),
+]
+
+
+@pytest.mark.parametrize(("options", "delimiter"), [case[1:] for case in COPIES], ids=[case[0] for case in COPIES])
+@pytest.mark.parametrize("value", ["***", "token"])
+def test_masked_rows_are_not_copied_back(
+    value: str, options: str, delimiter: str, agent: psycopg.Connection, standing: Proxy
+) -> None:
+    shown = token(agent, 4) if value == "token" else value
+    table, columns = ("newsletter", "id, email") if value == "token" else ("customers", "id, ssn")
+    before = truth(standing, f"SELECT count(*) FROM {table}")
+    lines = [delimiter.join(columns.split(", ")), f"5000{delimiter}", f"5001{delimiter}{shown}"]
+    pieces = [*"\n".join(lines if "HEADER" in options else lines[1:])]
+    with pytest.raises(psycopg.Error) as caught:
+        copy_in(agent, f"COPY {table} ({columns}) FROM STDIN{options}", pieces)
+    assert (caught.value.sqlstate, facts(caught.value)["why"]) == (
+        ("42501", "token_as_literal") if value == "token" else ("22023", "masked_value")
+    )
+    assert truth(standing, f"SELECT count(*) FROM {table}") == before
+    assert agent.execute("SELECT 1").fetchone() == (1,), "the session goes on"
+
+
+def test_nor_in_binary(agent: psycopg.Connection, standing: Proxy) -> None:
+    before = truth(standing, "SELECT count(*) FROM several")
+    for table, kinds, value, why in (
+        ("newsletter (id, email)", ["int4", "text"], token(agent), "token_as_literal"),
+        ("several (id, email)", ["int4", "text[]"], ["a", token(agent)], "token_as_literal"),
+        ("raw (id, email)", ["int4", "bytea"], token(agent).encode(), "token_as_literal"),
+        ("customers (id, ssn)", ["int4", "text"], "***", "masked_value"),
+    ):
+        with pytest.raises(psycopg.Error) as caught:
+            copy_in(agent, f"COPY {table} FROM STDIN (FORMAT binary)", [(6000, None), (6001, value)], kinds)
+        assert facts(caught.value)["why"] == why, table
+    assert truth(standing, "SELECT count(*) FROM several") == before
+
+
+def test_what_is_a_value_is_copied_in(agent: psycopg.Connection, standing: Proxy) -> None:
+    copy_in(
+        agent,
+        "COPY newsletter (topic, email, id) FROM STDIN",
+        ["***\tsomebody@post.example\t7000\n", "***\t\\N\t7001\n"],
+    )
+    assert truth(standing, "SELECT email FROM newsletter WHERE id >= 7000 ORDER BY id") == [
+        ("somebody@post.example",),
+        (None,),
+    ]
+    with pytest.raises(psycopg.errors.FeatureNotSupported) as caught:
+        copy_in(agent, "COPY newsletter (email) FROM STDIN (NULL E'\\001')", ["x\n"])
+    assert facts(caught.value)["why"] == "unsupported"
