@@ -45,9 +45,7 @@ def written(number: int, family: str, code: int, scale: int) -> bytes:
         return number.to_bytes(size, "big", signed=True) if code == 1 else str(number).encode("ascii")
     if family in _FLOATS:
         packed = _packed(float(number), family)
-        if code == 1:
-            return packed
-        return repr(float(struct.unpack(_FLOATS[family], packed)[0])).removesuffix(".0").encode("ascii")
+        return packed if code == 1 else _float_text(packed, family).encode("ascii")
     if code == 0:
         return (f"{number}.{'0' * scale}" if scale else str(number)).encode("ascii")
     return _numeric(number, scale)
@@ -64,6 +62,18 @@ def _float_floor(value: bytes, family: str) -> int:
     if not math.isfinite(number):
         raise ValueError("not a finite number")
     return math.floor(number)
+
+
+def _float_text(value: bytes, family: str) -> str:
+    """In as few digits as it can be read back from, as the server writes it (manual, 8.1.3)."""
+    number = float(struct.unpack(_FLOATS[family], value)[0])
+    if family == FLOAT4:
+        for digits in range(6, 9):
+            text = f"{number:.{digits}g}"
+            if _packed(float(text), family) == value:
+                return text
+        return f"{number:.9g}"
+    return repr(number).removesuffix(".0")
 
 
 def _floor(text: str) -> int:

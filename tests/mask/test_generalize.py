@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import datetime as dt
 import struct
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgmaskproxy.mask.calendar import FIRST_DAY, date_text, day_in
-from pgmaskproxy.mask.generalize import Prefix
+from pgmaskproxy.mask import types
+from pgmaskproxy.mask.calendar import FIRST_DAY, coarse, date_text, day_in, midnight_text
+from pgmaskproxy.mask.generalize import CoarseDate, Prefix
 from tests.mask.columns import (
     BINARY,
     BPCHAR,
@@ -69,7 +71,8 @@ def test_a_float_is_the_same_in_both_formats(oid: int, layout: str, value: float
         assert abs(value) > 1e38  # rounded down, it is beyond what the type can say
     else:
         assert binary is not None
-        assert struct.unpack(layout, binary)[0] == float(text) <= value
+        assert struct.pack(layout, float(text)) == binary
+        assert struct.unpack(layout, binary)[0] <= value
 
 
 def test_a_numeric_keeps_its_columns_digits() -> None:
@@ -162,3 +165,16 @@ def test_times_are_cut_to_the_hour_and_what_no_server_writes_is_null(
 )
 def test_the_same_in_binary_format(oid: int, value: bytes, expected: bytes | None) -> None:
     assert shown("generalize", oid, value, BINARY) == expected
+
+
+@given(
+    date=st.dates(min_value=dt.date(1, 1, 1)),
+    precision=st.sampled_from(["month", "year", "decade"]),
+    tail=st.sampled_from([(types.DATE, ""), (types.TIMESTAMP, " 12:13:14.5"), (types.TIMESTAMPTZ, " 00:13:14+00")]),
+)
+def test_the_quick_way_is_the_same(date: dt.date, precision: str, tail: tuple[str, str]) -> None:
+    family, time = tail
+    value = f"{date.year:04}-{date.month:02}-{date.day:02}{time}"
+    day = coarse(day_in(value), precision)
+    expected = date_text(day) if family == types.DATE else midnight_text(day, zone=family == types.TIMESTAMPTZ)
+    assert CoarseDate(family, 0, precision).mask(value.encode()) == expected.encode()

@@ -55,6 +55,14 @@ def test_a_float_is_the_same_number_in_both_formats(family: str, layout: str, va
     assert floor_of(repr(value).encode(), family, 0) == floor_of(binary, family, 1) == math.floor(value)
 
 
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(0, b"0"), (-100, b"-100"), (481500, b"481500"), (-15 * 10**29, b"-1.5e+30"), (2**24, b"16777216")],
+)
+def test_a_real_has_as_few_digits_as_the_server_would_write(number: int, expected: bytes) -> None:
+    assert written(number, FLOAT4, 0, 0) == expected
+
+
 @pytest.mark.parametrize(("family", "size"), [(INT2, 2), (INT4, 4), (INT8, 8)])
 def test_an_integer_beyond_its_range_is_its_end(family: str, size: int) -> None:
     end = 1 << (8 * size - 1)
