@@ -16,6 +16,7 @@ import rich_click as click
 from pgmaskproxy.audit.verify import verify
 from pgmaskproxy.cli.exits import Exit
 from pgmaskproxy.cli.key_checks import key_findings
+from pgmaskproxy.cli.mask_checks import mask_findings
 from pgmaskproxy.cli.notify_checks import notify_findings
 from pgmaskproxy.cli.role_checks import role_findings, view_findings
 from pgmaskproxy.cli.settings import configured, configured_policy
@@ -190,6 +191,8 @@ def server_checks(server: Server, database: str, policy: Policy | None, upstream
         return
     for level, message, hint in compared_findings(compared):
         yield Finding("policy", level, f"{database}: {message}", hint=hint)
+    for message, hint, ref in mask_findings(policy, server.catalog, labelling):
+        yield Finding("policy", "warning", f"{database}: {message}", ref.file, ref.line, hint)
     used = {name for labels in labelling.values() for name in labels.labels}
     yield Finding("policy", "ok", f"{database}: {len(labelling)} labelled columns")
     for name in sorted(set(policy.labels) - used):

@@ -63,7 +63,8 @@ SELECT a.attrelid::pg_catalog.int8, a.attnum::pg_catalog.int4, a.attname::pg_cat
        a.attidentity OPERATOR(pg_catalog.<>) ''::pg_catalog."char"
        OR (d.adbin IS NOT NULL AND a.attgenerated OPERATOR(pg_catalog.=) ''::pg_catalog."char")
        OR EXISTS (SELECT 1 FROM pg_catalog.pg_type t
-                   WHERE t.oid OPERATOR(pg_catalog.=) a.atttypid AND t.typdefault IS NOT NULL)
+                   WHERE t.oid OPERATOR(pg_catalog.=) a.atttypid AND t.typdefault IS NOT NULL),
+       a.atttypmod
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
   JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
@@ -322,9 +323,9 @@ async def read_catalog(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> 
     held: dict[tuple[int, int], list[int]] = {}
     for relation, number, of in await rows(_ROW_TYPES):
         held.setdefault((relation, number), []).append(of)
-    for relation, number, name, type_oid, generated, expression, filled in await rows(_COLUMNS):
+    for relation, number, name, type_oid, generated, expression, filled, modifier in await rows(_COLUMNS):
         rows_of = tuple(held.get((relation, number), ()))
-        column = Column(number, name, type_oid, generated, expression or "", rows_of, filled)
+        column = Column(number, name, type_oid, generated, expression or "", rows_of, filled, modifier)
         columns.setdefault(relation, []).append(column)
     parents: dict[int, list[int]] = {}
     for child, parent in await rows(_PARENTS):

@@ -39,6 +39,8 @@ class Column:
     domain or another row."""
     filled: bool = False
     """A row that is given no value for it may have one: it, or its type, has a default, or it is an identity column."""
+    modifier: int = -1
+    """pg_attribute.atttypmod: the length of a varchar, the digits of a numeric."""
 
 
 @dataclass(frozen=True, slots=True)
