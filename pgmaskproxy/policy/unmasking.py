@@ -8,6 +8,7 @@ what is not asked for stays masked.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -47,7 +48,7 @@ def judge_unmask(facts: Touched, rules: Iterable[Rule], database: str, wish: str
 
     None where it is about none of the relations that the statement touches: a driver that looks up a type in between is
     served as ever, masked. A Refusal (42501) where it is, and cannot be granted. All rules that cover a column count:
-    every term of theirs must be met, and the least of their rows.
+    every term of theirs must be met, and the least of their rows, divided by how often a row has the same column.
     """
     wanted = wished(wish) or ()
     if not any(_may_be(column, relation.schema, relation.name) for column in wanted for relation in facts.relations):
@@ -67,8 +68,15 @@ def judge_unmask(facts: Touched, rules: Iterable[Rule], database: str, wish: str
         covering |= {rule.id: rule for rule in covers}
         outputs += [UnmaskedOutput(ordinal, found) for ordinal in _ordinals(facts, found)]
     asked = [covering[name] for name in sorted(covering)]
+    # A join of a table with itself has many values of one column in a row: they count as so many rows.
+    often = max(Counter(output.column for output in outputs).values())
+    rows = min(rule.rows for rule in asked) // often
+    if rows == 0:
+        return _refused(
+            facts, outputs[0].column, "too_often", f"is shown {often} times in every row, which is too often"
+        )
     return Unmasking(
-        Unmask(tuple(sorted(outputs, key=lambda output: output.ordinal)), min(rule.rows for rule in asked)),
+        Unmask(tuple(sorted(outputs, key=lambda output: output.ordinal)), rows),
         tuple(term for rule in asked for term in rule.terms),
         tuple(rule.ref for rule in asked),
     )
@@ -121,6 +129,7 @@ _HINTS: Final = {
     "no_output": "It has to be shown bare, as it is in its table or view: not in an expression, a whole row or a UNION."
     f" RESET {UNMASK} to see it masked.",
     "not_masked": f"Leave it out of {UNMASK}.",
+    "too_often": "Select it once.",
     "derived": "Ask for the column that it is computed from, in a statement that selects that.",
 }
 

@@ -129,6 +129,19 @@ def test_every_output_that_is_the_column_and_nothing_else_is_meant() -> None:
     assert shown(asked("customers.ssn", analysis)) == [(0, SSN), (2, SSN)]
 
 
+def test_as_many_values_of_a_column_are_shown_whether_in_one_row_or_in_many() -> None:
+    def rows(*outputs: ColumnRef) -> int:
+        decision = asked("customers.ssn", select(*map(bare, outputs)))
+        assert decision.unmask is not None
+        return decision.unmask.rows
+
+    assert [rows(SSN), rows(SSN, SSN), rows(SSN, NAME, SSN, SSN)] == [20, 10, 6]
+    assert problem("customers.ssn", select(*[bare(SSN)] * 21)) == "too_often"
+    both = asked("customers.ssn, customers.card", select(bare(SSN), bare(CARD), bare(CARD)))
+    assert both.unmask is not None
+    assert both.unmask.rows == 2
+
+
 def test_an_output_that_mixes_it_with_something_else_stays_masked() -> None:
     analysis = select(bare(SSN), bare(SSN, CARD))
     assert shown(asked("customers.ssn, customers.card", select(bare(SSN), bare(SSN, CARD), bare(CARD)))) == [
