@@ -17,7 +17,7 @@ from pgmaskproxy.demo.server import EmbeddedServer
 from tests.e2e import masks
 from tests.e2e.copying import FORMATS, READERS, copied
 from tests.e2e.drivers import asyncpg_arguments, direct
-from tests.e2e.masks import BEYOND, KINDS, SHOWN, hidden_of, is_null
+from tests.e2e.masks import BEYOND, DETERMINISTIC, KINDS, SHOWN, hidden_of, is_null
 from tests.harness.proxy import Proxy
 
 ADDRESSES: Final = (
@@ -218,3 +218,58 @@ async def test_no_byte_of_what_is_hidden_is_sent(stand: Proxy, kind: str) -> Non
     assert len(got) > 1000
     assert [needle for needle in needles if needle in got] == []
     assert [needle for needle in needles if needle in stand.audit_records()] == []
+
+
+SAME: Final = ("c_text", "c_varchar", "c_name", "c_citext", "d_text", "d_varchar")
+"""Columns with the same text in the first row."""
+
+
+@pytest.mark.parametrize("kind", ["hash", "uuid", "token"])
+def test_one_key_and_label_has_one_answer_and_another_has_another(stand: Proxy, kind: str) -> None:
+    tables = [wire(stand.conninfo(), f"{kind}{other}", binary=False)[0] for other in ("", "_label", "_key")]
+    assert tables[0] == wire(stand.conninfo(), kind, binary=False)[0]
+    assert len({tables[0][0][name] for name in SAME}) == 1
+    for row in range(masks.ROWS - 1):
+        for name in SHOWN[kind]:
+            found = [table[row].get(name) for table in tables]
+            empty = name.startswith(("a_", "r_")) and not any(map(str.isalnum, (found[0] or b"").decode()))
+            assert None in found or empty or len(set(found)) == 3, name
+
+
+@pytest.mark.parametrize("kind", DETERMINISTIC)
+def test_nobody_has_a_code_book_made(stand: Proxy, kind: str) -> None:
+    """What depends on the value is neither beside values of one's own, nor of what one writes, nor under two labels."""
+    table = f"kinds.{kind}"
+    other = "kinds.hash" if kind != "hash" else "kinds.token"
+    columns = {"c_jsonb": """'{"secret": "guess"}'"""} if kind == "json" else {"c_text": "'guess'"}
+    if kind in {"hash", "generalize"}:
+        columns["c_int4"] = "7"
+    for column, guess in columns.items():
+        refused = [
+            f"SELECT {column} FROM {table} UNION ALL SELECT {guess}",
+            f"SELECT {column} FROM {table} UNION ALL VALUES ({guess})",
+            f"VALUES ({guess}) UNION SELECT {column} FROM {table}",
+            f"SELECT x FROM (SELECT {column} AS x FROM {table} UNION ALL SELECT {guess}) AS s",
+            f"WITH c AS (SELECT {column} AS x FROM {table} UNION ALL SELECT {guess}) SELECT x FROM c",
+            f"SELECT coalesce({column}, {guess}) FROM {table}",
+            f"SELECT CASE WHEN id = 1 THEN {column} ELSE {guess} END FROM {table}",
+            f"COPY (SELECT {column} FROM {table} UNION ALL SELECT {guess}) TO STDOUT",
+        ]
+        null = [
+            f"UPDATE {table} SET {column} = {guess} WHERE id = 1 RETURNING {column}",
+            f"INSERT INTO {table} (id, {column}) VALUES (99, {guess}) RETURNING {column}",
+            f"INSERT INTO {table} (id, {column}) VALUES (98, {guess}) RETURNING *",
+            f"SELECT {column} FROM {table} UNION ALL SELECT {column} FROM {other}",
+        ]
+        with stand.connect() as connection:
+            for statement in refused:
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(statement.encode())
+            for statement in null:
+                connection.execute("BEGIN")
+                cursor = connection.execute(statement.encode())
+                names = [each.name for each in cursor.description or ()]
+                rows = cursor.fetchall()
+                assert rows, statement
+                assert {row[names.index(column)] for row in rows} == {None}, statement
+                connection.execute("ROLLBACK")
