@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -54,11 +54,15 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA shop TO pgmaskproxy
 
 
 @contextmanager
-def tokenised(database: servers.Database, directory: Path, policy: str = POLICY) -> Iterator[Proxy]:
+def tokenised(
+    database: servers.Database, directory: Path, policy: str = POLICY, more: Mapping[str, str] | None = None
+) -> Iterator[Proxy]:
     """A proxy before a fresh shop with some more tables."""
     with psycopg.connect(database.admin, autocommit=True) as admin:
         admin.execute(TABLES.encode())
-    with proxies.in_process(database, directory, policy=policy, overrides={"trust.extensions": "citext"}) as proxy:
+    with proxies.in_process(
+        database, directory, policy=policy, overrides={"trust.extensions": "citext", **(more or {})}
+    ) as proxy:
         yield proxy
         proxy.check_bytes()
 
