@@ -24,7 +24,7 @@ from pgmaskproxy.model import (
     UnmaskedOutput,
 )
 from pgmaskproxy.policy.coverage import concerns
-from pgmaskproxy.policy.facts import Touched
+from pgmaskproxy.policy.facts import Touched, output_columns
 from pgmaskproxy.policy.outputs import column_mask
 from pgmaskproxy.policy.refusals import DENIED, INSUFFICIENT_PRIVILEGE, facts_of
 from pgmaskproxy.policy.rules import Rule
@@ -46,12 +46,14 @@ class Unmasking:
 def judge_unmask(facts: Touched, rules: Iterable[Rule], database: str, wish: str) -> Unmasking | Refusal | None:
     """What becomes of `wish`, the setting's value, for this statement.
 
-    None where it is about none of the relations that the statement touches: a driver that looks up a type in between is
-    served as ever, masked. A Refusal (42501) where it is, and cannot be granted. All rules that cover a column count:
-    every term of theirs must be met, and the least of their rows, divided by how often a row has the same column.
+    None where it is about none of the relations that the statement touches or shows: a driver that looks up a type in
+    between is served as ever, masked. A Refusal (42501) where it is, and cannot be granted. All rules that cover a
+    column count: every term of theirs must be met, and the least of their rows, divided by how often a row has the same
+    column.
     """
     wanted = wished(wish) or ()
-    if not any(_may_be(column, relation.schema, relation.name) for column in wanted for relation in facts.relations):
+    about = facts.relations | {column.relation for column in output_columns(facts.analysis)}
+    if not any(_may_be(column, relation.schema, relation.name) for column in wanted for relation in about):
         return None
     if facts.analysis.kind != _SELECT or facts.effects != _NOTHING_BUT_READS:
         return _not_a_select()
@@ -126,7 +128,7 @@ def _covers(rule: Rule, facts: Touched, column: ColumnRef) -> bool:
 
 _HINTS: Final = {
     "ambiguous": "Name it with its schema: schema.table.column.",
-    "no_output": "It has to be shown bare, as it is in its table or view: not in an expression, a whole row or a UNION."
+    "no_output": "It has to be shown bare, from its own table: not by a view, an expression, a whole row or a UNION."
     f" RESET {UNMASK} to see it masked.",
     "not_masked": f"Leave it out of {UNMASK}.",
     "too_often": "Select it once.",

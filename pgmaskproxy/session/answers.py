@@ -95,7 +95,7 @@ def not_confirmed(unmask: Unmask) -> Refusal:
         "42501",
         f"permission denied by policy: cannot tell for certain which outputs are {', '.join(columns)}",
         detail="The server describes them as something else than these columns. Nobody was asked.",
-        hint="Select the columns as they are, from their table or view: no expression, no set operation.",
+        hint="Select the columns bare, from their own table: no view, no expression, no set operation.",
         facts=(("why", "unmask"), ("problem", "not_confirmed"), ("columns", columns)),
     )
 

@@ -224,6 +224,10 @@ REFUSED: list[tuple[str, str, str]] = [
     ("customers.ssn", "SELECT ssn FROM customers UNION ALL SELECT card FROM customers", "unmask:no_output"),
     ("customers.ssn", "SELECT ssn FROM customers UNION ALL SELECT ssn FROM customers", "unmask:not_confirmed"),
     ("customers.email", SELECT, "unmask:not_covered"),
+    ("customers.email", "SELECT contact FROM customer_contacts", "unmask:no_output"),
+    ("customer_contacts.contact", "SELECT contact FROM customer_contacts", "unmask:no_output"),
+    ("payments_2024.card", "SELECT card FROM payments_2024", "unmask:not_covered"),
+    ("customers.ssn", "SELECT (SELECT ssn FROM customers WHERE id = 1)", "unmask:not_confirmed"),
     ("customers.ssn, customers.email", SELECT, "unmask:not_covered"),
     ("customers.ssn, customers.birth_date", SELECT, "unmask:no_output"),
     ("customers.id", SELECT, "unmask:not_masked"),
@@ -272,6 +276,7 @@ SHOWN: list[tuple[str, str]] = [
     ("shop.customers.ssn", "SELECT c.ssn, o.id FROM orders o JOIN customers c ON c.id = o.customer_id WHERE c.id = 1"),
     ("customers.ssn", "SELECT * FROM customers WHERE id = 1"),
     ("customers.ssn", "SELECT name FROM customers c(id, ssn, email, name) WHERE id = 1"),
+    ("customers.ssn", "SELECT c, c.ssn FROM customers c WHERE id = 1"),
     ('"shop"."customers".SSN', "TABLE customers LIMIT 1"),
 ]
 

@@ -166,6 +166,12 @@ def test_a_column_that_is_no_bare_output_is_not_shown(analysis: Analysis) -> Non
     assert asked("customers.ssn", analysis).outcome is Outcome.DENY
 
 
+def test_a_column_that_comes_through_a_view_is_not_shown() -> None:
+    view = RelationRef("shop", "contacts")
+    assert problem("customers.ssn", select(bare(SSN), reads=[view])) == "no_output"
+    assert problem("contacts.ssn", select(bare(SSN), reads=[view])) == "no_output"
+
+
 def test_a_column_by_two_names_is_not_guessed() -> None:
     both = select(bare(SSN), bare(ELSEWHERE), reads=[SSN.relation, ELSEWHERE.relation])
     everywhere = policy(ASKING.replace('relations: ["shop.*"]', 'relations: ["*.*"]'))
