@@ -94,3 +94,24 @@ def test_columns_that_a_join_merges(catalog: Catalog) -> None:
 
     assert merged(TEXT) == {Use.JOIN}
     assert merged(PATH_TYPE) == {Use.PREDICATE}
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        ("ssn = 'x'", [(0, "x", False)]),
+        ("ssn = $1", [(1, "", False)]),
+        ("$2::text = ssn", [(2, "", False)]),
+        ("ssn IN ($1, $2)", [(1, "", False), (2, "", False)]),
+        ("ssn = ANY ($3)", [(3, "", True)]),
+        ("ssn = ANY ($3::text[])", [(3, "", True)]),
+        ("ssn = lower($1)", []),
+        ("ssn IN ($1, 'x')", []),
+        ("ssn = ALL ($1)", []),
+        ("ssn > $1", []),
+    ],
+)
+def test_what_is_compared(condition: str, found: list[tuple[int, str, bool]], catalog: Catalog) -> None:
+    analysis = deep(lambda: read(f"SELECT 1 FROM customers WHERE {condition}", catalog, SEARCH_PATH))[0].analysis
+    assert [(each.number, each.literal, each.many) for each in analysis.inputs] == found
+    assert all((each.column.column, each.use, each.where) == ("ssn", Use.EQUALITY, "WHERE") for each in analysis.inputs)

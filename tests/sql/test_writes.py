@@ -147,3 +147,34 @@ def test_what_either_arm_of_a_merge_wrote_may_return(catalog: Catalog) -> None:
     )
     (origin,) = one(sql, catalog).outputs or ()
     assert "gen.ssn" in output(origin)
+
+
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        (
+            "INSERT INTO scratch (id, t) VALUES (1, 'x'), ($1, $2)",
+            {("id", 0, ""), ("t", 0, "x"), ("id", 1, ""), ("t", 2, "")},
+        ),
+        ("INSERT INTO scratch (t) SELECT 'x' UNION ALL SELECT $1", {("t", 0, "x"), ("t", 1, "")}),
+        ("INSERT INTO scratch VALUES (1) ON CONFLICT (id) DO UPDATE SET t = 'x'", {("id", 0, ""), ("t", 0, "x")}),
+        ("UPDATE scratch SET t = 'x'::text", {("t", 0, "x")}),
+        ("UPDATE scratch SET (id, t) = (1, $1)", {("id", 0, ""), ("t", 1, "")}),
+        ("UPDATE scratch SET (id, t) = ROW (1, 'x')", {("id", 0, ""), ("t", 0, "x")}),
+        ("UPDATE scratch SET t = 'x' || 'y'", set()),
+        (
+            "MERGE INTO scratch s USING gen g ON s.id = g.id WHEN MATCHED THEN UPDATE SET t = 'x'"
+            " WHEN NOT MATCHED THEN INSERT (id, t) VALUES (g.id, $1)",
+            {("t", 0, "x"), ("t", 1, "")},
+        ),
+        ("COPY scratch (t, id) FROM STDIN", {("t", 1, ""), ("id", 2, "")}),
+    ],
+)
+def test_what_is_given_to_be_written(sql: str, found: set[tuple[str, int, str]], catalog: Catalog) -> None:
+    inputs = [each for each in one(sql, catalog).inputs if each.use is Use.WRITTEN]
+    assert {(each.column.column, each.number, each.literal) for each in inputs} == found
+
+
+def test_what_execute_is_given_meets_a_column_that_only_the_session_knows(catalog: Catalog) -> None:
+    inputs = one("EXECUTE s ('***', 1, lower('x'))", catalog).inputs
+    assert [(each.column.column, each.number, each.literal) for each in inputs] == [("", 1, "***"), ("", 2, "")]
