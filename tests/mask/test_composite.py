@@ -95,6 +95,7 @@ def test_a_text_with_other_fields_is_null(value: bytes) -> None:
         struct.pack(">i", 2) + struct.pack(">I", PLAIN) + b"\xff\xff\xff\xfe",
         struct.pack(">i", 2) + struct.pack(">I", PLAIN) + b"\x7f\xff\xff\xffSECRET",
         struct.pack(">i", -1) + struct.pack(">I", PLAIN) + cell(b"SECRET"),
+        struct.pack(">i", 3) + record([(PLAIN, b"a"), (PLAIN, b"SECRET")])[4:],
     ],
 )
 def test_a_record_with_other_fields_is_null(value: bytes) -> None:
