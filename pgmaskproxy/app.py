@@ -32,7 +32,6 @@ from pgmaskproxy.channels.outbox import Outbox
 from pgmaskproxy.config import Config
 from pgmaskproxy.errors import AuditFailed, ConfigError, ProxyError, Unavailable
 from pgmaskproxy.ids import new_id
-from pgmaskproxy.keyring.document import Document
 from pgmaskproxy.keyring.source import Source
 from pgmaskproxy.logs import get_logger
 from pgmaskproxy.metrics import Metrics
@@ -52,7 +51,7 @@ from pgmaskproxy.proxy.labels import Labels
 from pgmaskproxy.proxy.listener import Listener
 from pgmaskproxy.proxy.pins import PinFile
 from pgmaskproxy.proxy.prover import Prover
-from pgmaskproxy.proxy.reading import read_all
+from pgmaskproxy.proxy.reading import Read, read_all
 from pgmaskproxy.proxy.services import Services
 from pgmaskproxy.proxy.supervisor import Supervisor
 from pgmaskproxy.proxy.trees import why_no_tree
@@ -151,6 +150,7 @@ class Proxy:
             self.audit.write(watched, durable=False)
         self.metrics.canaries_watched.set(len(canaries))
         keys = Keys(self.metrics)
+        keys.customs = read_now.customs
         in_force = keys.replace(read_now.keys, str(Source(config.keys)))
         if in_force is not None:
             self.audit.write(in_force, durable=False)
@@ -219,7 +219,7 @@ class Proxy:
                 self._log.error("policy_reload_failed", file=problem.file, line=problem.line, reason=problem.message)
             return self._reloaded(len(error.problems))
         databases = await self.judge.relabel(found.policy)
-        self._use_keys(found.keys)  # first: the policy may need them
+        self._use_keys(found)  # first: the policy may need them
         self.knowledge.reload(found.policy, found.directory, databases)
         self.metrics.policy_in_force(found.policy.version)
         self.listener.moved(None)
@@ -242,11 +242,14 @@ class Proxy:
     def _certificate_failed(self, reason: str) -> None:
         self._log.error("certificate_unreadable", reason=reason)
 
-    def _use_keys(self, document: Document) -> None:
-        event = self.services.keys.replace(document, str(Source(self.config.keys)))
+    def _use_keys(self, found: Read) -> None:
+        keys = self.services.keys
+        event, others = keys.replace(found.keys, str(Source(self.config.keys))), keys.customs != found.customs
+        keys.customs = found.customs
+        if event is not None or others:
+            self.listener.use_keys()
         if event is None:
             return
-        self.listener.use_keys()
         try:
             self.audit.write(event, durable=True)
         except AuditFailed as error:

@@ -31,6 +31,7 @@ from pgmaskproxy.model import ColumnLabels, ColumnRef, ColumnUse, RelationRef
 from pgmaskproxy.policy.doubts import doubts
 from pgmaskproxy.policy.principals import Directory, load_principals
 from pgmaskproxy.policy.rules import Policy
+from pgmaskproxy.proxy.customs import load_customs
 from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.proxy.knowledge import label
 from pgmaskproxy.proxy.pins import PinFile
@@ -268,7 +269,8 @@ def _policy(config: Config) -> tuple[Policy | None, list[Finding]]:
         ref = policy.transparent
         message = "it is transparent: nothing is masked, refused or held"
         return policy, [Finding("policy", "warning", message, ref.file, ref.line, "meant for trying drivers only")]
-    return policy, [Finding("policy", "ok", said)]
+    _, missing = load_customs(policy)
+    return policy, [Finding("policy", "ok", said), *of_problems("policy", ConfigError(missing))]
 
 
 def _people(config: Config) -> tuple[Directory | None, list[Finding]]:

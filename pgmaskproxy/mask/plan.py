@@ -7,7 +7,7 @@ it is. Every plan starts as `SEALED`, and only this module makes another (4).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, final
 
 from mypy_extensions import i64
@@ -18,9 +18,9 @@ from pgmaskproxy.mask.copytext import RowFormat, TextFormat
 from pgmaskproxy.mask.keys import NO_KEYS, Keyring
 from pgmaskproxy.mask.kinds import strength
 from pgmaskproxy.mask.masker import Masker
-from pgmaskproxy.mask.maskers import masker, row_masker
+from pgmaskproxy.mask.maskers import NO_CUSTOMS, Customs, masker, row_masker
 from pgmaskproxy.mask.types import shape_of
-from pgmaskproxy.model import NULL_MASK, ROW, CopyLayout, Mask, Visibility
+from pgmaskproxy.model import NULL_MASK, ROW, CopyLayout, DataType, Mask, Visibility
 from pgmaskproxy.wire.backend import Field
 
 TEXT: Final = CopyLayout()
@@ -145,6 +145,7 @@ def bind_plan(
     masks: tuple[Mask | None, ...] | None,
     visibility: Visibility,
     keyring: Keyring = NO_KEYS,
+    customs: Customs = NO_CUSTOMS,
 ) -> BoundPlan:
     """The plan for a portal described by `fields`, as its text (`masks`) and the server both allow.
 
@@ -152,10 +153,8 @@ def bind_plan(
     names a known column without a label. Another number of masks than fields: all NULL.
     """
     binding = _bind(fields, masks, visibility)
-    maskers = [
-        _masker(mask, field, field.format, visibility, keyring)
-        for mask, field in zip(binding.shown, fields, strict=True)
-    ]
+    making = _Making(visibility.types, keyring, customs)
+    maskers = [making.masker(mask, field, field.format) for mask, field in zip(binding.shown, fields, strict=True)]
     return BoundPlan(MaskPlan(maskers), _effective(binding, maskers))
 
 
@@ -164,7 +163,9 @@ def bind_copy(
     masks: tuple[Mask | None, ...] | None,
     visibility: Visibility,
     layout: CopyLayout = TEXT,
+    *,
     keyring: Keyring = NO_KEYS,
+    customs: Customs = NO_CUSTOMS,
 ) -> CopyPlan:
     """The plan for a COPY TO STDOUT in this layout; `fields` describe a SELECT with the same outputs.
 
@@ -172,9 +173,8 @@ def bind_copy(
     """
     binding = _bind(fields, masks, visibility)
     code = 1 if layout.format == "binary" else 0
-    maskers = [
-        _masker(mask, field, code, visibility, keyring) for mask, field in zip(binding.shown, fields, strict=True)
-    ]
+    making = _Making(visibility.types, keyring, customs)
+    maskers = [making.masker(mask, field, code) for mask, field in zip(binding.shown, fields, strict=True)]
     return CopyPlan(maskers, _effective(binding, maskers), layout, [field.name for field in fields])
 
 
@@ -226,11 +226,22 @@ def _by_both(text: Mask | None, field: Field, visibility: Visibility) -> tuple[M
     return (text if strength(text.kind) < strength(server.kind) else server), 1
 
 
-def _masker(mask: Mask | None, field: Field, code: int, visibility: Visibility, keyring: Keyring) -> Masker | None:
-    if mask is None:
-        return None
-    shape = shape_of(field.type_oid, field.type_modifier, visibility.types)
-    return row_masker(mask, shape, code, keyring) if mask.kind == ROW else masker(mask, shape, code, keyring)
+@final
+class _Making:
+    """What maskers are made with, besides the mask and the column."""
+
+    def __init__(self, types: Mapping[int, DataType], keyring: Keyring, customs: Customs) -> None:
+        self._types: Final = types
+        self._keyring: Final = keyring
+        self._customs: Final = customs
+
+    def masker(self, mask: Mask | None, field: Field, code: int) -> Masker | None:
+        """For a column in that format; None shows it as it is."""
+        if mask is None:
+            return None
+        shape = shape_of(field.type_oid, field.type_modifier, self._types)
+        made = row_masker if mask.kind == ROW else masker
+        return made(mask, shape, code, self._keyring, self._customs)
 
 
 def _effective(binding: Binding, maskers: Sequence[Masker | None]) -> Binding:

@@ -70,7 +70,7 @@ class ClientConnection(asyncio.Protocol):
             Door(tls=offered is not None, required=offered is not None and offered.required),
         )
         self._session.receive(ev.WatchFor(services.canaries.watch))
-        self._session.receive(ev.UseKeys(services.keys.ring))
+        self._session.receive(ev.UseKeys(services.keys.ring, services.keys.customs))
         self._certificates = offered
         self._client: Stream | None = None
         self._entrance: Entrance | None = None
@@ -234,7 +234,7 @@ class ClientConnection(asyncio.Protocol):
 
     def use_keys(self) -> None:
         """Masks are made with other keys from now on."""
-        self.feed(ev.UseKeys(self._services.keys.ring))
+        self.feed(ev.UseKeys(self._services.keys.ring, self._services.keys.customs))
 
     @property
     def database(self) -> str:

@@ -1,4 +1,4 @@
-"""The keys that masks are made with now: every session has them, and is told of others."""
+"""What masks are made with now, keys and functions of the operator's own: every session is told of others."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pgmaskproxy.audit import events
 from pgmaskproxy.keyring.document import NO_DOCUMENT, Document
 from pgmaskproxy.logs import get_logger
 from pgmaskproxy.mask.keys import NO_KEYS, Keyring
+from pgmaskproxy.mask.maskers import NO_CUSTOMS, Customs
 from pgmaskproxy.metrics import Metrics, bounded
 from pgmaskproxy.model import AuditEvent
 
@@ -18,6 +19,8 @@ class Keys:
 
     def __init__(self, metrics: Metrics | None = None) -> None:
         self.ring: Keyring = NO_KEYS
+        self.customs: Customs = NO_CUSTOMS
+        """Masks of the operator's own."""
         self._document = NO_DOCUMENT
         self._metrics = metrics
         self._log = get_logger("keys")

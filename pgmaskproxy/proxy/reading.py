@@ -15,6 +15,7 @@ from pgmaskproxy.policy.keys import missing_keys
 from pgmaskproxy.policy.loader import load_policies
 from pgmaskproxy.policy.principals import Directory, load_principals
 from pgmaskproxy.policy.rules import Policy
+from pgmaskproxy.proxy.customs import Custom, load_customs
 
 
 @final
@@ -25,6 +26,7 @@ class Read:
     policy: Policy
     directory: Directory
     keys: Document
+    customs: Mapping[str, Custom]
 
 
 def read_all(config: Config, environ: Mapping[str, str]) -> Read:
@@ -46,8 +48,12 @@ def read_all(config: Config, environ: Mapping[str, str]) -> Read:
         keys = read_keys(config.keys, environ)
     except ConfigError as error:
         problems.extend(error.problems)
+    customs: Mapping[str, Custom] = {}
+    if policy is not None:
+        customs, missing = load_customs(policy)
+        problems.extend(missing)
     if policy is not None and keys is not None:
         problems.extend(missing_keys(policy, keys.names()))
     if policy is None or directory is None or keys is None or problems:
         raise ConfigError(problems)
-    return Read(policy, directory, keys)
+    return Read(policy, directory, keys, customs)

@@ -214,7 +214,7 @@ class Execution:
         if not description.returns_rows:
             return Verdict(SEALED, None, (), 0)
         fields = description.fields
-        bound = bind_plan(fields, self._masks(ruling), visibility, self._link.keys)
+        bound = bind_plan(fields, self._masks(ruling), visibility, self._link.keys, self._link.customs)
         if bound.unknown and ruling.decision.unmask is not None:
             return not_confirmed(ruling.decision.unmask)
         if bound.unknown:
@@ -229,7 +229,7 @@ class Execution:
                 return CHANGED
             # What a name stands for was read under the old catalog: there the server's word alone counts.
             masks = None if self._naming.goes_by_name(ruling) else self._masks(again)
-            bound = bind_plan(fields, masks, self._visibility(), self._link.keys)
+            bound = bind_plan(fields, masks, self._visibility(), self._link.keys, self._link.customs)
         return Verdict(bound.plan, None, bound.shown, bound.conflicts)
 
     def _unmasked(self, verdict: Verdict, unmask: Unmask, fields: tuple[Field, ...]) -> Verdict | Refusal:
@@ -273,7 +273,8 @@ class Execution:
         yield Wait(exchange=described)
         if described.failed:
             return None
-        plan = bind_copy(described.fields, self._masks(ruling), visibility, copy.layout, self._link.keys)
+        keys, customs = self._link.keys, self._link.customs
+        plan = bind_copy(described.fields, self._masks(ruling), visibility, copy.layout, keyring=keys, customs=customs)
         return Verdict(SEALED, plan, plan.shown, plan.conflicts)
 
     def _leave(

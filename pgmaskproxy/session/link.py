@@ -8,6 +8,7 @@ from typing import final
 from pgmaskproxy.errors import CanarySeen, PeerError
 from pgmaskproxy.mask.canary import Watch, Watcher
 from pgmaskproxy.mask.keys import NO_KEYS, Keyring
+from pgmaskproxy.mask.maskers import NO_CUSTOMS, Customs
 from pgmaskproxy.model import Refusal, Visibility
 from pgmaskproxy.session.early import Early
 from pgmaskproxy.session.events import Command, DefinitionsChanged, SendClient, SendServer
@@ -96,6 +97,7 @@ class Link:
         """Something that may change the catalog ran in a transaction that is still open."""
         self.visibility: Visibility | None = None
         self.keys: Keyring = NO_KEYS
+        self.customs: Customs = NO_CUSTOMS
         """What masks are made with from the next plan on."""
         self.transparent = False
         """The policy was transparent when this session began, or at some time since."""

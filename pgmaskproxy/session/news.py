@@ -5,11 +5,12 @@ They answer nothing, and come at any time. `events` has them too, with all the o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 from pgmaskproxy.mask.canary import Watch
 from pgmaskproxy.mask.keys import Keyring
+from pgmaskproxy.mask.maskers import NO_CUSTOMS, Customs
 
 
 @final
@@ -31,9 +32,11 @@ class WatchFor:
 @final
 @dataclass(slots=True)
 class UseKeys:
-    """From now on masks are made with these keys, and tokens read with them."""
+    """From now on masks are made with these keys, and tokens read with them; and with these functions of the operator's
+    own."""
 
     keys: Keyring
+    customs: Customs = field(default_factory=lambda: NO_CUSTOMS)
 
 
 @final

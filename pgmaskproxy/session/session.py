@@ -164,7 +164,7 @@ class Session:
         elif isinstance(event, WatchFor):
             self._link.watch_for(event.watch)
         elif isinstance(event, UseKeys):
-            self._link.keys = event.keys
+            self._link.keys, self._link.customs = event.keys, event.customs
         elif isinstance(event, ClientClosed):
             self._gone()
         elif isinstance(event, NextTurn):
