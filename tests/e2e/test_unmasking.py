@@ -21,30 +21,7 @@ from tests.harness import proxy as proxies
 from tests.harness import servers
 from tests.harness.proxy import Proxy
 
-POLICY = """
-apiVersion: pgmaskproxy/v1
-kind: Policy
-name: unmasking
-labels:
-  pii.ssn: {columns: ["*.*.ssn"], mask: {kind: redact}}
-  pii.card: {columns: ["*.*.card"], mask: {kind: partial, last: 4}}
-  pii.email: {columns: ["*.*.email"], mask: {kind: email}}
-  pii.birth_date: {columns: ["*.*.birth_date"], mask: {kind: "null"}}
-  pii.rest: {columns: ["*.*.notes", "*.*.profile", "*.*.salary"], mask: {kind: "null"}}
-rules:
-  - {id: reads, effects: [READ], relations: ["*.*"], decide: allow}
-  - {id: writes, effects: [WRITE], decide: allow}
-  - {id: exports, effects: [EXPORT], decide: allow}
-  - {id: functions, effects: [ROUTINE], decide: allow}
-  - id: show-customers
-    who: ["group:agents"]
-    effects: [READ]
-    decide: hold
-    unmask: ["shop.customers.ssn", "shop.customers.birth_date", "shop.payments.card", "*.customer_contacts.*"]
-    limits: {rows: 3}
-    approvers: {groups: [dba], in_transaction: 30s}
-    card: Shows personal data
-"""
+POLICY = (Path(__file__).parents[2] / "examples" / "unmasking.yaml").read_text(encoding="utf-8")
 REASON = "SET pgmaskproxy.reason = 'INC-7: the tax office called'"
 WISH = "SET pgmaskproxy.unmask = 'customers.ssn'"
 SELECT = "SELECT id, ssn, email FROM customers WHERE id <= 2 ORDER BY id"
@@ -301,6 +278,23 @@ def test_what_only_a_name_stands_for_stays_masked(proxy: Seen) -> None:
             assert connection.execute("FETCH c").fetchone() == (1, "***", "b***@post.example")
             assert connection.execute("EXECUTE p").fetchone() == (1, "***", "b***@post.example")
         assert not leaked(proxy)
+
+
+def test_the_document_shows_what_happens(proxy18: Seen) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "unmasking.md").read_text(encoding="utf-8")
+    example = page.partition("```sql\n")[2].partition("```")[0].splitlines()
+    rows = []
+    with proxy18.connect() as connection:
+        for line in example:
+            if line.startswith("SELECT") and not rows:
+                rows += granted(ask(connection, line), proxy18)[1]
+            elif not line.startswith("--"):
+                cursor = connection.execute(line.encode())
+                rows += cursor.fetchall() if cursor.description else []
+    said = [line for line in example if line.startswith("--") and "NOTICE" not in line]
+    assert [tuple(part.strip(" -") for part in line.split("|")) for line in said] == [
+        tuple(map(str, row)) for row in rows
+    ]
 
 
 def test_without_a_reason_nobody_is_asked(proxy18: Seen) -> None:
