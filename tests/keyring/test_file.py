@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -178,6 +179,19 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not shown(raised.value.message + raised.value.detail + raised.value.hint)
     assert path.read_text() == text()
     assert names(tmp_path) == ["masking.keys"], "no half of a secret stays"
+
+
+def test_a_write_that_the_kernel_cuts_short_loses_nothing(tmp_path: Path) -> None:
+    path = kept(tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(text()) + 10, hard))
+    try:
+        with pytest.raises(Unavailable, match="the keys cannot be written: File too large"):
+            change_file(path, lambda before: with_line(before, entry(version=2)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_text() == text()
+    assert names(tmp_path) == ["masking.keys"]
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
