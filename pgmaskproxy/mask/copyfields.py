@@ -66,7 +66,7 @@ class TextFields(CopyFields):
         super().__init__(wanted)
         delimiter = layout.delimiter.encode()
         self._delimiter: Final = delimiter
-        self._null: Final = layout.null.encode()
+        self._null_field: Final = layout.null.encode()
         special = re.escape(delimiter) + rb"\\\r\n"
         self._pieces: Final = re.compile(rb"[^" + special + rb"]+|\\[\s\S]|[" + special + rb"]")
 
@@ -80,7 +80,7 @@ class TextFields(CopyFields):
                 self._rest = piece  # what it takes along is still to come
             elif piece == self._delimiter or piece in {b"\n", b"\r"}:
                 raw, at = self._ended(), self._at
-                if raw is not None and raw != self._null:
+                if raw is not None and raw != self._null_field:
                     fields.append((at, _unescaped(raw)))
                 self._at = at + 1 if piece == self._delimiter else 1
             else:
@@ -110,7 +110,7 @@ class CsvFields(CopyFields):
         self._delimiter: Final = layout.delimiter.encode()
         self._quote: Final = layout.quote.encode()
         self._escape: Final = layout.escape.encode()
-        self._null: Final = layout.null.encode()
+        self._null_field: Final = layout.null.encode()
         special = re.escape(self._delimiter + self._quote + self._escape) + rb"\r\n"
         self._pieces: Final = re.compile(rb"[^" + special + rb"]+|[" + special + rb"]")
         self._inside = False
@@ -143,7 +143,7 @@ class CsvFields(CopyFields):
                 self._inside = self._quoted = True
             elif piece == self._delimiter or piece in {b"\n", b"\r"}:
                 raw, column = self._ended(), self._at
-                if raw is not None and (self._quoted or raw != self._null):
+                if raw is not None and (self._quoted or raw != self._null_field):
                     fields.append((column, raw))
                 self._quoted = False
                 self._at = column + 1 if piece == self._delimiter else 1
