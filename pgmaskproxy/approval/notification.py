@@ -48,6 +48,8 @@ def notification_data(request: ApprovalRequest, link: str) -> dict[str, JsonValu
         "relations": list(request.relations),
         "effects": list(request.effects),
         "sql": request.redacted if len(request.redacted) <= LONGEST_SQL else request.redacted[:LONGEST_SQL] + "…",
+        "unmask": list(request.unmask),
+        "unmask_rows": request.unmask_rows,
         "parameters": len(request.parameters),
         "groups": list(request.groups),
         "deadline": int(request.deadline),

@@ -141,7 +141,7 @@ def explained_text(each: Explained) -> str:
             ),
             "not read": one_line(data["opaque"] or "", 300),
         }
-    refusal = decision.refusal
+    refusal, unmask = decision.refusal, decision.unmask
     facts |= {
         "decision": click.style(decision.outcome.value, fg=COLORS[decision.outcome], bold=True),
         "rules": "\n".join(place(rule) for rule in decision.rules),
@@ -153,6 +153,7 @@ def explained_text(each: Explained) -> str:
             f"a look-up of {charge.column}: {Budget(charge.limit, charge.seconds)} ({charge.label})"
             for charge in decision.charges
         ),
+        "unmasks": "\n".join(f"{column} in at most {unmask.rows} rows" for column in unmask.columns) if unmask else "",
         "asks": "\n".join(
             f"{max(1, term.quorum)} of {' or '.join(term.groups)} within {term.deadline:g} s "
             f"({term.in_transaction:g} s in a transaction), rule {place(term.rule)}"
@@ -185,6 +186,9 @@ def _decision(decision: Decision) -> dict[str, Any]:
             "position": refusal.position,
         }
         if refusal
+        else None,
+        "unmask": {"columns": [str(column) for column in decision.unmask.columns], "rows": decision.unmask.rows}
+        if decision.unmask
         else None,
         "charges": [
             {

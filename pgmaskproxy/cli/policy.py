@@ -16,11 +16,13 @@ from pgmaskproxy.cli.settings import configured, configured_policy
 from pgmaskproxy.config import Config, read_text
 from pgmaskproxy.errors import ConfigError
 from pgmaskproxy.mask.kinds import kinds
-from pgmaskproxy.model import Outcome, Principal, PrincipalKind, Statement
+from pgmaskproxy.model import Outcome, Principal, PrincipalKind, Setting, Statement
 from pgmaskproxy.policy.doubts import doubts, principals_of
 from pgmaskproxy.policy.loader import load_policies
 from pgmaskproxy.policy.principals import Directory, load_principals
 from pgmaskproxy.policy.rules import Policy
+from pgmaskproxy.policy.settings import setting_allowed
+from pgmaskproxy.policy.wish import UNMASK
 from pgmaskproxy.sql.catalog import Catalog
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -89,6 +91,7 @@ def schema(kind: str) -> None:
 @option("--group", "groups", multiple=True, help="Instead of a login: in this group; may be repeated.")
 @option("--database", help="The server's name of the database; else the only or first one of the configuration.")
 @option("--search-path", "search_path", help="Schemas, comma-separated; else the server's, or pg_catalog,public.")
+@option("--unmask", default="", help="Columns that it asks to see as they are, as pgmaskproxy.unmask takes them.")
 @option("--catalog", "snapshot", type=FILE, help="A catalog snapshot (`policy snapshot`) instead of the server.")
 @option(
     "--policy",
@@ -110,6 +113,7 @@ def explain(
     groups: tuple[str, ...],
     database: str | None,
     search_path: str | None,
+    unmask: str,
     snapshot: Path | None,
     files: tuple[Path, ...],
     principals: Path | None,
@@ -137,7 +141,10 @@ def explain(
     if search_path is not None:
         named = tuple(each.strip() for each in search_path.split(",") if each.strip())
         path = named if "pg_catalog" in named else ("pg_catalog", *named)
-    statement = Statement(text, database or catalog.database, "pgmaskproxy", path)
+    refusal = setting_allowed(Setting(UNMASK, unmask))
+    if refusal is not None:
+        raise click.BadParameter(refusal.hint, param_hint="--unmask")
+    statement = Statement(text, database or catalog.database, "pgmaskproxy", path, unmask=unmask)
     found = explain_statement(rules, who, statement, catalog)
     if not found:
         note("there is no statement in it")

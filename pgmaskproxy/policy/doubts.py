@@ -47,10 +47,24 @@ class Doubt:
 def doubts(
     policy: Policy, principals: Iterable[Principal], labelling: Mapping[ColumnRef, ColumnLabels] | None = None
 ) -> tuple[Doubt, ...]:
-    """What to look at, at most one for each label; `labelling` is a database's, without it columns are made up."""
+    """What to look at, at most one for each label; `labelling` is a database's, without it columns are made up. With it
+    also each pattern of an `unmask` that finds nothing there."""
     asked = tuple(principals)
     found = [_about(policy, label, asked, labelling) for label in policy.labels.values()]
-    return tuple(doubt for doubt in found if doubt is not None)
+    return (*(doubt for doubt in found if doubt is not None), *_unmasking_nothing(policy, labelling))
+
+
+def _unmasking_nothing(policy: Policy, labelling: Mapping[ColumnRef, ColumnLabels] | None) -> Iterable[Doubt]:
+    if labelling is None:
+        return
+    for rule in policy.rules:
+        for pattern in rule.unmask or ():
+            if not any(pattern.matches((each.schema, each.table, each.column)) for each in labelling):
+                yield Doubt(
+                    f'rule "{rule.id}" would unmask {pattern.text}, and no labelled column is called so',
+                    "what has no label is not masked; a view's column is unmasked by the table that it comes from",
+                    rule.ref,
+                )
 
 
 def principals_of(policy: Policy) -> tuple[Principal, ...]:

@@ -26,6 +26,11 @@ def test_it_says_who_what_and_where_but_no_value() -> None:
     assert data["link"] == "https://approvals.example.com/x"
 
 
+def test_it_says_what_is_unmasked() -> None:
+    data = notification_data(make_request(unmask=("public.customers.ssn",), unmask_rows=20), "")
+    assert (data["unmask"], data["unmask_rows"]) == (["public.customers.ssn"], 20)
+
+
 def test_a_long_statement_is_cut() -> None:
     data = notification_data(make_request(redacted="x" * (LONGEST_SQL + 1)), "")
     assert data["sql"] == "x" * LONGEST_SQL + "…"

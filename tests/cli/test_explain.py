@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 import pytest
 
@@ -112,3 +114,27 @@ def test_a_refusal_says_what_would_be_allowed() -> None:
     facts = explained_dict(found)["decision"]["refusal"]["facts"]
     assert (facts["use"], facts["allowed"], facts["held"]) == ("expression", ("output", "equality"), ("ordering",))
     assert "one column = value (3 per 1h)" in click.unstyle(explained_text(found))
+
+
+UNMASKED = (
+    POLICY
+    + """
+  - id: show-ssn
+    effects: [READ]
+    decide: hold
+    unmask: ["shop.customers.ssn"]
+    limits: {rows: 4}
+    approvers: {groups: [dba]}
+"""
+)
+
+
+def test_what_a_person_may_be_asked_to_show() -> None:
+    policy = load_policies([("p.yaml", UNMASKED)], kinds())
+    statement = Statement("SELECT ssn, email FROM customers", "shop", "app", ("pg_catalog", "shop"))
+    (found,) = explain(policy, AGENT, replace(statement, unmask="customers.ssn"), CATALOG)
+    assert found.decision.outcome is Outcome.HOLD
+    assert "shop.customers.ssn in at most 4 rows" in click.unstyle(explained_text(found))
+    assert explained_dict(found)["decision"]["unmask"] == {"columns": ["shop.customers.ssn"], "rows": 4}
+    (plain,) = explain(policy, AGENT, statement, CATALOG)
+    assert (plain.decision.outcome, explained_dict(plain)["decision"]["unmask"]) == (Outcome.ALLOW, None)

@@ -38,6 +38,20 @@ def test_who_is_cleared_learns_nothing_new() -> None:
     assert set(said(LABELS + READS + WRITES, FRAUD)) == {"pii.card"}
 
 
+def test_what_would_be_unmasked_is_there() -> None:
+    unmask = (
+        "  - {id: u, effects: [READ], unmask: [shop.customers.SSN, shop.customers.tax_id, '*.*.email'], decide: hold,"
+        " approvers: {groups: [dba]}}\n"
+    )
+    rules = policy(LABELS + READS + unmask)
+    labelling = {
+        ColumnRef("shop", "customers", name): ColumnLabels(frozenset({f"pii.{name}"})) for name in ("ssn", "email")
+    }
+    found = doubts(rules, [AGENT], labelling)
+    assert [(doubt.ref.id, "shop.customers.tax_id" in doubt.message) for doubt in found] == [("u", True)]
+    assert doubts(rules, [AGENT]) == ()
+
+
 def test_what_was_said_in_so_many_words_is_meant() -> None:
     meant = LABELS.replace("uses: {null_test: allow}}", "uses: {written: allow}}")
     assert "pii.ssn" not in said(meant + READS + WRITES)
