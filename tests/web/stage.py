@@ -103,6 +103,7 @@ class Stage:
         reason: str = "INC-123",
         facts: Facts = NO_FACTS,
         parameters: tuple[Parameter, ...] = (Parameter(1, 25, "O'Hara"), Parameter(2, 23, None)),
+        unmask: tuple[str, ...] = (),
     ) -> ApprovalRequest:
         """Opens a request, as a session would."""
         now = self.clock()
@@ -134,6 +135,8 @@ class Stage:
             person=person,
             address="10.0.0.7",
             facts=facts,
+            unmask=unmask,
+            unmask_rows=20 if unmask else 0,
         )
         request = replace(request, digest=request.bound_digest())
         await self.broker.open(request)

@@ -48,6 +48,23 @@ async def test_it_has_everything(bob: Browser, stage: Stage) -> None:
         assert part in said, part
 
 
+async def test_what_is_unmasked_is_the_headline_each_column_by_its_name_and_why(bob: Browser, stage: Stage) -> None:
+    columns = ("shop.customers.email", "shop.customers.ssn")
+    request = await stage.ask(unmask=columns, facts=Facts(does=("reads shop.customers",)))
+    page = await bob.open(request)
+    said = words(page)
+    places = [
+        said.index("Shows shop.customers.email as it is to sales-agent, in at most 20 rows, once"),
+        said.index("INC-123"),
+        said.index("Shows shop.customers.ssn as it is to sales-agent, in at most 20 rows, once"),
+        said.index("Reads shop.customers"),
+        said.index("The statement"),
+    ]
+    assert places == sorted(places)
+    inbox = words(await bob.get("/"))
+    assert "hows shop.customers.email as it is to sales-agent" in inbox
+
+
 async def test_approved_by_a_click(bob: Browser, stage: Stage) -> None:
     request = await stage.ask()
     answer = await bob.decide(request, "approve", "fine")
