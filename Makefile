@@ -98,6 +98,7 @@ guards: $(VENV)/.test ## Is every guard of tests/guards.toml tested? ARGS="--onl
 
 docs: $(VENV)/.test ## Write the reference pages that are made from the code.
 	PYTHONPATH=$(CURDIR) $(VENV)/bin/python docs/generate.py
+	WRITE_DOCS=1 PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m pytest tests/e2e/test_masks_page.py
 
 system: ## What the tests need from the system's package manager, where it can be installed.
 	@PYTHON=$(PYTHON) bash .ci/prepare

@@ -132,7 +132,7 @@ class _Walk:
         if first not in (_OPEN, _OPEN_ARRAY):
             end = self._scalar_end(at)
             if self._leaves is not None:
-                self._leaf(at, end, self._leaves)
+                self._leaf(at, end, self._leaves, b"null")
             return end
         if not active and self._leaves is None:
             return self._container_end(at)
@@ -150,7 +150,7 @@ class _Walk:
             if name.find(b"\\") >= 0:
                 name = _decoded(self._data[at:end]).encode("utf-8", errors="surrogatepass")
             if self._leaves is not None:
-                self._leaf(at, end, self._leaves)
+                self._leaf(at, end, self._leaves, _encoded(REDACTED))  # a name that is null is no JSON
             at = self.skip_space(end)
             if self._byte(at) != _COLON:
                 raise NotJson("a member has no value")
@@ -199,8 +199,8 @@ class _Walk:
             self._replace(at, end, _shown(raw, kind))
         return end
 
-    def _leaf(self, at: i64, end: i64, kind: Kind) -> None:
-        """Replace a scalar, or a name, where the kind makes something else of it."""
+    def _leaf(self, at: i64, end: i64, kind: Kind, nothing: bytes) -> None:
+        """Replace a scalar, or a name, where the kind makes something else of it; by `nothing` where it is NULL."""
         raw = self._data[at:end]
         if isinstance(kind, Scrub) and raw.find(b"\\") < 0 and not may_find(raw):
             return
@@ -209,7 +209,7 @@ class _Walk:
         text = _decoded(raw) if raw[:1] == b'"' else raw.decode("ascii", errors="replace")
         shown = kind.show(text)
         if shown != text:
-            self._replace(at, end, b"null" if shown is None else _encoded(shown))
+            self._replace(at, end, nothing if shown is None else _encoded(shown))
 
     def _replace(self, at: i64, end: i64, by: bytes) -> None:
         self._out.append(self._data[self._copied : at])

@@ -44,6 +44,12 @@ def test_what_it_gives_is_shown_as_the_type_can() -> None:
     assert masker(mask, shape_of(VARCHAR, 4 + 2, {}), 1, customs={"own": lambda _: "éèê"}).mask(b"x") == "éè".encode()
 
 
+def test_a_member_always_has_a_name() -> None:
+    mask = Mask("custom", "pii", (("name", "own"),))
+    each = masker(mask, shape_of(JSON, -1, {}), 0, customs={"own": lambda _: None})
+    assert each.mask(b'{"a": ["b", 1, true], "c": null}') == b'{"***": [null, null, true], "***": null}'
+
+
 def test_one_that_is_not_there_shows_null() -> None:
     assert shown("custom", PLAIN, b"secret", name="other") is None
     assert not Custom(str.upper).recognises("SECRET")
