@@ -280,6 +280,29 @@ def test_what_only_a_name_stands_for_stays_masked(proxy: Seen) -> None:
         assert not leaked(proxy)
 
 
+def test_without_trees_the_text_and_the_description_must_agree(shop18: servers.Database, tmp_path: Path) -> None:
+    overrides: dict[str, str | int | bool] = {"upstream.attestation": "off"}
+    with (
+        proxies.in_process(shop18, tmp_path, policy=POLICY, overrides=overrides) as proxy,
+        proxy.connect() as connection,
+    ):
+        connection.execute(REASON)
+        for statement, problem in (
+            ("SELECT ssn FROM customers UNION ALL SELECT ssn FROM customers", "not_confirmed"),
+            ("SELECT contact, ssn FROM customers JOIN customer_contacts USING (id)", ""),
+            ("SELECT c.ssn FROM customers c WHERE c.id = 1", ""),
+        ):
+            connection.execute(WISH)
+            if problem:
+                with pytest.raises(psycopg.errors.InsufficientPrivilege) as caught:
+                    connection.execute(statement.encode())
+                assert facts(caught.value)["problem"] == problem
+            else:
+                granted(ask(connection, statement), proxy)
+                assert "***" in connection.execute(statement.encode()).fetchall()[0]
+        assert leaked(proxy) == {f"ssn of customers {number}" for number in (1, 2, 3)}
+
+
 def test_the_document_shows_what_happens(proxy18: Seen) -> None:
     page = (Path(__file__).parents[2] / "docs" / "unmasking.md").read_text(encoding="utf-8")
     example = page.partition("```sql\n")[2].partition("```")[0].splitlines()
