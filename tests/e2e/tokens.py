@@ -55,11 +55,16 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA shop TO pgmaskproxy
 
 @contextmanager
 def tokenised(
-    database: servers.Database, directory: Path, policy: str = POLICY, more: Mapping[str, str] | None = None
+    database: servers.Database,
+    directory: Path,
+    policy: str = POLICY,
+    more: Mapping[str, str] | None = None,
+    *,
+    traps: str = "",
 ) -> Iterator[Proxy]:
     """A proxy before a fresh shop with some more tables."""
     with psycopg.connect(database.admin, autocommit=True) as admin:
-        admin.execute(TABLES.encode())
+        admin.execute((TABLES + traps).encode())
     with proxies.in_process(
         database, directory, policy=policy, overrides={"trust.extensions": "citext", **(more or {})}
     ) as proxy:

@@ -389,7 +389,7 @@ class Expressions(ABC):
             self.findings.use(column, Use.EQUALITY, where, parameter=bool(params), place=place, many=many, beside=[key])
             for param in params:
                 self.findings.input(column, Use.EQUALITY, where, param, many=array)
-        if key.mixed or key.row is not None:
+        if key.mixed or key.row is not None or any(number < 0 for _, number in key.bare):
             return  # a guess may be among what is compared: then it would tell whether that is the token's value
         for param in params:
             self.findings.take(param)
