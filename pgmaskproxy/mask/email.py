@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final, final
 
+from mypy_extensions import i64
+
 from pgmaskproxy.mask.masker import REDACTED, Kind, is_plain
 
 _DOMAIN_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-")
 _MAX_DOMAIN: Final = 253
-_DOMAIN_BYTES: Final = "".join(sorted(_DOMAIN_CHARACTERS)).encode("ascii")
-_FILL: Final = REDACTED.encode("ascii")
-_FILL_AT: Final = _FILL + b"@"
+_AT: Final = 0x40
+_MOST_TAILS: Final = 1024
 
 
 @final
@@ -23,6 +24,7 @@ class Email(Kind):
 
     def __init__(self, *, keep_domain: bool) -> None:
         self.keep_domain: Final = keep_domain
+        self._tails: dict[bytes, bytes] = {}
 
     def show(self, text: str) -> str | None:
         """`j***@example.com`; `***@example.com` where the first letter is all there is."""
@@ -37,18 +39,27 @@ class Email(Kind):
         return shown + REDACTED + "@" + domain
 
     def show_utf8(self, value: bytes) -> bytes | None:
-        """Of plain texts by their bytes."""
-        if not self.keep_domain or not is_plain(value):
+        """Of plain texts by their bytes, where the domain was met before: few are met only once."""
+        if not is_plain(value):
             return super().show_utf8(value)
-        at = value.rfind(b"@")
-        if at < 0:
-            return _FILL
-        domain = value[at + 1 :]
-        if not 0 < len(domain) <= _MAX_DOMAIN or domain.find(b".") < 0 or domain.translate(None, _DOMAIN_BYTES):
+        at: i64 = len(value) - 1
+        while at >= 0 and value[at] != _AT:
+            at -= 1
+        if at < 1:
             return super().show_utf8(value)
-        if domain[-1:].isdigit():
-            return super().show_utf8(value)
-        return value[:1] + _FILL_AT + domain if at > 1 else _FILL_AT + domain
+        domain = value[at:]
+        tail = self._tails.get(domain)
+        if tail is None:
+            tail = self._tail(domain)
+        return value[:1] + tail if at > 1 else tail
+
+    def _tail(self, domain: bytes) -> bytes:
+        """What is shown from behind the first letter on; `domain` begins with the @."""
+        name = domain[1:].decode("ascii")
+        tail = f"{REDACTED}@{name if self.keep_domain and _host_name(name) else REDACTED}".encode("ascii")
+        if len(self._tails) < _MOST_TAILS and len(domain) <= _MAX_DOMAIN:
+            self._tails[domain] = tail
+        return tail
 
     def recognises(self, text: str) -> bool:
         """One letter or none, the fill, and a domain or none."""
