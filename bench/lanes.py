@@ -48,6 +48,19 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO {ROLE}, {AGENT};
 VACUUM ANALYZE people;
 """
 
+KINDS_SCHEMA = f"""
+CREATE TABLE kinds (id integer, name text, city text, seen timestamp, plain text, other text,
+                    clear text, redact text, partial text, "null" text, hash text, token text, json jsonb, scrub text);
+INSERT INTO kinds
+SELECT i, 'Person ' || i, 'Springfield', timestamp '2024-01-01' + i * interval '1 second', repeat('n', 40), 'as ever',
+       e, e, e, e, e, e, jsonb_build_object('id', i, 'email', e, 'city', 'Springfield', 'note', 'nothing to say'),
+       'Customer ' || i || ' asked for a new invoice, and wants it by Friday; nothing else was promised to anybody.'
+  FROM generate_series(1, ROWS) AS i, LATERAL (SELECT 'person.' || i || '@post.example') AS a(e);
+GRANT SELECT ON kinds TO {ROLE}, {AGENT};
+VACUUM ANALYZE kinds;
+"""
+"""A column for each kind of mask, with values that differ from row to row."""
+
 POLICY = """
 apiVersion: pgmaskproxy/v1
 kind: Policy
@@ -56,6 +69,13 @@ labels:
   ssn: {columns: ["*.people.ssn"], mask: {kind: redact}}
   notes: {columns: ["*.people.notes"], mask: {kind: partial, first: 2}}
   balance: {columns: ["*.pgbench_accounts.abalance"], mask: {kind: "null"}}
+  kind.redact: {columns: ["*.kinds.redact"], mask: {kind: redact}}
+  kind.partial: {columns: ["*.kinds.partial"], mask: {kind: partial, last: 4}}
+  kind.null: {columns: ["*.kinds.null"], mask: {kind: "null"}}
+  kind.hash: {columns: ["*.kinds.hash"], mask: {kind: hash}}
+  kind.token: {columns: ["*.kinds.token"], mask: {kind: token}}
+  kind.json: {columns: ["*.kinds.json"], mask: {kind: json, paths: {"$.email": {kind: email}}}}
+  kind.scrub: {columns: ["*.kinds.scrub"], mask: {kind: scrub}}
 rules:
   - {id: reads, effects: [READ], decide: allow}
 """
@@ -125,14 +145,15 @@ def arguments(about: str | None) -> argparse.Namespace:
 
 
 @contextlib.contextmanager
-def ways(rows: int, *, install: bool) -> Iterator[Ways]:
-    """Everything started, with `rows` people in the table; `install`: PgBouncer, where that is possible."""
+def ways(rows: int, *, install: bool, kinds: bool = False) -> Iterator[Ways]:
+    """Everything started, with `rows` people in the table, or (`kinds`) so many rows of every kind of mask; `install`:
+    PgBouncer, where that is possible."""
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pgmaskproxy-bench-")))
         directory.chmod(0o711)
         server = stack.enter_context(EmbeddedServer(settings={"shared_buffers": "512MB", "max_connections": "100"}))
         passwords = Passwords()
-        _fill(server, passwords, rows)
+        _fill(server, passwords, rows, kinds=kinds)
         lanes = [Lane("direct", server.port, passwords.agent)]
         missing, pooler = _pgbouncer(install=install)
         if pooler is not None:
@@ -162,7 +183,7 @@ def against_direct(found: dict[str, list[float]], *, higher_is_better: bool) -> 
     }
 
 
-def _fill(server: EmbeddedServer, passwords: Passwords, rows: int) -> None:
+def _fill(server: EmbeddedServer, passwords: Passwords, rows: int, *, kinds: bool) -> None:
     with psycopg.connect(server.conninfo(), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {DATABASE}")
     environment = {**os.environ, "PGHOST": server.host, "PGPORT": str(server.port), "PGUSER": "postgres"}
@@ -174,7 +195,9 @@ def _fill(server: EmbeddedServer, passwords: Passwords, rows: int) -> None:
         capture_output=True,
     )
     with psycopg.connect(server.conninfo(DATABASE), autocommit=True) as connection:
-        for statement in SCHEMA.replace("ROWS", str(rows)).split(";\n"):
+        people, others = (1, rows) if kinds else (rows, 1)
+        script = SCHEMA.replace("ROWS", str(people)) + KINDS_SCHEMA.replace("ROWS", str(others))
+        for statement in script.split(";\n"):
             if statement.strip():
                 connection.execute(statement.encode())
         for role in (ROLE, AGENT):

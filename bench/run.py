@@ -13,7 +13,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PROGRAMS = ("kernel", "masks", "canary", "statements")
-END_TO_END = ("pgbench", "rows_end_to_end")
+END_TO_END = ("pgbench", "rows_end_to_end", "rows_by_kind")
 """Against a server, direct and through what stands before it: these take --quick."""
 
 

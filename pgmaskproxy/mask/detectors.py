@@ -12,7 +12,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from pgmaskproxy.mask.survey import ASSIGNED, AT, FIRST_WORD, Survey, longest_number, notices
+from pgmaskproxy.mask.survey import ASSIGNED, AT, COUNTRY, FIRST_WORD, Survey, longest_number, notices
 
 _DIGIT_BEFORE: Final = r"(?<![0-9.,-])(?<![0-9] )"
 _DIGIT_BEHIND: Final = r"(?![0-9-]|[.,][0-9])"
@@ -128,6 +128,7 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     Detector(
         "iban",
         r"[A-Za-z]{2}[0-9]{2}(?<![\w@.+-].{4})(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?\b",
+        hints=COUNTRY,
         digits=5,
         sure=iban,
     ),

@@ -19,7 +19,9 @@ _MOST: Final = (1 << _SHIFT) - 1
 AT: Final = 1
 ASSIGNED: Final = 2
 """A colon, or an equals sign."""
-FIRST_WORD: Final = 4
+COUNTRY: Final = 4
+"""Two letters and two digits: what an IBAN begins with."""
+FIRST_WORD: Final = 8
 """The notice of the first group of words; the next ones double it, up to 128."""
 
 
@@ -44,6 +46,7 @@ class Survey:
         found: i64 = 0
         longest: i64 = 0
         digits: i64 = 0
+        before: i64 = 0
         first: i64 = 0
         second: i64 = 0
         at: i64 = 0
@@ -52,6 +55,8 @@ class Survey:
             at += 1
             if 0x30 <= byte <= 0x39:
                 digits += 1
+                if digits == 2 and before >= 0x61 and first >= 0x61 and before <= 0x7A and first <= 0x7A:
+                    found |= COUNTRY
             elif digits != 0 and not (byte == 0x20 or 0x28 <= byte <= 0x2F):
                 if digits > longest:  # noqa: PLR1730 - native integers
                     longest = digits
@@ -62,6 +67,7 @@ class Survey:
                 found |= ASSIGNED
             folded: i64 = byte | 32
             found |= i64(table[(first ^ (second << 4) ^ (folded << 9)) & (_TABLE - 1)])
+            before = first
             first = second
             second = folded
         if digits > longest:  # noqa: PLR1730

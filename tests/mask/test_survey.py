@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgmaskproxy.mask.survey import ASSIGNED, AT, FIRST_WORD, Survey, longest_number, notices
+from pgmaskproxy.mask.survey import ASSIGNED, AT, COUNTRY, FIRST_WORD, Survey, longest_number, notices
 
 SURVEY = Survey([["secret", "-----begin"], ["key"]])
 
@@ -47,7 +47,17 @@ def test_a_word_is_noticed_wherever_it_stands(before: bytes, after: bytes, word:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [(b"a@b", AT), (b"a:b", ASSIGNED), (b"a=b", ASSIGNED), (b"Key", FIRST_WORD << 1), (b"harmless words", 0)],
+    [
+        (b"a@b", AT),
+        (b"xDE89", COUNTRY),
+        (b"de 89", 0),
+        (b"d89", 0),
+        (b"4a89", 0),
+        (b"a:b", ASSIGNED),
+        (b"a=b", ASSIGNED),
+        (b"Key", FIRST_WORD << 1),
+        (b"harmless words", 0),
+    ],
 )
 def test_what_is_noticed(text: bytes, expected: int) -> None:
     assert notices(SURVEY.of(text)) == expected
