@@ -84,6 +84,9 @@ class Metrics:
             "rows_masked_total", "Rows relayed under a plan that masks, by the strongest mask kind in it", "strategy"
         )
         self.cells_masked: Final = counter("cells_masked_total", "Values replaced by a mask")
+        self.rows_unmasked: Final = counter(
+            "rows_unmasked_total", "Rows in which columns were shown as they are, since a person agreed"
+        )
         self.rows: Final = counter("rows_total", "Rows relayed to clients, masked or not")
         self.bytes: Final = counter(
             "bytes_total",

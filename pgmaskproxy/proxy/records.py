@@ -104,6 +104,7 @@ class Records:
         metrics.statement_duration.labels("upstream").observe(seconds)
         metrics.rows.inc(command.rows)
         metrics.cells_masked.inc(command.cells)
+        metrics.rows_unmasked.inc(command.unmasked)
         strategy = self._strategies.get(command.serial)
         if strategy is not None:
             metrics.rows_masked.labels(strategy).inc(command.rows)
