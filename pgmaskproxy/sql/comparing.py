@@ -7,7 +7,7 @@ are "equal" with as many points. The text has the types, and where they do not t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -61,6 +61,8 @@ class Given:
     literal: str = ""
     array: bool = False
     """A parameter that holds several values."""
+    at: int = field(default=-1, compare=False)
+    """Where a literal is, in bytes of the text."""
 
 
 def given(node: Node) -> Given | None:
@@ -72,7 +74,9 @@ def given(node: Node) -> Given | None:
         number = fields.get("number", 0)
         return Given(number) if isinstance(number, int) and number else None
     if kind == "A_Const":
-        return Given(literal=text(mapping(fields.get("sval")).get("sval")))
+        place = fields.get("location", 0)
+        literal = text(mapping(fields.get("sval")).get("sval"))
+        return Given(literal=literal, at=place if isinstance(place, int) else 0)
     return None
 
 

@@ -25,7 +25,9 @@ class Facts:
         "function_effects",
         "functions",
         "inputs",
+        "loose",
         "opaque",
+        "placed",
         "reads",
         "settings",
         "steps",
@@ -44,6 +46,10 @@ class Facts:
         self.settings: list[Setting] = []
         self.inputs: dict[Input, None] = {}
         """Literals and parameters beside a column. Where else a parameter stands, the server's tree tells."""
+        self.placed: set[int] = set()
+        """Where the literals among them are."""
+        self.loose: dict[tuple[ColumnRef, str], None] = {}
+        """Columns that something else than a column, a literal or a parameter is written to, and where."""
         self.views: dict[int, Relation] = {}
         """Views outside the system's schemas that are read, by OID."""
         self.opaque = ""
@@ -95,6 +101,7 @@ class Facts:
 
     def input(self, column: ColumnRef, use: Use, where: str, given: Given) -> None:
         """A literal or parameter that is compared with a column, or written to it."""
+        self.placed.add(given.at)
         self.inputs[Input(column, use, where, given.number, given.literal, given.array)] = None
 
     def use_all(self, origin: ColumnOrigin, use: Use, where: str, at: int = 0) -> ColumnOrigin:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from pgmaskproxy.errors import Unparsable
-from pgmaskproxy.model import Analysis, ColumnOrigin, Effect, Opaque
+from pgmaskproxy.model import Analysis, ColumnOrigin, Effect, Input, Opaque, Use
 from pgmaskproxy.sql.agree import Second, second_reading
 from pgmaskproxy.sql.catalog import Catalog, Relation
 from pgmaskproxy.sql.changes import changes_of
@@ -23,7 +23,7 @@ from pgmaskproxy.sql.grammar import RawStatement, lexemes, parse, redact
 from pgmaskproxy.sql.implied import implied_uses
 from pgmaskproxy.sql.set_config import setting_by_name
 from pgmaskproxy.sql.statements import KEEPS_NAMES, LINEAGE, MOVES_NAMES, OWN_PARAMETERS, RUNS_ANOTHER
-from pgmaskproxy.sql.tree import descend, items, strings, unwrap
+from pgmaskproxy.sql.tree import descend, items, mapping, strings, text, unwrap
 
 _VIEW_PATH = ("pg_catalog",)
 """pg_get_viewdef was asked under an empty search_path: everything else is qualified."""
@@ -88,8 +88,20 @@ def analyse(raw: RawStatement, catalog: Catalog, search_path: tuple[str, ...]) -
         opaque=facts.opaque,
         moves_names=raw.kind in RUNS_ANOTHER or (bool(effects & MOVES_NAMES) and raw.kind not in KEEPS_NAMES),
         called_effects=_called_effects(raw, reading, facts, catalog),
-        inputs=tuple(facts.inputs),
+        inputs=(*facts.inputs, *_loose(raw, facts)),
     )
+
+
+def _loose(raw: RawStatement, facts: Facts) -> list[Input]:
+    """Literals that may be written to columns of which nobody follows what is: all whose place is not known."""
+    if not facts.loose:
+        return []
+    texts: dict[str, None] = {}
+    for kind, fields in descend(raw.node):
+        if kind == "A_Const" and "sval" in fields and fields.get("location", 0) not in facts.placed:
+            texts[text(mapping(fields["sval"]).get("sval"))] = None
+    texts.pop("", None)
+    return [Input(column, Use.WRITTEN, where, literal=literal) for column, where in facts.loose for literal in texts]
 
 
 def _called_effects(raw: RawStatement, reading: Reading, facts: Facts, catalog: Catalog) -> frozenset[Effect]:

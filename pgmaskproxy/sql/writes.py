@@ -17,7 +17,7 @@ from pgmaskproxy.sql.lineage import Queries
 from pgmaskproxy.sql.origins import CLEAN, Output, Result, columns_of, either
 from pgmaskproxy.sql.scope import Item, NamedQuery, Scope
 from pgmaskproxy.sql.sources import unresolved
-from pgmaskproxy.sql.tree import Node, descend, items, mapping, strings, text, unwrap
+from pgmaskproxy.sql.tree import Node, descend, items, kind_of, mapping, strings, text, unwrap
 
 Written = dict[str, ColumnOrigin]
 """What flowed into each column that a statement writes, by name."""
@@ -75,7 +75,7 @@ class Writes(Queries):
             for name, output in zip(names, result.outputs, strict=False):
                 written[name] = self.flow(target, name, output.origin, "INSERT")
             for row in _rows(mapping(fields["selectStmt"])):
-                self._given(target, zip(names, row, strict=False), "INSERT")
+                self._given(target, zip(names, row, strict=False), "INSERT", written)
         for name in names:
             self.written(target, name, "INSERT")
             written.setdefault(name, CLEAN)
@@ -166,7 +166,7 @@ class Writes(Queries):
         written: Written = {}
         for name, value in zip(names, values, strict=False):
             written[name] = self.flow(target, name, self.origin(value, scope, "MERGE"), "MERGE")
-            self._given(target, [(name, value)], "MERGE")
+            self._given(target, [(name, value)], "MERGE", written)
         for name in names:
             self.written(target, name, "MERGE")
             written.setdefault(name, CLEAN)
@@ -194,10 +194,10 @@ class Writes(Queries):
                     rows[position] if position < len(rows) else self.facts.give_up("an assignment of unknown width")
                 )
                 parts = items(unwrap(fields.get("source"))[1].get("args"))
-                self._given(target, [(name, part) for part in parts[position : position + 1]], where)
+                self._given(target, [(name, part) for part in parts[position : position + 1]], where, {name: origin})
             else:
                 origin = self.origin(value, scope, where)
-                self._given(target, [(name, value)], where)
+                self._given(target, [(name, value)], where, {name: origin})
             written[name] = self.flow(target, name, origin, where)
             self.written(target, name, where)
         return written
@@ -230,12 +230,18 @@ class Writes(Queries):
                 self.facts.use(column, Use.WRITE, where, target=into)
         return origin
 
-    def _given(self, target: Item, values: Iterable[tuple[str, Node]], where: str) -> None:
-        """Literals and parameters that are the whole of what is written to a column."""
+    def _given(self, target: Item, values: Iterable[tuple[str, Node]], where: str, written: Written) -> None:
+        """Literals and parameters that are the whole of what is written to a column; and that something else is."""
         for name, value in values:
             found, column = given(value), self._column_ref(target, name)
-            if found is not None and column is not None:
+            if column is None:
+                continue
+            if found is not None:
                 self.facts.input(column, Use.WRITTEN, where, found)
+                continue
+            origin = written.get(name, CLEAN)
+            if not (isinstance(origin, Columns) and origin.pure) and kind_of(value) != "SetToDefault":
+                self.facts.loose[column, where] = None
 
     def written(self, target: Item, name: str, where: str) -> None:
         """A column that is the target of a write."""

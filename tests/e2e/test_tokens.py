@@ -126,6 +126,11 @@ NOT_HERE = [
     "UPDATE customers SET card = %(t)s WHERE id = 1",
     "INSERT INTO newsletter (email, topic) VALUES (%(t)s, upper(%(t)s))",
     "INSERT INTO newsletter (email, topic) SELECT %(t)s, %(t)s",
+    "UPDATE newsletter n SET email = v.e FROM (VALUES (1, %(t)s)) v(i, e) WHERE n.id = v.i",
+    "INSERT INTO newsletter (id, email) SELECT 1, e FROM unnest(ARRAY[%(t)s]::text[]) e",
+    "UPDATE newsletter SET email = lower(%(t)s) WHERE id = 1",
+    "MERGE INTO newsletter n USING (SELECT 1 AS i, %(t)s::text AS e) s ON n.id = s.i"
+    " WHEN MATCHED THEN UPDATE SET email = s.e",
 ]
 
 
@@ -192,6 +197,9 @@ WRITTEN_BACK = [
         "***",
     ),
     ("WITH w AS (UPDATE customers SET ssn = %s WHERE id = 1 RETURNING id) SELECT id FROM w", "***"),
+    ("UPDATE customers c SET ssn = v.s FROM (VALUES (1, %s)) v(i, s) WHERE c.id = v.i", "***"),
+    ("UPDATE customers SET ssn = upper(%s) WHERE id = 1", "***"),
+    ("UPDATE customers c SET card = v.s FROM unnest(ARRAY[1], ARRAY[%s]) v(i, s) WHERE c.id = v.i", "***7294"),
 ]
 
 

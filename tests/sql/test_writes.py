@@ -161,7 +161,15 @@ def test_what_either_arm_of_a_merge_wrote_may_return(catalog: Catalog) -> None:
         ("UPDATE scratch SET t = 'x'::text", {("t", 0, "x")}),
         ("UPDATE scratch SET (id, t) = (1, $1)", {("id", 0, ""), ("t", 1, "")}),
         ("UPDATE scratch SET (id, t) = ROW (1, 'x')", {("id", 0, ""), ("t", 0, "x")}),
-        ("UPDATE scratch SET t = 'x' || 'y'", set()),
+        ("UPDATE scratch SET t = 'x' || 'y'", {("t", 0, "x"), ("t", 0, "y")}),
+        ("UPDATE scratch SET t = v.t FROM (VALUES (1, 'x')) v(id, t) WHERE v.id = scratch.id", {("t", 0, "x")}),
+        ("UPDATE scratch SET t = v.t, id = 2 FROM gen v WHERE v.ssn = 'x'", {("id", 0, "")}),
+        ("INSERT INTO scratch (t) SELECT v.t FROM (VALUES ('x'), ('y')) v(t)", {("t", 0, "x"), ("t", 0, "y")}),
+        (
+            "INSERT INTO scratch (id, t) VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET t = excluded.t",
+            {("id", 0, ""), ("t", 0, "x")},
+        ),
+        ("INSERT INTO scratch (id, t) VALUES (1, DEFAULT), (2, 'x')", {("id", 0, ""), ("t", 0, "x")}),
         (
             "MERGE INTO scratch s USING gen g ON s.id = g.id WHEN MATCHED THEN UPDATE SET t = 'x'"
             " WHEN NOT MATCHED THEN INSERT (id, t) VALUES (g.id, $1)",

@@ -211,6 +211,7 @@ class Findings:
         "cursors",
         "inputs",
         "locks",
+        "loose",
         "named",
         "null_tests",
         "parameters",
@@ -238,6 +239,8 @@ class Findings:
         self.null_tests: set[Column] = set()
         self.parameters = 0
         self.inputs: dict[TreeInput, None] = {}
+        self.loose: dict[tuple[Column, str], None] = {}
+        """Columns that something else than a column or a parameter is written to, and where: what, nobody follows."""
         self.taken: set[int] = set()
         """Identities of the PARAMs whose place is known: what is left is elsewhere."""
         self.calls = Calls()

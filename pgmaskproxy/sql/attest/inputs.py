@@ -168,10 +168,13 @@ def _selected(entry: Node, shape: Shape) -> dict[int, list[Node]]:
     return found
 
 
-def elsewhere(tree: Value, taken: Collection[int]) -> frozenset[int]:
-    """The numbers of all parameters that stand anywhere but in a place that is known."""
-    found = {number(param.fields["paramid"]) for param in _nodes([tree], "PARAM") if _is_open(param, taken)}
-    return frozenset(found | {number(node.fields["cursor_param"]) for node in _nodes([tree], "CURRENTOFEXPR")})
+def elsewhere(tree: Value, taken: Collection[int]) -> dict[int, int]:
+    """All parameters that stand anywhere but in a place that is known, by number, with their types."""
+    found = {number(node.fields["cursor_param"]): 0 for node in _nodes([tree], "CURRENTOFEXPR")}
+    for param in _nodes([tree], "PARAM"):
+        if _is_open(param, taken):
+            found[number(param.fields["paramid"])] = number(param.fields["paramtype"])
+    return found
 
 
 def _is_open(param: Node, taken: Collection[int]) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from pgmaskproxy.sql.attest.attestation import Attestation, Findings, Output
+from pgmaskproxy.model import Use
+from pgmaskproxy.sql.attest.attestation import Attestation, Findings, Output, TreeInput
 from pgmaskproxy.sql.attest.flows import Column, Flow
 from pgmaskproxy.sql.attest.inputs import elsewhere
 from pgmaskproxy.sql.attest.reader import Node, Value, read, unfold
@@ -72,7 +73,21 @@ def _row(flow: Flow) -> tuple[Column, ...]:
     return tuple(column for part in flow.row for column in part.bare)
 
 
+def _parameters(findings: Findings, tree: Value) -> tuple[tuple[TreeInput, ...], frozenset[int]]:
+    """Where parameters stand, and which of them elsewhere: those may be written, too, where nobody follows what is."""
+    if not findings.inputs and not findings.loose:
+        return (), frozenset()
+    others = elsewhere(tree, findings.taken)
+    written = {
+        TreeInput(column, Use.WRITTEN, where, number, type_oid=type_oid): None
+        for column, where in findings.loose
+        for number, type_oid in sorted(others.items())
+    }
+    return tuple({**findings.inputs, **written}), frozenset(others)
+
+
 def _attestation(command: str, outputs: tuple[Output, ...], findings: Findings, tree: Value) -> Attestation:
+    inputs, others = _parameters(findings, tree)
     return Attestation(
         command=command,
         outputs=outputs,
@@ -88,6 +103,6 @@ def _attestation(command: str, outputs: tuple[Output, ...], findings: Findings, 
         cursors=frozenset(findings.cursors),
         null_tests=frozenset(findings.null_tests),
         parameters=findings.parameters,
-        inputs=tuple(findings.inputs),
-        elsewhere=elsewhere(tree, findings.taken) if findings.inputs else frozenset(),
+        inputs=inputs,
+        elsewhere=others,
     )

@@ -10,7 +10,7 @@ from typing import Final
 
 from pgmaskproxy.model import Use
 from pgmaskproxy.sql.attest.flows import Flow, either
-from pgmaskproxy.sql.attest.inputs import NO_FEED, Feed
+from pgmaskproxy.sql.attest.inputs import NO_FEED, Feed, assigned
 from pgmaskproxy.sql.attest.queries import Queries
 from pgmaskproxy.sql.attest.reader import Node, Value
 from pgmaskproxy.sql.attest.refusal import Unattestable
@@ -90,10 +90,18 @@ class Writes(Queries):
             if defaults and _is_default(entry.fields["expr"]):
                 continue
             self.findings.use(target, Use.WRITTEN, where)
-            for param in fed.parameters(entry.fields["expr"]):
+            given = fed.parameters(entry.fields["expr"])
+            for param in given:
                 self.findings.input(target, Use.WRITTEN, where, param)
                 self.findings.take(param)
+            if flow.mixed and not given and not self._is_column(entry.fields["expr"], scope):
+                self.findings.loose[target, where] = None
             written[column] = either(written[column], flow) if column in written else flow
+
+    def _is_column(self, expression: Value, scope: Scope) -> bool:
+        """Whether what is written is a column as it is, made to fit the other."""
+        flow = self.bare(assigned(expression), scope)
+        return flow is not None and not flow.mixed
 
     def _on_conflict(self, conflict: Node, scope: Scope, table: Table, written: Written) -> None:
         fields = conflict.fields

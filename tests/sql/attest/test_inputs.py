@@ -61,16 +61,25 @@ PLACES = [
     ("SELECT id FROM people WHERE email = $1 LIMIT length($1)", "=1:email", "1"),
     ("SELECT id FROM people p LEFT JOIN LATERAL (SELECT $1::text) s ON true WHERE email = $1", "=1:email", "1"),
     ("SELECT id FROM people WHERE email = ANY ($1) AND note = ($1::text[])[1]", "=1*:email", "1"),
-    ("UPDATE people SET note = $1, tag = upper($1)", "<1:note", "1"),
+    ("UPDATE people SET note = $1, tag = upper($1)", "<1:note <1:tag", "1"),
     ("UPDATE people SET email = $1 RETURNING $1::text", "<1:email", "1"),
     ("INSERT INTO people (email) VALUES ($1) RETURNING length($1)", "<1:email", "1"),
-    ("INSERT INTO people (email, note) SELECT s, s FROM (SELECT $1::text) t(s) WHERE $1 > 'a'", "", ""),
+    # Nobody follows what is written: it may be any parameter whose place is not known.
+    ("INSERT INTO people (email, note) SELECT s, s FROM (SELECT $1::text) t(s) WHERE $1 > 'a'",
+     "<1:email <1:note", "1"),
+    ("UPDATE people SET email = v.e FROM (VALUES (1, $1)) v(i, e) WHERE id = v.i", "<1:email", "1"),
+    ("INSERT INTO people (id, email) SELECT i, e FROM unnest($1::int[], $2::text[]) u(i, e)",
+     "<1:id <2:id <1:email <2:email", "12"),
+    ("UPDATE people SET email = lower($1), note = $2 WHERE id = $3", "<1:email <2:note =3:id", "1"),
+    ("UPDATE people p SET email = o.email FROM orders o WHERE o.id = p.id AND o.email > $1", "", ""),
     ("INSERT INTO people (email) SELECT $1::text UNION ALL SELECT email FROM orders WHERE email = $1",
-     "=1:orders.email", "1"),
-    ("INSERT INTO people (email) SELECT DISTINCT $1::text FROM orders WHERE email = $1", "=1:orders.email", "1"),
-    ("INSERT INTO people (email) SELECT $1::text FROM orders WHERE email = $1 ORDER BY 1", "=1:orders.email", "1"),
+     "<1:email =1:orders.email", "1"),
+    ("INSERT INTO people (email) SELECT DISTINCT $1::text FROM orders WHERE email = $1",
+     "<1:email =1:orders.email", "1"),
+    ("INSERT INTO people (email) SELECT $1::text FROM orders WHERE email = $1 ORDER BY 1",
+     "<1:email =1:orders.email", "1"),
     # Cut off, it would be another value: what it begins with.
-    ("UPDATE people SET email = $1::varchar(3), note = $1", "<1:note", "1"),
+    ("UPDATE people SET email = $1::varchar(3), note = $1", "<1:email <1:note", "1"),
     ("SELECT id FROM people WHERE email = $1::varchar(3) AND note = $1", "=1:note", "1"),
     # Beside a guess of the client's own it would tell whether that is the value.
     ("SELECT 1 FROM (SELECT email FROM people UNION ALL SELECT $2::text) s WHERE email = $1", "=1:email", "12"),
@@ -84,7 +93,7 @@ PLACES = [
     # A rule takes it along.
     ("UPDATE orders SET email = $1", "<1:orders.email <1:note", ""),
     # A part of a value, and no whole one.
-    ("UPDATE people SET tags[1] = $1, note = $1", "<1:note", "1"),
+    ("UPDATE people SET tags[1] = $1, note = $1", "<1:tags <1:note", "1"),
 ]  # fmt: skip
 
 
