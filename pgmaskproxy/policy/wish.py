@@ -17,6 +17,9 @@ MOST: Final = 8
 LONGEST: Final = 63
 """Bytes of a name (NAMEDATALEN - 1): a longer one is none of the catalog's."""
 
+LONGEST_WISH: Final = 2000
+"""Characters of all of it."""
+
 _PART: Final = re.compile(r'\s*(?:"((?:[^"\x00]|"")+)"|([^\W\d][\w$]*))\s*')
 """An identifier (manual, 4.1.1), quoted or not; an unquoted one is folded to lower case, as the server does it."""
 
@@ -26,6 +29,8 @@ def wished(text: str) -> tuple[ColumnRef, ...] | None:
     that is no list of names, or too long. Nothing but white space is an empty list: nothing is asked for."""
     if not text.strip():
         return ()
+    if len(text) > LONGEST_WISH:
+        return None
     found: dict[ColumnRef, None] = {}
     position = 0
     while True:

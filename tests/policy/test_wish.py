@@ -45,6 +45,7 @@ def test_columns_are_named_as_sql_would(said: str, meant: list[tuple[str, str, s
         f"{'x' * 64}.ssn",
         f'{"ä" * 32}."ssn"',
         ",".join(f"t.c{number}" for number in range(MOST + 1)),
+        f"customers{' ' * 2000}.ssn",
     ],
 )
 def test_what_is_no_list_of_names_is_malformed(said: str) -> None:
