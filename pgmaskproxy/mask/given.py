@@ -1,6 +1,7 @@
 """The texts inside a value that the client sends, and the same value with others in their places.
 
-A token is a text wherever it stands: in a column of texts, as the bytes of a bytea, as an element of an array.
+A token is a text wherever it stands: in a column of texts, as the bytes of a bytea, as an element of an array, as a
+field of a composite value.
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias, final
 
 from pgmaskproxy.mask.array import ArrayBinaryMasker, ArrayTextMasker
+from pgmaskproxy.mask.composite import CompositeBinaryMasker, CompositeTextMasker
 from pgmaskproxy.mask.masker import Masker
 from pgmaskproxy.mask.typed import bytea_value, text_reader
-from pgmaskproxy.mask.types import ARRAY, BPCHAR, BYTEA, TEXTS, Shape, shape_of
+from pgmaskproxy.mask.types import ARRAY, BPCHAR, BYTEA, COMPOSITE, JSON, JSONB, TEXTS, UUID, XML, Shape, shape_of
 from pgmaskproxy.model import DataType
 
 Visit: TypeAlias = Callable[[str], "bytes | None"]
 """Told a text, it says what is to stand in its place; None is the text itself."""
 
 _HOLDS_TEXT: Final = TEXTS | {BYTEA}
+_WITHIN: Final = _HOLDS_TEXT | {JSON, JSONB, UUID, XML}
+"""Of what fields are looked at: masks show nothing that could be told from a value in any other."""
 
 
 class Unreadable(ValueError):
@@ -60,12 +64,23 @@ def visited(value: bytes, type_oid: int, code: int, types: Mapping[int, DataType
 
     Raises Unreadable for what no server would write, and for a replacement where none fits.
     """
-    shape = shape_of(type_oid, -1, types)
-    if shape.family == ARRAY and shape.parts[0].family != ARRAY:
-        element = _Visited(shape.parts[0], code, visit)
-        array = ArrayTextMasker(element) if code == 0 else ArrayBinaryMasker(element, shape.part_oids[0])
-        found = array.mask(value)
-        if found is None:
-            raise Unreadable("no array as a server would write it")
-        return found
-    return _Visited(shape, code, visit).passed(value)
+    found = _visitor(shape_of(type_oid, -1, types), code, visit).mask(value)
+    if found is None:
+        raise Unreadable("no array, or no record, as a server would write it")
+    return found
+
+
+def _visitor(shape: Shape, code: int, visit: Visit) -> Masker:
+    if shape.family == ARRAY:
+        element = _visitor(shape.parts[0], code, visit)
+        return ArrayTextMasker(element) if code == 0 else ArrayBinaryMasker(element, shape.part_oids[0])
+    if shape.family == COMPOSITE:
+        fields = [_visitor(part, code, visit) if _may_hold(part) else None for part in shape.parts]
+        return CompositeTextMasker(fields) if code == 0 else CompositeBinaryMasker(fields, shape.part_oids)
+    return _Visited(shape, code, visit)
+
+
+def _may_hold(shape: Shape) -> bool:
+    if shape.family in {ARRAY, COMPOSITE}:
+        return any(map(_may_hold, shape.parts))
+    return shape.family in _WITHIN

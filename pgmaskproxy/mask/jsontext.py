@@ -94,6 +94,17 @@ def recognised_json(text: str, rules: Sequence[JsonRule]) -> bool:
     return found.recognised
 
 
+def json_string(text: str) -> str:
+    """The text that a document is which is nothing but a string; '' for every other."""
+    raw = text.strip().encode("utf-8", errors="replace")
+    if len(raw) < 2 or raw[:1] != b'"' or raw[-1:] != b'"':
+        return ""
+    try:
+        return _decoded(raw)
+    except ValueError:
+        return ""
+
+
 @final
 class _Walk:
     def __init__(self, data: bytes, leaves: Kind | None, *, asked: bool = False) -> None:

@@ -18,9 +18,9 @@ from pgmaskproxy.mask.email import Email
 from pgmaskproxy.mask.fixed import Redact, Zero, redacted, zeroed
 from pgmaskproxy.mask.generalize import CoarseDate, CoarseMoney, CoarseNumber, CoarseTime, Prefix
 from pgmaskproxy.mask.jsonpath import parse_path
-from pgmaskproxy.mask.jsontext import JsonMasker, JsonRule, recognised_json
-from pgmaskproxy.mask.keyed import Hash, KeyedUuid, Token
-from pgmaskproxy.mask.keys import NO_KEYS, Keyring
+from pgmaskproxy.mask.jsontext import JsonMasker, JsonRule, json_string, recognised_json
+from pgmaskproxy.mask.keyed import Hash, KeyedUuid, Token, TokenMasker
+from pgmaskproxy.mask.keys import DEFAULT_KEY, NO_KEYS, Keyring
 from pgmaskproxy.mask.kinds import KINDS, why_null
 from pgmaskproxy.mask.masker import Kind, Masker, TextMasker
 from pgmaskproxy.mask.network import InetBinaryMasker, InetTextMasker, Ip
@@ -79,6 +79,8 @@ def masker(
         return redacted(kind.shown, shape, code)
     if isinstance(kind, Zero):
         return zeroed(shape, code)
+    if isinstance(kind, Token) and shape.family in TEXTS:
+        return TokenMasker(kind, shape)
     if isinstance(kind, Scrub) and shape.family in TEXTS:
         return ScrubMasker(kind, shape)
     if shape.family in TEXTS or shape.family == XML:
@@ -116,7 +118,15 @@ def recognises(mask: Mask, text: str, keyring: Keyring = NO_KEYS) -> bool:
         rules = _rules(mask, keyring, NO_CUSTOMS)
         return rules is not None and recognised_json(text, rules)
     kind = kind_of(mask, keyring, NO_CUSTOMS)
-    return kind is not None and kind.recognises(text)
+    if kind is None:
+        return False
+    inside = json_string(text)
+    if kind.recognises(text) or (inside and kind.recognises(inside)):
+        return True
+    # In a column of type uuid a hash is one.
+    return isinstance(kind, Hash) and KeyedUuid(keyring, str(mask.param("key", DEFAULT_KEY)), mask.label).recognises(
+        text
+    )
 
 
 def kind_of(mask: Mask, keyring: Keyring, customs: Customs) -> Kind | None:

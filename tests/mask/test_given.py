@@ -10,12 +10,14 @@ from pgmaskproxy.mask.given import Unreadable, visited
 from pgmaskproxy.model import DataType, TypeKind
 
 TEXT, VARCHAR, BPCHAR, NAME, BYTEA, INT4, UUID, TEXTS, BYTEAS = 25, 1043, 1042, 19, 17, 23, 2950, 1009, 1001
-CITEXT, DOMAIN, ENUM, OWN_ARRAY, STRANGE = 20001, 20002, 20003, 20004, 20005
+CITEXT, DOMAIN, ENUM, OWN_ARRAY, STRANGE, PAIR, PAIRS, DATE = 20001, 20002, 20003, 20004, 20005, 20006, 20007, 1082
 TYPES = {
     CITEXT: DataType(TypeKind.TEXT),
     DOMAIN: DataType(TypeKind.DOMAIN, of=TEXT),
     ENUM: DataType(TypeKind.ENUM, first="a"),
     OWN_ARRAY: DataType(TypeKind.ARRAY, of=DOMAIN),
+    PAIR: DataType(TypeKind.COMPOSITE, fields=((TEXT, -1), (DATE, -1), (TEXTS, -1))),
+    PAIRS: DataType(TypeKind.ARRAY, of=PAIR),
 }
 
 
@@ -67,9 +69,31 @@ def test_elements_of_arrays_are_replaced_and_null_stays() -> None:
     assert seen(b"{}", TEXTS, 0) == ([], b"{}")
 
 
+def pair(text: bytes | None, *texts: bytes | None) -> bytes:
+    """record_send of a text, a date that is no text, and texts."""
+    fields = [(TEXT, text), (DATE, b"\xff\xff\xff\x85"), (TEXTS, array(TEXT, *texts))]
+    return struct.pack("!i", 3) + b"".join(
+        struct.pack("!I", oid) + (b"\xff\xff\xff\xff" if each is None else struct.pack("!i", len(each)) + each)
+        for oid, each in fields
+    )
+
+
+def test_fields_of_composite_values_are_replaced_and_what_holds_no_text_is_not_looked_at() -> None:
+    assert seen(b'(old,2000-01-01,"{old,x}")', PAIR, 0, {"old": b"n,w"}) == (
+        ["old", "old", "x"],
+        b'("n,w",2000-01-01,"{""n,w"",x}")',
+    )
+    assert seen(pair(b"old", b"x", None), PAIR, 1, {"old": b"newer"}) == (["old", "x"], pair(b"newer", b"x", None))
+    old, new = array(PAIR, pair(None, b"old"), None), array(PAIR, pair(None, b"newer"), None)
+    assert seen(old, PAIRS, 1, {"old": b"newer"}) == (["old"], new)
+    assert seen(b'{"(old,,)",NULL}', PAIRS, 0, {"old": b"new"}) == (["old"], b'{"(new,,)",NULL}')
+
+
 @pytest.mark.parametrize(
     ("value", "type_oid", "code"),
     [
+        (b"(old)", PAIR, 0),
+        (pair(b"old", b"x")[:-1], PAIR, 1),
         (b"\xff", TEXT, 0),
         (b"{old", TEXTS, 0),
         (array(TEXT, b"old")[:-1], TEXTS, 1),

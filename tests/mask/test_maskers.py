@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgmaskproxy.mask.maskers import masker
+from pgmaskproxy.mask.maskers import masker, recognises
 from pgmaskproxy.model import Mask
+from tests.mask.columns import INT4, JSON, JSONB, PLAIN, RING, UUID, XML, column
 from tests.mask.shapes import texts
 
 
@@ -121,3 +122,30 @@ def test_a_mask_that_is_not_right_shows_null(mask: Mask) -> None:
     each = masker(mask)
     assert each.fixed
     assert each.mask(b"jane@example.com") is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "oids"),
+    [
+        ("redact", (PLAIN, JSON, JSONB, XML)),
+        ("hash", (PLAIN, JSON, JSONB, XML, UUID)),
+        ("uuid", (PLAIN, JSON, JSONB, UUID)),
+        ("token", (PLAIN,)),
+    ],
+)
+def test_what_is_shown_is_recognised_in_every_type_that_can_be_told(kind: str, oids: tuple[int, ...]) -> None:
+    mask = Mask(kind, "pii")
+    for oid in oids:
+        shown = column(mask, oid).mask(b"7a717137-6b77-4970-8c6d-783276523474")
+        assert shown is not None
+        assert recognises(mask, shown.decode(), RING), oid
+    assert not recognises(mask, '"7a717137-6b77-4970-8c6d-783276523474"', RING)
+    number = column(Mask("hash", "pii"), INT4).mask(b"7")
+    assert number is not None
+    assert not recognises(Mask("hash", "pii"), number.decode(), RING)
+
+
+def test_a_text_that_is_empty_recognises_nothing_but_itself() -> None:
+    mask = Mask("redact", "pii", (("text", ""),))
+    assert not recognises(mask, "jane@example.com")
+    assert not recognises(mask, '"jane@example.com"')
