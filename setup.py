@@ -55,6 +55,7 @@ COMPILED = [
     "pgmaskproxy/mask/phone.py",
     "pgmaskproxy/mask/plan.py",
     "pgmaskproxy/mask/scrub.py",
+    "pgmaskproxy/mask/siv.py",
     "pgmaskproxy/mask/survey.py",
     "pgmaskproxy/mask/token.py",
     "pgmaskproxy/mask/typed.py",

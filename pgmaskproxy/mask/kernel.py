@@ -36,6 +36,8 @@ def relay(data: bytes, start: int, plan: MaskPlan) -> Relayed:
     steps = plan.steps
     cells = plan.cells
     maskers = plan.maskers
+    ahead = _masked_ahead(data, begin, plan) if plan.batched else []
+    taken = [0] * len(ahead)
     out = BytesWriter()
     position: i64 = begin
     copied: i64 = begin  # everything before it is in `out`, or was replaced there
@@ -71,7 +73,11 @@ def relay(data: bytes, start: int, plan: MaskPlan) -> Relayed:
                     out.write(cell)
                     growth += len(cell) - 4 - width
                 else:
-                    shown = maskers[column].mask(data[at + 4 : at + 4 + width])
+                    if ahead and plan.ahead[column]:
+                        shown = ahead[column][taken[column]]
+                        taken[column] += 1
+                    else:
+                        shown = maskers[column].mask(data[at + 4 : at + 4 + width])
                     if shown is None:
                         write_i32_be(out, -1)
                         growth -= width
@@ -91,6 +97,36 @@ def relay(data: bytes, start: int, plan: MaskPlan) -> Relayed:
         position = frame_end
     out.write(data[copied:position])
     return Relayed(out.getvalue(), position, rows, masked)
+
+
+def _masked_ahead(data: bytes, begin: i64, plan: MaskPlan) -> list[list[bytes | None]]:
+    """What is shown of the values of batched columns, by column, in the order of their rows; NULLs are left out.
+
+    It stops where the rows stop being whole, as their relay does, which then says what is wrong with them.
+    """
+    size: i64 = len(data)
+    columns: i64 = plan.columns
+    values: list[list[bytes]] = [[] for _ in range(columns)]
+    position: i64 = begin
+    while size - position >= HEADER and data[position] == _DATA_ROW:
+        length: i64 = checked_length(data, position, 6)
+        if size - position - 1 < length:
+            break
+        frame_end: i64 = position + 1 + length
+        at: i64 = position + 7
+        column: i64 = 0
+        while column < columns and frame_end - at >= 4:
+            width = i64(read_i32_be(data, at))
+            at += 4
+            if width > frame_end - at:
+                break
+            if width >= 0:
+                if plan.ahead[column]:
+                    values[column].append(data[at : at + width])
+                at += width
+            column += 1
+        position = frame_end
+    return [plan.maskers[at].mask_all(found) if found else [] for at, found in enumerate(values)]
 
 
 def _relay_clear_rows(data: bytes, begin: i64, plan: MaskPlan) -> Relayed:

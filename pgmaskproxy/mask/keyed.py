@@ -12,8 +12,9 @@ import uuid
 from typing import Final, final
 
 from pgmaskproxy.mask.keys import Keyring, keyed_hash
-from pgmaskproxy.mask.masker import Kind
+from pgmaskproxy.mask.masker import Kind, Masker, TextMasker
 from pgmaskproxy.mask.token import Tokens, looks_like_token
+from pgmaskproxy.mask.types import BPCHAR, Shape
 
 HASH_PREFIX: Final = "hsh_"
 _HASH_PREFIX: Final = HASH_PREFIX.encode("ascii")
@@ -127,3 +128,30 @@ def uuid_text(raw: bytes) -> str:
     """A UUID's 16 bytes as its type writes them."""
     digits = raw.hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+@final
+class TokenMasker(Masker):
+    """Tokens for a column of texts: all of a read buffer's at once."""
+
+    def __init__(self, kind: Token, shape: Shape) -> None:
+        super().__init__(fixed=False, batched=True)
+        self.tokens: Final = kind.tokens
+        self.texts: Final = TextMasker(kind, shape, cut=False)
+        self.blank: Final = shape.family == BPCHAR
+        self.limit: Final = shape.limit
+
+    def mask(self, value: bytes) -> bytes | None:
+        """As `TextMasker.mask`."""
+        return self.texts.mask(value)
+
+    def mask_all(self, values: list[bytes]) -> list[bytes | None]:
+        """A token is ASCII: as long in bytes as in characters."""
+        plain = [value.rstrip(b" ") for value in values] if self.blank else values
+        sealed: list[bytes | None] = []
+        for token in self.tokens.seal_all(plain):
+            if 0 <= self.limit < len(token):
+                sealed.append(None)
+            else:
+                sealed.append(token.ljust(self.limit) if self.blank and self.limit > 0 else token)
+        return sealed

@@ -23,16 +23,22 @@ _BLANK: Final = 0x20
 class Masker:
     """A mask made ready for one column. This one shows NULL.
 
-    `fixed` says that every value is shown as `value`; then `mask` need not be called.
+    `fixed` says that every value is shown as `value`; then `mask` need not be called. `batched` says that many values
+    are masked in much less time than each by itself.
     """
 
-    def __init__(self, *, fixed: bool = True, value: bytes | None = None) -> None:
+    def __init__(self, *, fixed: bool = True, value: bytes | None = None, batched: bool = False) -> None:
         self.fixed: Final = fixed
         self.value: Final = value
+        self.batched: Final = batched
 
     def mask(self, value: bytes) -> bytes | None:
         """What is shown of `value`, which is not NULL: its bytes, or None for NULL."""
         return self.value
+
+    def mask_all(self, values: list[bytes]) -> list[bytes | None]:
+        """The same of many values, in their order."""
+        return [self.mask(value) for value in values]
 
 
 class Kind:

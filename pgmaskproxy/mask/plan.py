@@ -48,6 +48,9 @@ class MaskPlan:
         self.sealed: Final = sealed
         self.masked: Final = any(each is not None for each in maskers)
         self.steps: Final = bytes([_step(each) for each in maskers])
+        self.ahead: Final = [each is not None and each.batched for each in maskers]
+        """By column: whether a buffer's values are masked before its rows are written."""
+        self.batched: Final = any(self.ahead)
         self.cells: Final = [_cell(each) for each in maskers]
         self.maskers: Final = [each if each is not None else Masker() for each in maskers]
 

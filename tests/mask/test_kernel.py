@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from pgmaskproxy.errors import InternalError, PeerError
 from pgmaskproxy.mask.kernel import relay
+from pgmaskproxy.mask.keys import Key, Keyring
 from pgmaskproxy.mask.plan import MaskPlan, bind_plan
+from pgmaskproxy.mask.token import Tokens
+from pgmaskproxy.model import Mask
 from pgmaskproxy.wire.backend import DataRow, decode
 from pgmaskproxy.wire.framing import BACKEND_LIMITS, FrameBuffer
 from tests.mask.shapes import (
@@ -18,9 +21,12 @@ from tests.mask.shapes import (
     Row,
     Shape,
     data_rows,
+    field,
     raw_values,
     rows_of,
     shapes,
+    texts,
+    visibility,
 )
 
 SECRET = b"QQQQQQQQQQQQ"
@@ -202,3 +208,40 @@ def test_the_widest_row() -> None:
 def test_a_start_outside_of_the_buffer_is_our_own_fault(start: int) -> None:
     with pytest.raises(InternalError):
         relay(b"DDDDDDD", start, row_plan(Shape((REDACT,))))
+
+
+KEYS = Keyring([Key("masking", 1, bytes(range(32)))])
+TOKEN = Mask("token", "pii")
+
+
+@given(
+    rows=st.lists(st.tuples(st.none() | st.binary(max_size=40), st.none() | texts.map(str.encode)), max_size=30),
+    cut=st.integers(0, 20),
+)
+def test_what_is_masked_ahead_lands_in_its_own_row(rows: list[tuple[bytes | None, bytes | None]], cut: int) -> None:
+    tokens = Tokens(KEYS, "pii", "masking")
+    fields = [field(1), field(2), field(3)]
+    plan = bind_plan(fields, (None, TOKEN, TOKEN), visibility({2: TOKEN, 3: TOKEN}), KEYS).plan
+    assert plan.batched
+    frames = [DataRow((first, second, first)).encode() for first, second in rows]
+    data = b"".join(frames)
+    whole = data[: len(data) - cut] if cut else data
+    relayed = relay(whole, 0, plan)
+
+    def sealed(value: bytes | None) -> bytes | None:
+        return None if value is None else tokens.seal_utf8(value)
+
+    expected = [DataRow((first, sealed(second), sealed(first))).encode() for first, second in rows]
+    assert relayed.out == b"".join(expected[: relayed.rows])
+    assert relayed.end == sum(map(len, frames[: relayed.rows]))
+
+
+@given(data=st.binary(min_size=1, max_size=60))
+def test_a_row_that_is_wrong_is_found_wrong_when_values_are_masked_ahead(data: bytes) -> None:
+    plan = bind_plan([field(1)], (TOKEN,), visibility({1: TOKEN}), KEYS).plan
+    good = DataRow((b"value",)).encode()
+    bad = b"D" + (len(data) + 4).to_bytes(4, "big") + data
+    if len(data) >= 6 and data[:2] == b"\0\1" and int.from_bytes(data[2:6], "big", signed=True) in {-1, len(data) - 6}:
+        return
+    with pytest.raises(PeerError):
+        relay(good + bad, 0, plan)
