@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pgmaskproxy.model import Analysis, Decision, Effect, Outcome, Ruling, Setting
 from pgmaskproxy.session import events as ev
@@ -118,6 +122,21 @@ def test_a_row_in_pieces_is_one_row() -> None:
     for byte in whole:
         lines += told.lines([ev.ServerData(bytes([byte]))])
     assert lines == ['<< DataRow "1" "111"', '<< DataRow "1" "111"', '<< DataRow "1" "***"']
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 6), st.integers(1, 5), st.lists(st.integers(0, 130), max_size=4))
+def test_however_rows_arrive_so_many_are_shown(rows: int, granted: int, cuts: list[int]) -> None:
+    told = Play()
+    told.play(RUNNING.replace("unmask=1", f"unmask=1 rows={granted}"))
+    data = b"D\0\0\0\x12\0\x02\0\0\0\x011\0\0\0\x03111" * rows + b"C\0\0\0\x0dSELECT 9\0"
+    lines: list[str] = []
+    for begin, end in itertools.pairwise(sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})):
+        lines += told.lines([ev.ServerData(data[begin:end])])
+    clear = min(rows, granted)
+    assert lines[:rows] == ['<< DataRow "1" "111"'] * clear + ['<< DataRow "1" "***"'] * (rows - clear)
+    assert any("01000" in line for line in lines) is (rows > granted)
+    assert any(f"unmasked={clear}" in line for line in lines) is (clear > 0)
 
 
 @pytest.mark.parametrize("described", ["ssn=1.4", "ssn=0.0", "ssn=2.3", "ssn=1.0"])
