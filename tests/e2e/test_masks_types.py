@@ -294,3 +294,19 @@ def test_what_is_shown_is_not_written_back(stand: Proxy, kind: str, binary: bool
             if found.error_field(DiagnosticField.SQLSTATE) != b"22023":
                 written.append(name)
     assert written == []
+
+
+@pytest.mark.parametrize("binary", [False, True], ids=["text", "binary"])
+def test_a_token_that_is_written_back_is_its_value(stand: Proxy, binary: bool) -> None:
+    """In every type that shows one: a token stored as it is would have a token of its own."""
+    shown, _ = wire(stand.conninfo(), "token", binary=binary)
+    with stand.connect() as connection:
+        for name in sorted(SHOWN["token"] - {"c_citext"}):
+            connection.execute("BEGIN")
+            command = f"UPDATE kinds.token SET {name} = $1 WHERE id = {masks.ROWS}".encode()
+            found = connection.pgconn.exec_params(command, [shown[0][name]], [0], [int(binary)])
+            assert found.status == ExecStatus.COMMAND_OK, (name, found.error_message)
+            query = f"SELECT {name} FROM kinds.token WHERE id = {masks.ROWS}".encode()
+            found = connection.pgconn.exec_params(query, [], result_format=int(binary))
+            assert found.get_value(0, 0) == shown[0][name], name
+            connection.execute("ROLLBACK")
