@@ -8,7 +8,7 @@ SOURCES := $(shell find pgmaskproxy policies -type f ! -name '*.py[co]' 2>/dev/n
 
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo tour test test-all test-compiled test-interpreted corpus conformance fuzz fuzz-wire lint format bench oracle guards docs system clean
+.PHONY: help demo tour test test-all test-compiled test-interpreted corpus conformance fuzz fuzz-wire lint format bench oracle guards masks docs system clean
 
 help: ## What can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -95,6 +95,11 @@ oracle: $(VENV)/.test ## PostgreSQL's regression SQL as text against the server'
 # CI checks the list and runs a handful (tests/guards).
 guards: $(VENV)/.test ## Is every guard of tests/guards.toml tested? ARGS="--only 'early-*' --jobs 1" for some of them.
 	PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m tests.guards $(ARGS)
+
+# CI takes thirty rows of made-up values for each kind and type (tests/e2e/test_masks_random.py).
+masks: $(VENV)/.test ## Every kind of mask over every type, over many rows. ROWS=2000
+	MASK_ROWS=$(or $(ROWS),2000) PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m pytest tests/mask tests/e2e/test_masks_types.py \
+	    tests/e2e/test_masks_random.py $(ARGS)
 
 docs: $(VENV)/.test ## Write the reference pages that are made from the code.
 	PYTHONPATH=$(CURDIR) $(VENV)/bin/python docs/generate.py
