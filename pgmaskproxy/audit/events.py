@@ -196,7 +196,7 @@ def statement_executing(
     unmask_rows: int = 0,
 ) -> AuditEvent:
     """`statement.executing`: the plan that its rows will go through, per output, as both witnesses agreed. `unmask` are
-    the columns that are shown as they are in the first rows, since `request` was approved: behind these they are not."""
+    the columns that are shown as they are in the first rows, since `request` was approved; in later ones not."""
     return AuditEvent(
         "statement.executing",
         session=session,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -42,6 +43,8 @@ class ParamSpec:
     required: bool = False
     step: int = 1
     """Of an int: it is a multiple of it."""
+    shape: str = ""
+    """Of a str: the regular expression that it matches, where it names something that has such names."""
 
     def problem(self, value: object) -> str:
         """What is wrong with `value`, to be put behind the parameter's name; '' when nothing is."""
@@ -60,6 +63,8 @@ class ParamSpec:
         if not self.least <= len(value) <= self.greatest:
             count = str(self.least) if self.least == self.greatest else f"{self.least} to {self.greatest}"
             return f"must have {count} character" + ("" if count == "1" else "s")
+        if self.shape and not re.fullmatch(self.shape, value):
+            return f"must match {self.shape}"
         # What a client prints: no terminal controls, and nothing that UTF-8 or a text value cannot carry.
         return "" if value.isprintable() else "must be printable"
 
@@ -105,7 +110,11 @@ _IN_JSON: Final = (
 """Kinds that make a text of a text."""
 
 _KEY: Final = ParamSpec(
-    str, DEFAULT_KEY, "The key it is made with, by its name in the keyring (docs/keys.md).", least=1
+    str,
+    DEFAULT_KEY,
+    "The key it is made with, by its name in the keyring (docs/keys.md).",
+    least=1,
+    shape="[a-z][a-z0-9_-]{0,31}",
 )
 
 KINDS: Final[Mapping[str, KindSpec]] = MappingProxyType(

@@ -72,7 +72,7 @@ GENERAL: Final[Mapping[Use, Use]] = {
 """What a use is a special case of: where a label says nothing of it, a person who may agree to the general one may
 agree to it too."""
 
-TOKEN: Final = "token"
+TOKEN: Final = "token"  # noqa: S105 - a kind of mask
 """The kind of mask that the proxy can undo."""
 
 NOWHERE: Final = RuleRef("")

@@ -45,7 +45,7 @@ class Canaries:
                 self._log.error("canary_unfit", canary=each.id, reason="it would be met by accident: retire it")
         self.watch = Watch((each.id, each.value) for each in active.values()) if active else None
         added, retired = sorted(active.keys() - before.keys()), sorted(before.keys() - active.keys())
-        self._log.info("canaries_watched", watched=len(active), added=len(added), retired=len(retired))
+        self._log.info("canaries_watched", count=len(active))
         return events.canary_watched(len(active), added, retired)
 
     async def keep(

@@ -23,6 +23,13 @@ def test_every_parameter_has_a_word_of_documentation_and_a_default_that_it_allow
 
 
 @pytest.mark.parametrize(
+    ("name", "fits"), [("masking", True), ("a-1_b", True), ("A", False), ("a b", False), ("", False)]
+)
+def test_a_key_has_a_name_that_a_keyring_can_have(name: str, fits: bool) -> None:
+    assert (kinds()["hash"]["key"].problem(name) == "") is fits
+
+
+@pytest.mark.parametrize(
     ("paths", "expected"),
     [
         ("$.a", "must be a mapping of JSON path to mask"),

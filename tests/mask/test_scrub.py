@@ -37,7 +37,7 @@ def test_in_a_document_every_text_number_and_name_is_looked_through() -> None:
     assert json.loads(shown("scrub", JSON, raw) or b"") == expected
     assert json.loads((shown("scrub", JSONB, b"\x01" + raw, BINARY) or b"")[1:]) == expected
     assert shown("scrub", JSON, rb'{"\u0061@example.com": "\ud800"}') == rb'{"[email]": "\ud800"}'
-    assert shown("scrub", JSON, b'{"a": ') is None
+    assert shown("scrub", JSON, b'{"a@b.example": ') is None
 
 
 @pytest.mark.parametrize(("text", "known"), [("ask [email]", True), ("ask [me]", False), ("", False), ("***", False)])
