@@ -306,7 +306,7 @@ def test_without_trees_the_text_and_the_description_must_agree(shop18: servers.D
 def test_the_document_shows_what_happens(proxy18: Seen) -> None:
     page = (Path(__file__).parents[2] / "docs" / "unmasking.md").read_text(encoding="utf-8")
     example = page.partition("```sql\n")[2].partition("```")[0].splitlines()
-    rows = []
+    rows: list[tuple[object, ...]] = []
     with proxy18.connect() as connection:
         for line in example:
             if line.startswith("SELECT") and not rows:
