@@ -5,15 +5,12 @@ Run with an environment's python: `python bench/canary.py`. Measures, and assert
 
 from __future__ import annotations
 
-import argparse
-import os
 import random
-import subprocess
 import sys
 import time
-from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+from builds import in_both
+
 SIZES = (100, 256 * 1024)
 COUNTS = (1, 10, 100)
 
@@ -49,23 +46,5 @@ def _value(draw: random.Random, number: int) -> str:
     return kinds[number % len(kinds)]
 
 
-def main() -> int:
-    """Measure both in processes of their own: one interpreter imports one module."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=0.5, help="for each line")
-    parser.add_argument("--this", action="store_true", help="only the module that this interpreter imports")
-    arguments = parser.parse_args()
-    if arguments.this:
-        measure(arguments.seconds)
-        return 0
-    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    command = [sys.executable, "-P", __file__, "--this", "--seconds", str(arguments.seconds)]
-    codes = [
-        subprocess.run(command, env=each, check=False).returncode
-        for each in ({**environ, "PYTHONPATH": str(CHECKOUT)}, environ)
-    ]
-    return max(codes)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(in_both(__file__, __doc__, measure, 0.5))

@@ -5,17 +5,14 @@ Run by `make bench`, or by hand with an environment's python. Measures, and asse
 
 from __future__ import annotations
 
-import argparse
 import functools
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+from builds import in_both
+
 BUFFER = 256 * 1024
 
 
@@ -100,23 +97,5 @@ def report(
     print(f"{name:<54} {rows / best:>13,.0f} rows/s {len(data) / best / 1e6:>9,.0f} MB/s {ratio:>7.1f} x", flush=True)
 
 
-def main() -> int:
-    """Measure both in processes of their own: one interpreter imports one kernel."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=1.0, help="for each line")
-    parser.add_argument("--this", action="store_true", help="only the kernel that this interpreter imports")
-    arguments = parser.parse_args()
-    if arguments.this:
-        measure(arguments.seconds)
-        return 0
-    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    command = [sys.executable, "-P", __file__, "--this", "--seconds", str(arguments.seconds)]
-    codes = [
-        subprocess.run(command, env=each, check=False).returncode
-        for each in ({**environ, "PYTHONPATH": str(CHECKOUT)}, environ)
-    ]
-    return max(codes)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(in_both(__file__, __doc__, measure, 1.0))

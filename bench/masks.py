@@ -7,18 +7,15 @@ an environment's python. Measures, and asserts nothing.
 
 from __future__ import annotations
 
-import argparse
 import functools
-import os
 import struct
-import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+from builds import in_both
+
 ROWS = 2000
 BESIDE = (b"48151623", b"Jane Q. Doe", b"Springfield", b"x" * 40, b"2024-01-01 00:00:00", b"t")
 
@@ -108,23 +105,5 @@ def _best(run: Callable[[], object], seconds: float) -> float:
     return best
 
 
-def main() -> int:
-    """Measure both in processes of their own: one interpreter imports one kernel."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=0.5, help="for each line")
-    parser.add_argument("--this", action="store_true", help="only the kernel that this interpreter imports")
-    arguments = parser.parse_args()
-    if arguments.this:
-        measure(arguments.seconds)
-        return 0
-    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    command = [sys.executable, "-P", __file__, "--this", "--seconds", str(arguments.seconds)]
-    codes = [
-        subprocess.run(command, env=each, check=False).returncode
-        for each in ({**environ, "PYTHONPATH": str(CHECKOUT)}, environ)
-    ]
-    return max(codes)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(in_both(__file__, __doc__, measure, 0.5))
