@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pgmaskproxy.mask.jsontext import DEEPEST, NotJson, masked_json
 from pgmaskproxy.mask.maskers import recognises
+from pgmaskproxy.mask.scrub import Scrub
 from pgmaskproxy.model import Mask
 from tests.mask.columns import BINARY, JSON, JSONB, TEXT, a_mask, column
 from tests.mask.shapes import texts
@@ -132,13 +133,7 @@ def test_what_is_nested_too_deeply_is_null() -> None:
     assert masked(deeper, {"$..b": REDACT}) is None
     assert masked('{"a": ' + deeper + "}", {"$.a": REDACT}) == '{"a": "***"}'
     with pytest.raises(NotJson):
-        masked_json(deeper.encode(), [], a_kind())
-
-
-def a_kind() -> Any:
-    from pgmaskproxy.mask.scrub import Scrub
-
-    return Scrub()
+        masked_json(deeper.encode(), [], Scrub())
 
 
 def test_many_deep_steps_take_no_longer_than_one() -> None:
