@@ -10,11 +10,24 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
+from pgmaskproxy.model_masks import NULL_MASK, ROW, Mask, MaskParam
 from pgmaskproxy.model_parts import COPY_FROM, CopyLayout, CopyShape, NameUse, NameVerb, Setting, TransactionVerb
 
-__all__ = ["COPY_FROM", "CopyLayout", "CopyShape", "NameUse", "NameVerb", "Setting", "TransactionVerb"]
+__all__ = [
+    "COPY_FROM",
+    "NULL_MASK",
+    "ROW",
+    "CopyLayout",
+    "CopyShape",
+    "Mask",
+    "MaskParam",
+    "NameUse",
+    "NameVerb",
+    "Setting",
+    "TransactionVerb",
+]
 
 
 class PrincipalKind(enum.StrEnum):
@@ -236,34 +249,6 @@ class Analysis:
     called_effects: frozenset[Effect] = frozenset()
     """The part of `effects` that only functions, operators and casts account for, as the text names them. The
     server's tree, which names them by OID, replaces it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mask:
-    """How a column is shown. `label` is the strongest label's; `params` are the kind's, sorted."""
-
-    kind: str
-    label: str
-    params: tuple[tuple[str, MaskParam], ...] = ()
-
-    def param(self, name: str, default: str | int | bool) -> str | int | bool:
-        """The parameter `name` where it is a word or a number, or `default`."""
-        for key, value in self.params:
-            if key == name and not isinstance(value, tuple):
-                return value
-        return default
-
-
-MaskParam: TypeAlias = "str | int | bool | tuple[tuple[str, Mask], ...]"
-"""Of a mask of the kind `json`: each path, and the mask of what is there."""
-
-
-ROW: Final = "row"
-"""The kind of a mask that no policy names: of one relation's row as a whole, each field by a mask of its own. It has
-`columns`, how many fields there are, and `fields`, the masks of those that have one, by their place from 1."""
-
-NULL_MASK: Final = Mask("null", "")
-"""What is shown where nothing is proven."""
 
 
 @dataclass(frozen=True, slots=True)

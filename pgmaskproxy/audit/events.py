@@ -178,7 +178,7 @@ def statement_decided(
         "sql": analysis.redacted,
         "labels": list(decision.labels),
         "cleared": [*sorted(str(column) for column in decision.cleared)],
-        "masks": None if masks is None else [None if mask is None else f"{mask.label}:{mask.kind}" for mask in masks],
+        "masks": None if masks is None else [None if mask is None else str(mask) for mask in masks],
         "sqlstate": "" if refusal is None else refusal.sqlstate,
     }
     return AuditEvent("statement.decided", session=session, statement=statement, principal=principal, data=data)

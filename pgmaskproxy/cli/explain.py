@@ -229,13 +229,19 @@ def _outputs(each: Explained) -> list[dict[str, Any]] | None:
                 "origin": _origin(origin),
                 "columns": [str(column) for column in columns],
                 "labels": _labels(each, columns),
-                "mask": None
-                if denied or mask is None
-                else {"kind": mask.kind, "label": mask.label, "params": dict(mask.params)},
+                "mask": None if denied or mask is None else _mask(mask),
                 "shown": not denied,
             }
         )
     return found
+
+
+def _mask(mask: Mask) -> dict[str, object]:
+    params = {
+        name: {path: _mask(inner) for path, inner in value} if isinstance(value, tuple) else value
+        for name, value in mask.params
+    }
+    return {"kind": mask.kind, "label": mask.label, "params": params}
 
 
 def _origin(origin: ColumnOrigin) -> str:

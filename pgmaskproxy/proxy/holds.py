@@ -189,6 +189,10 @@ def _shown(command: Hold, principal: str) -> tuple[str, ...]:
             otherwise = mask.kind if mask is not None else "null"
             words.append(f"{name}: {clear[number]} AS IT IS in {unmask.rows} rows at most, {otherwise} behind them")
             continue
+        if mask is not None and mask.fields:
+            fields = ", ".join(f"field {place} {each.kind} ({each.label})" for place, each in mask.fields)
+            words.append(f"{name}: a row, {fields}, the others clear")
+            continue
         if mask is not None:
             words.append(f"{name}: {mask.kind} ({mask.label or 'unproven'})")
             continue

@@ -11,7 +11,7 @@ from pgmaskproxy.audit import events
 from pgmaskproxy.errors import AuditFailed
 from pgmaskproxy.logs import get_logger
 from pgmaskproxy.mask.kinds import strength
-from pgmaskproxy.model import ROW, Analysis, AuditEvent, Decision, Effect, Mask, Outcome, Principal, Refusal, Ruling
+from pgmaskproxy.model import Analysis, AuditEvent, Decision, Effect, Mask, Outcome, Principal, Refusal, Ruling
 from pgmaskproxy.proxy.services import Services
 from pgmaskproxy.session.events import RecordExecution, RecordOutcome, RecordRefusal
 from pgmaskproxy.wire.sqlstate import condition
@@ -70,7 +70,7 @@ class Records:
         )
         self.statements += 1
         self._started[command.serial] = time.perf_counter()
-        kinds = {kind for mask in command.shown if mask is not None for kind in _kinds(mask)}
+        kinds = {kind for mask in command.shown if mask is not None for kind in mask.kinds}
         if kinds:
             self._strategies[command.serial] = min(kinds, key=strength)
         metrics = self._services.metrics
@@ -183,17 +183,4 @@ def _reason(refusal: Refusal) -> str:
 
 
 def _word(mask: Mask | None) -> str | None:
-    if mask is None:
-        return None
-    if mask.kind != ROW:
-        return f"{mask.label}:{mask.kind}"
-    return "row:" + ",".join(f"{place}={inner.label}:{inner.kind}" for place, inner in _fields(mask))
-
-
-def _kinds(mask: Mask) -> set[str]:
-    return {inner.kind for _, inner in _fields(mask)} if mask.kind == ROW else {mask.kind}
-
-
-def _fields(mask: Mask) -> tuple[tuple[str, Mask], ...]:
-    """Of a row: the masks of its fields, by their place."""
-    return next((value for name, value in mask.params if name == "fields" and isinstance(value, tuple)), ())
+    return None if mask is None else str(mask)
