@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import click
@@ -49,6 +50,18 @@ def test_masks_carry_their_params_and_labels() -> None:
         ("redact", "pii.ssn"),
         ("email", "pii.email"),
     ]
+
+
+def test_the_paths_of_a_documents_mask_are_json_too() -> None:
+    paths = '"$.ssn": {kind: partial, last: 4}'
+    text = POLICY.replace("mask: {kind: email}", f"mask: {{kind: json, paths: {{{paths}}}}}")
+    assert text != POLICY
+    policy = load_policies([("p.yaml", text)], kinds())
+    statement = Statement("SELECT email FROM customers", "shop", "app", ("pg_catalog", "shop"))
+    (found,) = explain(policy, AGENT, statement, CATALOG)
+    (output,) = json.loads(json.dumps(explained_dict(found)))["outputs"]
+    inner = {"kind": "partial", "label": "pii.email", "params": {"last": 4}}
+    assert output["mask"] == {"kind": "json", "label": "pii.email", "params": {"paths": {"$.ssn": inner}}}
 
 
 def test_several_statements_each_with_its_decision() -> None:

@@ -14,6 +14,7 @@ import pytest
 from pgmaskproxy.approval.request import ApprovalRequest, State
 from pgmaskproxy.metrics import Metrics
 from pgmaskproxy.model import (
+    ROW,
     Analysis,
     ApprovalTerms,
     Charge,
@@ -171,6 +172,13 @@ async def test_what_is_unproven_is_said_to_be(told: Told) -> None:
     assert holding._shown(hold(ruling=ruling(decision=decision)), "bot") == (f"id: {said}", f"ssn: {said}")
     unproven = replace(ruling().decision, masks=(Mask("null", ""), None))
     assert holding._shown(hold(ruling=ruling(decision=unproven)), "bot") == ("id: null (unproven)", "ssn: clear")
+
+
+async def test_of_a_row_each_field_is_said(told: Told) -> None:
+    fields = (("2", Mask("redact", "pii.ssn")), ("4", Mask("email", "pii.email")))
+    row = replace(ruling().decision, masks=(Mask(ROW, "", (("columns", 4), ("fields", fields))), None))
+    said = "id: a row, field 2 redact (pii.ssn), field 4 email (pii.email), the others clear"
+    assert holding._shown(hold(ruling=ruling(decision=row)), "bot") == (said, "ssn: clear")
 
 
 async def test_what_is_labelled_and_clear_says_who_is_cleared(told: Told) -> None:
