@@ -147,7 +147,9 @@ class Constant:
     """An output that no column flows into, bare or otherwise, except clean ones."""
 
     columns: frozenset[ColumnRef] = frozenset()
-    """The (unlabelled) columns that an expression output is computed from."""
+    """The columns that an expression output is computed from."""
+    bare: frozenset[ColumnRef] = frozenset()
+    """Those among them that may come out as they are, beside what is computed from others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +248,9 @@ class Analysis:
     inputs: tuple[Input, ...] = ()
     elsewhere: frozenset[int] = frozenset()
     """Parameters that stand in some other place as well: where what they hold could come out again."""
+    made: frozenset[ColumnRef] = frozenset()
+    """Columns of rows that the statement writes which it may have given values without naming them: generated ones,
+    and all where triggers run."""
     called_effects: frozenset[Effect] = frozenset()
     """The part of `effects` that only functions, operators and casts account for, as the text names them. The
     server's tree, which names them by OID, replaces it."""

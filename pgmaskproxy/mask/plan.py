@@ -242,6 +242,8 @@ class _Making:
         """For a column in that format; None shows it as it is."""
         if mask is None:
             return None
+        if mask.kind == "null":
+            return Masker()
         shape = shape_of(field.type_oid, field.type_modifier, self._types)
         made = row_masker if mask.kind == ROW else masker
         return made(mask, shape, code, self._keyring, self._customs)

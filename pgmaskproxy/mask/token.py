@@ -28,6 +28,8 @@ _VERSION: Final = 2
 _SECRET: Final = 64
 _MARK: Final = b"\x80"
 _PADDING: Final = _MARK + bytes(_BLOCK - 1)
+_LONG: Final = 512
+"""Bytes of a value that is sealed by itself."""
 _PREFIX: Final = PREFIX.encode("ascii")
 _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 _PURPOSE: Final = "token"
@@ -77,8 +79,18 @@ class Tokens:
 
     def seal_all(self, values: list[bytes]) -> list[bytes]:
         """The tokens of many values, as bytes."""
-        padded = [value + _PADDING[: _BLOCK - len(value) % _BLOCK] for value in values]
-        return [_text(self._version + sealed) for sealed in self._many.seal(padded)]
+        # Side by side a long value would cost more than by itself, and all memory is taken at once.
+        short = [value + _PADDING[: _BLOCK - len(value) % _BLOCK] for value in values if len(value) <= _LONG]
+        sealed = self._many.seal(short)
+        found: list[bytes] = []
+        at = 0
+        for value in values:
+            if len(value) > _LONG:
+                found.append(self.seal_utf8(value))
+            else:
+                found.append(_text(self._version + sealed[at]))
+                at += 1
+        return found
 
     def open(self, token: str) -> bytes:
         """The value of one of our tokens, of any version that the keyring has. ForgedToken for everything else."""

@@ -66,6 +66,7 @@ _ELEMENTS: Final[Mapping[int, int]] = MappingProxyType(
 _VARCHAR: Final = 1043
 _NAME_BYTES: Final = 63
 _DEEPEST: Final = 16
+_MOST_PARTS: Final = 4096
 _MODIFIER_HEADER: Final = 4  # VARHDRSZ: what character types and numeric add to their modifier
 
 
@@ -97,31 +98,54 @@ class Shape:
         self.first: Final = first
         self.parts: Final = parts
         self.part_oids: Final = part_oids
+        self.size: Final[int] = 1 + sum([part.size for part in parts])
+        """How many shapes it is made of, itself counted."""
 
 
-def shape_of(type_oid: int, modifier: int, types: Mapping[int, DataType], depth: int = 0) -> Shape:
+def shape_of(type_oid: int, modifier: int, types: Mapping[int, DataType]) -> Shape:
     """The shape of a type with this modifier (-1 for none), by what the catalog says of those that are not
-    PostgreSQL's own. OTHER for what is not known, and for what is nested too deeply to follow."""
-    family = _FAMILIES.get(type_oid)
-    if family is not None:
-        return _plain(type_oid, family, modifier)
-    if type_oid in _ELEMENTS:
-        element = _ELEMENTS[type_oid]
-        return Shape(type_oid, ARRAY, parts=(_plain(element, _FAMILIES[element], modifier),), part_oids=(element,))
-    known = types.get(type_oid)
-    if known is None or depth > _DEEPEST:
-        return Shape(type_oid, OTHER)
-    if known.kind is TypeKind.TEXT:
-        return Shape(type_oid, TEXT)
-    if known.kind is TypeKind.ENUM:
-        return Shape(type_oid, ENUM, first=known.first)
-    if known.kind is TypeKind.DOMAIN:
-        return shape_of(known.of, known.modifier, types, depth + 1)
-    if known.kind is TypeKind.ARRAY:
-        part = shape_of(known.of, modifier, types, depth + 1)
-        return Shape(type_oid, ARRAY, parts=(part,), part_oids=(known.of,))
-    parts = tuple(shape_of(oid, its_modifier, types, depth + 1) for oid, its_modifier in known.fields)
-    return Shape(type_oid, COMPOSITE, parts=parts, part_oids=tuple(oid for oid, _ in known.fields))
+    PostgreSQL's own. OTHER for what is not known, and for what has more parts, or deeper, than anybody follows."""
+    return _Shapes(types).of(type_oid, modifier, 0)
+
+
+@final
+class _Shapes:
+    """One type and all that is inside of it. Types within types are as many as a power: each is made once."""
+
+    def __init__(self, types: Mapping[int, DataType]) -> None:
+        self._types: Final = types
+        self._made: Final[dict[tuple[int, int, int], Shape]] = {}
+
+    def of(self, type_oid: int, modifier: int, depth: int) -> Shape:
+        key = (type_oid, modifier, depth)
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = self._new(type_oid, modifier, depth)
+        return made
+
+    def _new(self, type_oid: int, modifier: int, depth: int) -> Shape:
+        family = _FAMILIES.get(type_oid)
+        if family is not None:
+            return _plain(type_oid, family, modifier)
+        if type_oid in _ELEMENTS:
+            element = _ELEMENTS[type_oid]
+            part = _plain(element, _FAMILIES[element], modifier)
+            return Shape(type_oid, ARRAY, parts=(part,), part_oids=(element,))
+        known = self._types.get(type_oid)
+        if known is None or depth > _DEEPEST:
+            return Shape(type_oid, OTHER)
+        if known.kind is TypeKind.TEXT:
+            return Shape(type_oid, TEXT)
+        if known.kind is TypeKind.ENUM:
+            return Shape(type_oid, ENUM, first=known.first)
+        if known.kind is TypeKind.DOMAIN:
+            return self.of(known.of, known.modifier, depth + 1)
+        if known.kind is TypeKind.ARRAY:
+            part = self.of(known.of, modifier, depth + 1)
+            return Shape(type_oid, ARRAY, parts=(part,), part_oids=(known.of,))
+        parts = tuple([self.of(oid, its, depth + 1) for oid, its in known.fields])
+        whole = Shape(type_oid, COMPOSITE, parts=parts, part_oids=tuple([oid for oid, _ in known.fields]))
+        return whole if whole.size <= _MOST_PARTS else Shape(type_oid, OTHER)
 
 
 def _plain(type_oid: int, family: str, modifier: int) -> Shape:

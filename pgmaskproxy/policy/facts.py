@@ -74,6 +74,10 @@ class Touched:
         """Columns that are the target of a write."""
         return frozenset(use.column for use in self.analysis.uses if use.use is Use.WRITTEN)
 
+    def chosen(self) -> frozenset[ColumnRef]:
+        """Columns whose values the statement itself may have chosen in what it returns, by whatever way."""
+        return self.written() | self.analysis.made
+
     def sources(self) -> frozenset[ColumnRef]:
         """Columns that are read: in outputs, and in every use but as the target of a write."""
         return output_columns(self.analysis) | frozenset(

@@ -25,7 +25,7 @@ from pgmaskproxy.policy.rules import DETERMINISTIC, STRENGTH, TOKEN, Policy
 
 _NO_LIST: Final = frozenset({EXPLAIN, "VariableShowStmt"})
 """Utility statements whose outputs are the server's own words and never a row's."""
-_COMPUTES: Final = frozenset({Use.EXPRESSION, Use.PREDICATE, Use.ORDERING})
+_COMPUTES: Final = frozenset({Use.EXPRESSION})
 """Uses that make a value out of a column's. No label allows them: what is not NULL a person has agreed to."""
 
 
@@ -151,7 +151,9 @@ def _origin_mask(facts: Touched, origin: ColumnOrigin, nulls: frozenset[ColumnRe
     match origin:
         case Opaque():
             return NULL_MASK
-        case Constant(columns):
+        case Constant(columns, bare):
+            if any(column_mask(facts.policy, facts.principal, facts.labels(column)) is not None for column in bare):
+                return NULL_MASK  # what anybody agreed to was a use of it, and not to see it
             return NULL_MASK if any(column in nulls or _unexplained(facts, column) for column in columns) else None
         case Columns(columns, pure, whole, row):
             return _row_mask(facts, columns, row) if whole else _columns_mask(facts, columns, pure=pure)
@@ -182,7 +184,7 @@ def _row_mask(facts: Touched, columns: frozenset[ColumnRef], row: tuple[ColumnRe
 
 def _field_mask(facts: Touched, column: ColumnRef) -> Mask | None:
     mask = column_mask(facts.policy, facts.principal, facts.labels(column))
-    if mask is not None and mask.kind in DETERMINISTIC and column in facts.written():
+    if mask is not None and mask.kind in DETERMINISTIC and column in facts.chosen():
         return _null(mask)
     return mask
 
@@ -206,6 +208,6 @@ def _columns_mask(facts: Touched, columns: frozenset[ColumnRef], *, pure: bool) 
     if len(shapes) > 1:
         return NULL_MASK
     # A mask that depends on the value is a code book where the client put values in itself (DESIGN 3b).
-    if some[0].kind in DETERMINISTIC and (not pure or columns & facts.written()):
+    if some[0].kind in DETERMINISTIC and (not pure or columns & facts.chosen()):
         return _null(some[0])
     return min(some, key=lambda mask: mask.label)

@@ -263,6 +263,13 @@ def _check(name: str, value: str | None, allowed: frozenset[str], sqlstate: str,
         return Refusal(
             "22023", f'{noun} "{name}" must be "view, foreign-table", not "{value}"', facts=_facts(noun, name)
         )
+    if key == "extra_float_digits" and value.strip().startswith("-"):
+        return Refusal(
+            "22023",
+            f'{noun} "extra_float_digits" must not be negative: "{value}"',
+            hint="Fewer digits are a rounding of the server's, before any mask: round in the statement.",
+            facts=_facts(noun, name),
+        )
     if key == "datestyle" and "iso" not in {part.strip().lower() for part in value.split(",")}:
         return Refusal(
             "22023",

@@ -39,6 +39,16 @@ rules:
   - {id: dumps, effects: [READ], relations: [pg_catalog.pg_foreign_server, pg_catalog.pg_attribute], decide: allow}
 """
 
+TARGET: Final = """
+apiVersion: pgmaskproxy/v1
+kind: Policy
+name: tools
+rules:
+  - {id: everything, effects: [READ, WRITE, DDL, PRIVILEGE, ADMIN], decide: allow}
+  - {id: dumps, effects: [READ], relations: [pg_catalog.pg_foreign_server, pg_catalog.pg_attribute], decide: allow}
+"""
+"""Where masked rows are restored: into labelled columns nobody may write them."""
+
 PEOPLE: Final = """
 CREATE TABLE shop.people AS SELECT id, name, email, ssn, card, birth_date, city FROM shop.customers;
 ALTER TABLE shop.people ADD PRIMARY KEY (id);
@@ -93,7 +103,7 @@ def behind(tooled: EmbeddedServer, tmp_path: Path) -> Iterator[Proxy]:
     (tmp_path / "target").mkdir()
     with (
         servers.fresh_shop(tooled) as database,
-        proxies.in_process(database, tmp_path / "target", policy=POLICY) as running,
+        proxies.in_process(database, tmp_path / "target", policy=TARGET) as running,
     ):
         with psycopg.connect(database.admin, autocommit=True) as admin:
             admin.execute("DROP SCHEMA shop CASCADE; CREATE SCHEMA shop; GRANT ALL ON SCHEMA shop TO pgmaskproxy")

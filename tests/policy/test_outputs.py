@@ -170,6 +170,19 @@ def test_an_expression_shows_a_labelled_column_only_by_a_use_that_was_judged() -
     assert mask(Constant(frozenset({EMAIL})), SUPPORT) is None
 
 
+def test_what_comes_out_as_it_is_beside_something_computed_is_null() -> None:
+    agreed = ((SSN, Use.PREDICATE), (SSN, Use.ORDERING), (SSN, Use.EXPRESSION))
+    assert mask(Constant(frozenset({SSN, NAME}), frozenset({SSN})), uses=agreed) == NULL_MASK
+    assert mask(Constant(frozenset({ID, NAME}), frozenset({ID}))) is None
+
+
+def test_only_an_expression_that_was_agreed_to_shows_what_is_computed() -> None:
+    computed = Constant(frozenset({SSN, NAME}))
+    for use in (Use.PREDICATE, Use.ORDERING, Use.JOIN, Use.EQUALITY):
+        assert mask(computed, uses=((SSN, use),)) == NULL_MASK
+    assert mask(computed, uses=((SSN, Use.EXPRESSION),)) is None
+
+
 def test_a_statement_without_outputs_of_its_own() -> None:
     assert judge_outputs(facts(select(outputs=None, kind="FetchStmt"))).masks is None
     assert judge_outputs(facts(select(outputs=None, kind="CallStmt"))).masks is None

@@ -24,6 +24,11 @@ ROWS: Final[Column] = (0, 0)
 QUERY_COST: Final = 25
 ENTRY_COST: Final = 10
 
+_FIRST_MADE: Final = 10_000
+"""pg_type.oid of the first type that is not built in (FirstGenbkiObjectId): none below has conditions or a length."""
+_CUT: Final = frozenset({19, 1003})
+"""name and arrays of it: what is longer is cut off."""
+
 
 class Kind(enum.Enum):
     """How columns reach an output."""
@@ -214,6 +219,7 @@ class Findings:
         "loose",
         "named",
         "null_tests",
+        "owned",
         "parameters",
         "reads",
         "sequences",
@@ -243,6 +249,8 @@ class Findings:
         """Columns that something else than a column or a parameter is written to, and where: what, nobody follows."""
         self.taken: set[int] = set()
         """Identities of the PARAMs whose place is known: what is left is elsewhere."""
+        self.owned: set[int] = set()
+        """Numbers of parameters that have the type of a column that they are written to."""
         self.calls = Calls()
         self.viewed: dict[int, Calls] = {}
         self.trusted_calls = Calls()
@@ -353,9 +361,17 @@ class Findings:
         found, type_oid = number(param.fields["paramid"]), number(param.fields["paramtype"])
         self.inputs[TreeInput(column, use, where, found, many, type_oid)] = None
 
-    def take(self, param: Node) -> None:
-        """The value of a parameter goes nowhere from this place but to its inputs."""
-        self.taken.add(id(param))
+    def take(self, param: Node, *, own: bool = False) -> None:
+        """The value of a parameter goes nowhere from this place but to its inputs.
+
+        It goes through its type too: the conditions of a domain, or its length, would tell what it is, and a client
+        may declare it so. Only built-in types take every value as it is, and (`own`) the written column's own.
+        """
+        if own:
+            self.owned.add(number(param.fields["paramid"]))
+        type_oid = number(param.fields["paramtype"])
+        if own or (type_oid < _FIRST_MADE and type_oid not in _CUT):
+            self.taken.add(id(param))
 
     def place(self, term: object) -> int:
         """A number for one place of the tree: the same whenever it is walked again."""

@@ -45,6 +45,9 @@ SPECIAL: Final = {
 _QUANTIFIED: Final = frozenset({1, 2})
 """ALL and ANY: each value by itself. What another subquery comes to, rows decide."""
 _EXISTS, _EXPRESSION, _MULTIPLE, _CTE = 0, 4, 5, 7  # SubLinkType
+_NAME: Final = 19
+_NAMES_EQUAL: Final = 93
+"""pg_operator.oid of name = name: then the column is a name too, and nothing is cut off that it could have."""
 _EXTERN, _SUBLINK_OUTPUT, _MULTIPLE_OUTPUT = 0, 2, 3  # ParamKind
 _NOT_A_KEY: Final = frozenset({Use.PREDICATE, Use.ORDERING})
 
@@ -391,8 +394,9 @@ class Expressions(ABC):
                 self.findings.input(column, Use.EQUALITY, where, param, many=array)
         if key.mixed or key.row is not None or any(number < 0 for _, number in key.bare):
             return  # a guess may be among what is compared: then it would tell whether that is the token's value
+        of_names = number(term.fields["opno"]) == _NAMES_EQUAL
         for param in params:
-            self.findings.take(param)
+            self.findings.take(param, own=of_names and number(param.fields["paramtype"]) == _NAME)
 
     def _constant(self, expression: Value) -> Node | None:
         """The CONST or PARAM that the expression is, under another type name or not."""

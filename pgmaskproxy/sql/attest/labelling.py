@@ -155,7 +155,7 @@ class Names:
         if any(not column.schema for column in (*bare, *derived)):
             return Opaque("a column that the catalog does not have")
         if derived or not bare:
-            return Constant(frozenset((*bare, *derived)))
+            return Constant(frozenset((*bare, *derived)), frozenset(bare))
         whole = output.whole_row or bool(_rows(output.bare))
         return Columns(frozenset(bare), pure=output.pure or whole, whole=whole, row=self._row(output.row))
 

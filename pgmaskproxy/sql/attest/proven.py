@@ -10,7 +10,18 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, final
 
-from pgmaskproxy.model import Analysis, ColumnOrigin, Columns, ColumnUse, Constant, Effect, Opaque, RelationRef, Use
+from pgmaskproxy.model import (
+    Analysis,
+    ColumnOrigin,
+    ColumnRef,
+    Columns,
+    ColumnUse,
+    Constant,
+    Effect,
+    Opaque,
+    RelationRef,
+    Use,
+)
 from pgmaskproxy.sql.attest.attestation import Attestation, Called, TreeUse
 from pgmaskproxy.sql.attest.calls import CallVerdict, judge_calls
 from pgmaskproxy.sql.attest.labelling import Names
@@ -91,6 +102,7 @@ def proven(text: Analysis, own: Attestation, nested: Sequence[Attestation], witn
         # A tree's own literals are no part of what is kept of it: those stay the text's.
         inputs=tuple(each for each in text.inputs if not each.number) + witness.names.inputs(own),
         elsewhere=own.elsewhere,
+        made=_made(own, catalog),
         called_effects=frozenset(),
     )
 
@@ -134,6 +146,22 @@ def _changes(own: Attestation) -> Changes:
         frozenset(use.column for use in written if use.where != "UPDATE" and use.column[0] in changed["INSERT"]),
         own.null_tests,
     )
+
+
+def _made(own: Attestation, catalog: Catalog) -> frozenset[ColumnRef]:
+    """Columns of the rows that are written whose values come from the statement all the same: what is generated of
+    what it writes, and anything where a trigger may have put it; in the relation itself or in what is below it."""
+    found: set[ColumnRef] = set()
+    for oid in {oid for oid, done in own.writes if done != "DELETE"}:
+        written = catalog.by_oid.get(oid)
+        family = [written] if written is not None else []
+        for each in family:
+            family += [child for child in catalog.children.get(each.oid, ()) if child not in family]
+        triggers = any(each.has_triggers for each in family)
+        names = {column.name for each in family for column in each.columns if triggers or column.generated}
+        if written is not None:
+            found |= {written.column_ref(column) for column in written.columns if column.name in names}
+    return frozenset(found)
 
 
 def _effects(text: Analysis, own: Attestation, calls: Sequence[CallVerdict]) -> frozenset[Effect]:

@@ -46,7 +46,7 @@ class Writes(Queries):
             fed = Feed(query, self.shape) if name == "INSERT" else NO_FEED
             self._assign(fields["targetList"], scope, table, name, written, defaults=name == "INSERT", fed=fed)
             for param in fed.unread():
-                self.findings.take(param)
+                self.findings.take(param, own=number(param.fields["paramid"]) in self.findings.owned)
         conflict = fields["onConflict"]
         if conflict is not None:
             self._on_conflict(self.shape.node(conflict, "ONCONFLICTEXPR"), scope, table, written)
@@ -93,7 +93,7 @@ class Writes(Queries):
             given = fed.parameters(entry.fields["expr"])
             for param in given:
                 self.findings.input(target, Use.WRITTEN, where, param)
-                self.findings.take(param)
+                self.findings.take(param, own=_as_it_is(entry.fields["expr"], param))
             if flow.mixed and not given and not self._is_column(entry.fields["expr"], scope):
                 self.findings.loose[target, where] = None
             written[column] = either(written[column], flow) if column in written else flow
@@ -165,6 +165,15 @@ class Writes(Queries):
         )
         scope.target = None
         return flows
+
+
+def _as_it_is(expression: Value, param: Node) -> bool:
+    """Whether a parameter has the type of the column that it is written to: nothing between the two makes it fit."""
+    if expression is param:
+        return True
+    if not isinstance(expression, Node) or expression.label != "VAR":
+        return False
+    return number(expression.fields["vartype"]) == number(param.fields["paramtype"])
 
 
 def _is_default(expression: Value) -> bool:

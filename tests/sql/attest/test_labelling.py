@@ -89,7 +89,7 @@ def test_outputs_by_name() -> None:
         Constant(),
         Columns(frozenset({REFS[SSN]})),
         Columns(frozenset({REFS[SSN]}), pure=False),
-        Constant(frozenset({REFS[SSN], REFS[NAME]})),
+        Constant(frozenset({REFS[SSN], REFS[NAME]}), frozenset({REFS[SSN]})),
         Columns(frozenset({REFS[NAME], REFS[SSN], REFS[EMAIL]}), whole=True),
         Constant(),
         Opaque("a column that the catalog does not have"),
