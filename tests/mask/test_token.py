@@ -105,3 +105,9 @@ def test_without_its_key_there_are_no_tokens() -> None:
 @pytest.mark.parametrize("text", ["tok", "alice@example.com", "tok_short", "xtok_" + "A" * 46, "tok_" + "A" * 46 + "!"])
 def test_other_texts_do_not_look_like_tokens(text: str) -> None:
     assert not looks_like_token(text)
+
+
+@given(sizes=st.lists(st.sampled_from([0, 1, 15, 16, 500, 512, 513, 5000]), max_size=12))
+def test_many_at_once_are_the_same_as_each_by_itself(sizes: list[int]) -> None:
+    values_ = [bytes([at % 256]) * size for at, size in enumerate(sizes)]
+    assert tokens().seal_all(values_) == [tokens().seal_utf8(value) for value in values_]

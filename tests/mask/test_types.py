@@ -62,3 +62,14 @@ def test_an_arrays_modifier_is_its_elements() -> None:
 
 def test_a_type_without_an_end_is_one_that_nobody_knows() -> None:
     assert shape_of(17006, -1, CATALOG).family == types.OTHER
+
+
+def test_types_within_types_are_not_followed_without_an_end() -> None:
+    """Sixteen fields of a type with sixteen fields of a type with ...: as many as a power."""
+    known = {20000 + level: DataType(TypeKind.COMPOSITE, fields=((20001 + level, -1),) * 16) for level in range(8)}
+    known[20008] = DataType(TypeKind.COMPOSITE, fields=((23, -1), (25, -1)))
+    assert shape_of(20008, -1, known).size == 3
+    assert shape_of(20007, -1, known).size == 1 + 16 * 3
+    deep = shape_of(20000, -1, known)
+    assert deep.size < 10_000
+    assert shape_of(20004, -1, known).parts[0].size <= 4096

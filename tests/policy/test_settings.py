@@ -104,6 +104,16 @@ def test_other_encodings_are_refused(encoding: str) -> None:
     assert setting_allowed(Setting("client_encoding", encoding)) is not None
 
 
+@pytest.mark.parametrize("digits", ["-1", " -15", "-0x1"])
+def test_the_server_rounds_nothing_before_a_mask_does(digits: str) -> None:
+    assert refused(("extra_float_digits", digits)).sqlstate == "22023"
+    assert refused(("options", f"-c extra_float_digits={digits.strip()}")).sqlstate == "22023"
+    refusal = setting_allowed(Setting("extra_float_digits", digits))
+    assert refusal is not None
+    assert "round in the statement" in refusal.hint
+    assert setting_allowed(Setting("extra_float_digits", "3")) is None
+
+
 @pytest.mark.parametrize("style", ["German", "SQL, DMY", "Postgres", "MDY"])
 def test_other_date_styles_are_refused(style: str) -> None:
     assert "DateStyle" in refused(("datestyle", style)).message
