@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import tomllib
 from collections import Counter
 from collections.abc import Iterable
@@ -87,6 +88,12 @@ def _wrong(guard: Guard, root: Path) -> list[str]:
     return found + [f"there is no test {test}" for test in guard.tests if not _is_test(test, root)]
 
 
+@functools.lru_cache(maxsize=256)
+def _parsed(path: Path, _written: int) -> ast.AST:
+    """A test file, which many guards name."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def _is_test(test: str, root: Path) -> bool:
     """Whether a node id names a file, or a function in it; which parameters it has is pytest's to say."""
     name, _, function = test.partition("::")
@@ -95,7 +102,7 @@ def _is_test(test: str, root: Path) -> bool:
         return path.exists()
     if not path.is_file():
         return False
-    tree: ast.AST = ast.parse(path.read_text(encoding="utf-8"))
+    tree: ast.AST = _parsed(path, path.stat().st_mtime_ns)
     for part in function.partition("[")[0].split("::"):
         inside = [each for each in ast.iter_child_nodes(tree) if getattr(each, "name", None) == part]
         if not inside:
