@@ -21,7 +21,6 @@ MASKED = [
     ("SELECT birth_date, profile FROM customers WHERE id = 1", [(None, None)]),
     ("SELECT salary FROM employees WHERE id = 1", [(None,)]),
     ("SELECT card FROM payments WHERE id = 1", [("***3581",)]),
-    ("SELECT c FROM customers c WHERE id = 1", [(None,)]),
     ("TABLE customer_totals LIMIT 0", []),
 ]
 
