@@ -107,6 +107,8 @@ def compiled_extensions(directory: str) -> list[Extension]:
     from mypyc.build import mypycify  # noqa: PLC0415 - it may be missing
 
     options = ["--config-file=", "--strict", "--follow-imports=silent", f"--cache-dir={directory}/mypy"]
+    # A build comes before what the package depends on is there: what is imported of it must not be looked for.
+    options.append("--ignore-missing-imports")
     extensions: list[Extension] = mypycify([*options, *COMPILED], target_dir=directory, group_name="pgmaskproxy")
     if sys.platform != "win32":
         for extension in extensions:

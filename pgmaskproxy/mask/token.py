@@ -103,7 +103,7 @@ class Tokens:
             raise ForgedToken("not a token of a key that is known")
         cipher = self._cipher if raw[:_VERSION] == self._version else self._made(version)
         try:
-            padded = cipher.decrypt(raw[_VERSION:], None)
+            padded: bytes = cipher.decrypt(raw[_VERSION:], None)
         except InvalidTag:
             raise ForgedToken("not a token of this label") from None
         value = padded.rstrip(b"\0")
