@@ -27,6 +27,7 @@ from pgmaskproxy.mask.network import InetBinaryMasker, InetTextMasker, Ip
 from pgmaskproxy.mask.partial import Partial
 from pgmaskproxy.mask.phone import Phone
 from pgmaskproxy.mask.scrub import Scrub, ScrubMasker
+from pgmaskproxy.mask.token import looks_like_token
 from pgmaskproxy.mask.typed import ByteaMasker, HashedInteger, UuidMasker, WholeJson
 from pgmaskproxy.mask.types import (
     ARRAY,
@@ -114,6 +115,8 @@ def _composite(fields: Sequence[Masker | None], shape: Shape, code: int) -> Mask
 
 def recognises(mask: Mask, text: str, keyring: Keyring = NO_KEYS) -> bool:
     """Whether `text` is certainly something that `mask` has shown of a value, and no value."""
+    if mask.kind == "token":
+        return looks_like_token(text.strip())  # it takes no key to see, and this is asked of every field of a COPY
     if mask.kind == "json":
         rules = _rules(mask, keyring, NO_CUSTOMS)
         return rules is not None and recognised_json(text, rules)

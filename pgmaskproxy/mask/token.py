@@ -66,7 +66,8 @@ class Tokens:
         self._key_name: Final = key_name
         self._version: Final = version.to_bytes(_VERSION, "big")
         self._cipher: Final = self._made(version)
-        self._many: Final = Siv(self._derived(version))
+        self._many: Siv | None = None
+        """Made when first asked for: who only reads a token, or looks at one, needs none."""
 
     def seal(self, value: bytes) -> str:
         """The token of a value."""
@@ -81,6 +82,8 @@ class Tokens:
         """The tokens of many values, as bytes."""
         # Side by side a long value would cost more than by itself, and all memory is taken at once.
         short = [value + _PADDING[: _BLOCK - len(value) % _BLOCK] for value in values if len(value) <= _LONG]
+        if self._many is None:
+            self._many = Siv(self._derived(int.from_bytes(self._version, "big")))
         sealed = self._many.seal(short)
         found: list[bytes] = []
         at = 0
