@@ -59,7 +59,8 @@ def array_text(value: bytes, element: int, decode: Callable[[bytes], str]) -> st
     if not 0 <= dimensions <= DIMENSIONS or flags not in (0, 1) or oid != element:
         raise ValueError("not an array of this type")
     numbers = struct.unpack(f"!{2 * dimensions}i", value[12 : 12 + 8 * dimensions])
-    lengths, bounds = numbers[::2], numbers[1::2]
+    lengths: list[int] = list(numbers[::2])
+    bounds: list[int] = list(numbers[1::2])
     elements = _elements(value[12 + 8 * dimensions :], decode)
     expected = 1 if dimensions else 0
     for length in lengths:
