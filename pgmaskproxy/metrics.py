@@ -26,6 +26,9 @@ PHASE_BUCKETS: Final = (0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.005, 
 WAIT_BUCKETS: Final = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0)
 """Seconds a person takes to decide."""
 
+LAG_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+"""Seconds for which nobody was served."""
+
 _LABEL: Final = re.compile(r"[A-Za-z0-9_.\-]{1,63}")
 
 
@@ -154,6 +157,13 @@ class Metrics:
         )
         self.tls_certificate_not_after: Final = gauge(
             "tls_certificate_not_after_seconds", "When the certificate that clients see ends, in seconds since 1970"
+        )
+        self.event_loop_lag: Final = histogram(
+            "event_loop_lag_seconds", "By how much the event loop was late, sampled ten times a second", LAG_BUCKETS
+        )
+        self.workers: Final = gauge("workers", "Processes that take clients")
+        self.worker_restarts: Final = counter(
+            "worker_restarts_total", "Workers that ended and were replaced, by reason: exited, silent, reload", "reason"
         )
         self.build_info: Final = gauge(
             "build_info", "1; the version and whether the data plane is compiled", "version", "compiled"

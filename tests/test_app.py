@@ -25,6 +25,7 @@ from pgmaskproxy.config import load_config
 from pgmaskproxy.demo.server import EmbeddedServer, free_port
 from pgmaskproxy.demo.stage import AGENT, Passwords, Ports
 from pgmaskproxy.errors import AuditFailed, ConfigError, Unavailable
+from pgmaskproxy.proxy import plane
 from pgmaskproxy.proxy.watch import Watch
 from pgmaskproxy.store.protocol import Filter
 from pgmaskproxy.wire.backend import DataRow, ErrorResponse, ReadyForQuery
@@ -91,7 +92,7 @@ async def test_a_server_that_is_not_there(shop18: Database, tmp_path: Path, unus
 async def test_a_server_that_says_nothing_is_given_up(
     shop18: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "CATALOG_SECONDS", 0.5)
+    monkeypatch.setattr(plane, "CATALOG_SECONDS", 0.5)
     monkeypatch.setattr(Watch, "begin", _nothing)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         path = write(shop18, tmp_path, Passwords(), silent.getsockname()[1], Ports(0, 0, 0))

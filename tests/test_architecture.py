@@ -59,15 +59,22 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "pgmaskproxy.proxy": EVERYTHING,
     "pgmaskproxy.web": EVERYTHING,
     "pgmaskproxy.app": EVERYTHING,
+    "pgmaskproxy.front": EVERYTHING,
+    "pgmaskproxy.workers": EVERYTHING,
     "pgmaskproxy.cli": EVERYTHING,
     "pgmaskproxy.demo": EVERYTHING,
     "pgmaskproxy.__main__": EVERYTHING,
 }
 NEVER: dict[str, tuple[str, ...]] = {
-    "pgmaskproxy.proxy": ("pgmaskproxy.web", "pgmaskproxy.cli", "pgmaskproxy.demo", "pgmaskproxy.app"),
+    "pgmaskproxy.proxy": tuple(f"pgmaskproxy.{name}" for name in ("web", "cli", "demo", "app", "front", "workers")),
     "pgmaskproxy.web": tuple(
-        f"pgmaskproxy.{name}" for name in ("proxy", "session", "sql", "wire", "mask", "cli", "demo", "app")
+        f"pgmaskproxy.{name}"
+        for name in ("proxy", "session", "sql", "wire", "mask", "cli", "demo", "app", "front", "workers")
     ),
+    "pgmaskproxy.front": tuple(
+        f"pgmaskproxy.{name}" for name in ("proxy", "session", "sql", "wire", "mask", "cli", "demo", "app", "workers")
+    ),
+    "pgmaskproxy.workers": ("pgmaskproxy.cli", "pgmaskproxy.demo", "pgmaskproxy.app"),
     "pgmaskproxy.app": ("pgmaskproxy.cli", "pgmaskproxy.demo"),
 }
 ONLY_IN = {
@@ -93,6 +100,8 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "pgmaskproxy.session": "session",  # transcripts: what comes in, what goes out
     "pgmaskproxy.proxy": "e2e",  # the shell, by real drivers on real servers
     "pgmaskproxy.app": "e2e",
+    "pgmaskproxy.front": "e2e",
+    "pgmaskproxy.workers": "e2e",
 }
 # Tests that are about no single module, by the beginning of their path below tests/.
 ABOUT_MORE = (

@@ -56,9 +56,8 @@ class Holds:
             return self._feed(HoldEnded(ticket, over))
         limit = self._services.config.limits.held_requests
         held = self._services.held
-        if held.get(principal.name, 0) >= limit:
+        if not await held.take(principal.name, limit):
             return self._feed(HoldEnded(ticket, _too_many(limit)))
-        held[principal.name] = held.get(principal.name, 0) + 1
         try:
             request = await self._request(command, principal)
             refusal = await self._records.write_durably(self._records.decided(command.serial, command.ruling))
@@ -69,7 +68,7 @@ class Holds:
         except (AuditFailed, Unavailable) as error:
             refusal = Refusal(error.sqlstate, "the statement needs approval, and asking for it failed: nothing ran")
         finally:
-            held[principal.name] -= 1
+            held.give_back(principal.name)
             self._withdrawn.pop(ticket, None)
         self._feed(HoldEnded(ticket, refusal))
         return None

@@ -18,6 +18,7 @@ from pgmaskproxy.proxy.budgets import Budgets
 from pgmaskproxy.proxy.canaries import Canaries
 from pgmaskproxy.proxy.cancel import CancelKeys
 from pgmaskproxy.proxy.certificates import ServerCertificates
+from pgmaskproxy.proxy.held import Held
 from pgmaskproxy.proxy.judge import Judge
 from pgmaskproxy.proxy.keys import Keys
 from pgmaskproxy.proxy.prover import Prover
@@ -48,8 +49,7 @@ class Services:
     """What the server is spoken to with; None for no TLS."""
     attestation: str = "required"
     """Whether the server's trees decide: as configured, and off where `preferred` found that it gives none."""
-    held: dict[str, int] = field(default_factory=dict)
-    """Open requests by principal."""
+    held: Held = field(default_factory=Held)
     clock: Callable[[], float] = time.time
     randbytes: Callable[[int], bytes] = secrets.token_bytes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 from starlette.applications import Starlette
@@ -17,11 +17,17 @@ Ready: TypeAlias = Callable[[], Mapping[str, bool]]
 """What the process needs, by name, and whether it has it: upstream, state, audit, policy..."""
 
 
-def create_health_app(metrics: Metrics, ready: Ready) -> Guard:
-    """The ASGI application of the metrics listener. `ready` is called per /readyz and must not block."""
+def create_health_app(
+    metrics: Metrics, ready: Ready, page: Callable[[str], Awaitable[tuple[bytes, str]]] | None = None
+) -> Guard:
+    """The ASGI application of the metrics listener. `ready` is called per /readyz and must not block.
+
+    `page` makes what /metrics shows where that is more than `metrics`: an Accept header -> the body and its type.
+    """
 
     async def exposition(request: Request) -> Response:
-        body, kind = metrics.exposition(request.headers.get("accept", ""))
+        accept = request.headers.get("accept", "")
+        body, kind = metrics.exposition(accept) if page is None else await page(accept)
         return Response(body, media_type=None, headers={"Content-Type": kind})
 
     async def alive(_request: Request) -> Response:

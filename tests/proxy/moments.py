@@ -93,7 +93,7 @@ async def while_a_statement_runs(stage: Stage) -> Client:
 async def while_a_hold_is_being_opened(stage: Stage) -> Client:
     client = await stage.client()
     client.query(HELD)
-    await until(lambda: any(stage.proxy.services.held.values()))
+    await until(lambda: len(stage.proxy.services.held) > 0)
     return client
 
 

@@ -113,7 +113,7 @@ class Stage:
         await until(lambda: self.relay.open == 0)
         assert self.gauge("client_connections") == 0
         assert self.gauge("approvals_pending") == 0
-        assert not any(self.proxy.services.held.values())
+        assert not len(self.proxy.services.held)
         assert len(self.proxy.services.cancel) == 0
         assert await self.requests(State.PENDING) == ()
         assert verify([self.config.audit.directory]).ok

@@ -31,7 +31,7 @@ def test_ids_are_made_of_the_clock_and_the_randomness_given() -> None:
     assert services().new_id("stm") != services().new_id("stm")
 
 
-def test_what_is_held_is_counted_for_each_proxy_by_itself() -> None:
+async def test_what_is_held_is_counted_for_each_proxy_by_itself() -> None:
     first, second = services(), services()
-    first.held["agent"] = 1
-    assert second.held == {}
+    assert await first.held.take("agent", 1)
+    assert (len(first.held), len(second.held)) == (1, 0)

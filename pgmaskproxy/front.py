@@ -1,0 +1,196 @@
+"""What there is one of, however many processes take clients: the state, approvers' channels, page, REST and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import random
+import secrets
+import socket
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, final
+
+from sqlalchemy.engine import make_url
+
+import pgmaskproxy
+from pgmaskproxy.approval.broker import Broker
+from pgmaskproxy.audit.log import AuditLog
+from pgmaskproxy.channels.channel import Channel, Receipt, Sent
+from pgmaskproxy.channels.making import make_channel
+from pgmaskproxy.channels.outbox import Outbox
+from pgmaskproxy.config import Config
+from pgmaskproxy.errors import ProxyError, Unavailable
+from pgmaskproxy.ids import new_id
+from pgmaskproxy.logs import get_logger
+from pgmaskproxy.metrics import Metrics
+from pgmaskproxy.store.sqlite import SqliteStore
+from pgmaskproxy.web.app import create_app
+from pgmaskproxy.web.health import Ready, create_health_app
+from pgmaskproxy.web.pulse import Pulse
+from pgmaskproxy.web.server import EmbeddedServer, embedded_server
+from pgmaskproxy.web.services import People
+from pgmaskproxy.web.services import Services as WebServices
+
+Exposition = Callable[[str], Awaitable[tuple[bytes, str]]]
+"""What is asked for (an Accept header) -> the metrics page and its type."""
+
+CLAIM_PAUSE_SECONDS: Final = 0.05
+
+
+@final
+class Front:
+    """See the module. `open`, then `serve`; `tasks` run for as long as it does."""
+
+    def __init__(self, config: Config, audit: AuditLog, metrics: Metrics, stack: contextlib.AsyncExitStack) -> None:
+        self._config = config
+        self._audit = audit
+        self._metrics = metrics
+        self._stack = stack
+        self._log = get_logger("app")
+        self._pulse = Pulse()
+        self._web_port = config.web.port
+        self.servers: list[tuple[EmbeddedServer, socket.socket]] = []
+        self.claim = -1
+        """The descriptor of the lock on the state: nobody else may start while anybody has it."""
+
+    async def open(self, *, patience: float = 0.0) -> None:
+        """Open the state, which is ours alone. Raises ConfigError or Unavailable.
+
+        `patience` is how many seconds to wait for a predecessor's last process to go.
+        """
+        config, stack = self._config, self._stack
+        self.store = await SqliteStore.open(config.state)
+        stack.push_async_callback(self.store.close)
+        self.claim = await _claim(config.state, patience)
+        stack.callback(os.close, self.claim)
+        channels = _channels(config)
+        self.outbox = Outbox(self.store, channels, self._audit, time.time, jitter=random.random, observe=self._notified)
+        stack.push_async_callback(self.outbox.close)
+        self.broker = Broker(
+            self.store,
+            self._audit,
+            channels,
+            time.time,
+            writer=self._audit.writer,
+            make_id=lambda: new_id("evt", time.time, secrets.token_bytes),
+            link=self.link,
+            notified=self.changed,
+        )
+
+    def serve(self, people: Callable[[], People], ready: Ready, exposition: Exposition | None = None) -> None:
+        """Bind the page's port and the metrics'. Raises Unavailable."""
+        config = self._config
+        web = create_app(
+            WebServices(
+                broker=self.broker,
+                store=self.store,
+                directory=people,
+                audit=self._audit,
+                metrics=self._metrics,
+                version=pgmaskproxy.__version__,
+                public_url=config.web.public_url or "",
+                pulse=self._pulse,
+            )
+        )
+        health = create_health_app(self._metrics, ready, exposition)
+        for app, host, port in (
+            (web, config.web.host, config.web.port),
+            (health, config.metrics.host, config.metrics.port),
+        ):
+            server, bound = embedded_server(app, host, port, closing=self._pulse.close)
+            self._stack.callback(bound.close)
+            self.servers.append((server, bound))
+        self._web_port = self.ports[0]
+
+    @property
+    def ports(self) -> tuple[int, int]:
+        """The page's and the metrics'."""
+        web, metrics = (bound.getsockname()[1] for _, bound in self.servers)
+        return web, metrics
+
+    def tasks(self) -> list[Coroutine[Any, Any, None]]:
+        """The servers, which end by themselves after `end`; then what runs beside them."""
+        serving: list[Coroutine[Any, Any, None]] = [server.serve(sockets=[bound]) for server, bound in self.servers]
+        return [*serving, self.outbox.run(), self._expire_for_ever()]
+
+    def end(self) -> None:
+        """No more page."""
+        for server, _ in self.servers:
+            server.should_exit = True
+
+    def changed(self) -> None:
+        """A request has changed: channels are told, and pages look again."""
+        self.outbox.wake()
+        self._pulse.beat()
+
+    def link(self, request: str) -> str:
+        """Where a request can be decided."""
+        return link_of(self._config, self._web_port, request)
+
+    async def _expire_for_ever(self) -> None:
+        """End requests whose deadline has come, whoever holds them."""
+        while True:
+            await asyncio.sleep(1.0)
+            try:
+                await self.broker.expire_due()
+            except ProxyError as error:
+                self._log.error("expiry_failed", reason=error.message)
+
+    def _notified(self, channel: str, receipt: Receipt) -> None:
+        self._metrics.approval_notifications.labels(channel, receipt.sent.value).inc()
+        if receipt.sent in {Sent.GONE, Sent.REFUSED, Sent.EXPIRED}:
+            self._log.error("notification_lost", channel=channel, outcome=receipt.sent.value, reason=receipt.detail)
+
+
+def link_of(config: Config, web_port: int, request: str) -> str:
+    """Where a request can be decided, as people reach it."""
+    base = config.web.public_url or f"http://{config.web.host}:{web_port}"
+    return f"{base.rstrip('/')}/requests/{request}"
+
+
+async def _claim(state: str, patience: float) -> int:
+    """A lock beside the state file, held while the descriptor is open, here or in a process that has inherited it.
+    Raises Unavailable.
+
+    Who starts withdraws what it finds open there, since its predecessor's clients are gone: a second process
+    would withdraw the first one's.
+    """
+    path = f"{make_url(state).database}.lock"
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return _lock(path)
+        except BlockingIOError as error:
+            if time.monotonic() >= until:
+                raise Unavailable(
+                    "the state file is in use by another pgmaskproxy", detail=path, hint="give each its own `state`"
+                ) from error
+        except OSError as error:
+            raise Unavailable(f"the state file cannot be locked: {error.strerror}", detail=path) from error
+        await asyncio.sleep(CLAIM_PAUSE_SECONDS)
+
+
+def _lock(path: str) -> int:
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _channels(config: Config) -> list[Channel]:
+    return [
+        make_channel(
+            channel.kind,
+            name,
+            channel.url.get_secret_value(),
+            channel.secret.get_secret_value() if channel.secret is not None else "",
+            groups=channel.groups,
+        )
+        for name, channel in sorted(config.channels.items())
+    ]
