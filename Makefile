@@ -8,7 +8,7 @@ SOURCES := $(shell find pgmaskproxy policies -type f ! -name '*.py[co]' 2>/dev/n
 
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo tour test test-all test-compiled test-interpreted corpus conformance fuzz fuzz-wire lint format bench oracle guards masks docs system clean
+.PHONY: help demo tour test test-all test-compiled test-interpreted corpus conformance fuzz fuzz-wire lint format bench bench-quick oracle guards masks docs system clean
 
 help: ## What can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -86,8 +86,14 @@ format: $(VENV)/.test ## Format the code.
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-bench: $(VENV)/.test ## How fast rows and statements flow: the parts, and end to end beside PgBouncer. ARGS="--quick", ARGS=pgbench
-	PYTHONSAFEPATH=1 $(VENV)/bin/python bench/run.py $(ARGS)
+# Writes build/bench.json and build/bench.html. An hour and more; ARGS=--medium a quarter of one. ARGS=kernel, masks,
+# canary, statements or rows_by_kind looks at a part.
+bench: $(VENV)/.bench ## How fast it is, beside the server itself and PgBouncer: one table. ARGS=--medium, ARGS=kernel
+	PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m bench $(ARGS)
+
+# No number fails it: it says whether all of it works, and prints the ratios.
+bench-quick: $(VENV)/.test ## The same in a minute: what CI runs.
+	PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m bench --quick $(ARGS)
 
 oracle: $(VENV)/.test ## PostgreSQL's regression SQL as text against the server's trees. REGRESS=path/to/src/test/regress/sql
 	PYTHONPATH=$(CURDIR) $(VENV)/bin/python -m tests.oracle.run $(REGRESS) $(ARGS)
@@ -126,3 +132,8 @@ $(VENV)/.demo: $(VENV)/bin/pip $(SOURCES)
 $(VENV)/.test: $(VENV)/bin/pip $(SOURCES)
 	$(PIP) install '.[test]'
 	@touch $@ $(VENV)/.demo
+
+# With a profiler, so that the table has profiles.
+$(VENV)/.bench: $(VENV)/.test
+	$(PIP) install '.[bench]'
+	@touch $@

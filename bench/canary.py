@@ -1,6 +1,6 @@
 """Bytes a second that are looked through for canaries: interpreted from the checkout, and as it is installed.
 
-Run with an environment's python: `python bench/canary.py`. Measures, and asserts nothing.
+Run by `make bench ARGS=canary`. Measures, and asserts nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import random
 import sys
 import time
 
-from builds import in_both
+from bench.builds import in_both
 
 SIZES = (100, 256 * 1024)
 COUNTS = (1, 10, 100)
@@ -47,4 +47,4 @@ def _value(draw: random.Random, number: int) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(in_both(__file__, __doc__, measure, 0.5))
+    sys.exit(in_both("bench.canary", __doc__, measure, 0.5))

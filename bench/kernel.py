@@ -1,6 +1,6 @@
 """Rows a second through the mask kernel: interpreted from the checkout, and as it is installed.
 
-Run by `make bench`, or by hand with an environment's python. Measures, and asserts nothing.
+Run by `python -m bench kernel`. Measures, and asserts nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from builds import in_both
+from bench.builds import in_both
 
 BUFFER = 256 * 1024
 
@@ -98,4 +98,4 @@ def report(
 
 
 if __name__ == "__main__":
-    sys.exit(in_both(__file__, __doc__, measure, 1.0))
+    sys.exit(in_both("bench.kernel", __doc__, measure, 1.0))

@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Callable
 
-from builds import in_both
+from bench.builds import in_both
 
 ROWS = 2000
 BESIDE = (b"48151623", b"Jane Q. Doe", b"Springfield", b"x" * 40, b"2024-01-01 00:00:00", b"t")
@@ -106,4 +106,4 @@ def _best(run: Callable[[], object], seconds: float) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(in_both(__file__, __doc__, measure, 0.5))
+    sys.exit(in_both("bench.masks", __doc__, measure, 0.5))

@@ -1,61 +1,81 @@
-"""pgbench's select-only, in its three modes: direct, through PgBouncer and through the proxy with the answer masked.
+"""Statements by pgbench, which costs next to nothing itself: its own transactions, or scripts of ours.
 
-Transactions a second, the median of several rounds in which the lanes take turns, and the ratio to direct.
-
-Run by `make bench`, or by hand with an environment's python. Measures, and asserts nothing.
+Latencies are what pgbench logs of transactions, in microseconds, of a sample where there are many; with several
+clients they are of a machine that has nothing to spare, so the queue is in them.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from lanes import Lane, against_direct, arguments, conditions, ways
+from bench.database import BOOKS, DATABASE
+from bench.lanes import Lane
+from bench.samples import Sample, percentiles
 
 MODES = ("simple", "extended", "prepared")
+SAMPLED = 0.2
+"""The part of the transactions that are logged where there are many: the log is not to be what is measured."""
+WARM = 20
+"""Transactions of each client before anything counts."""
 
 
-def run(pgbench: Path, lane: Lane, mode: str, clients: int, seconds: float) -> float:
-    """Transactions a second, without the time to connect."""
-    call = [
-        pgbench,
-        "--select-only",
-        "--no-vacuum",
-        f"--protocol={mode}",
-        f"--client={clients}",
-        f"--time={seconds:.0f}",
-    ]
-    done = subprocess.run(call, env=lane.environment, capture_output=True, text=True, check=False)
-    found = re.search(r"tps = ([\d.]+)", done.stdout)
-    if done.returncode or found is None or "number of failed transactions: 0 " not in done.stdout:
-        raise RuntimeError(f"{lane.name}, {mode}: {done.stderr[-1000:]}")
-    return float(found[1])
+@dataclass(frozen=True)
+class Pgbench:
+    """A run of it."""
+
+    program: Path
+    mode: str
+    clients: int
+    scripts: tuple[str, ...] = ()
+    """Each as likely as the others."""
+    builtin: str = ""
+    connect: bool = False
+    """Anew for each transaction."""
+
+    def run(self, lane: Lane, seconds: float) -> Sample:
+        """For so many seconds; 0: a few transactions, before anything counts. Raises RuntimeError with what pgbench
+        says."""
+        with tempfile.TemporaryDirectory(prefix="pgmaskproxy-pgbench-") as directory:
+            return self._run(lane, round(seconds), Path(directory))
+
+    def _run(self, lane: Lane, seconds: int, directory: Path) -> Sample:
+        call = [str(self.program), "--no-vacuum", f"--protocol={self.mode}", f"--client={self.clients}"]
+        call += [f"--time={seconds}" if seconds else f"--transactions={WARM}"]
+        call += ["--log", f"--log-prefix={directory / 'log'}"]
+        call += [f"--sampling-rate={SAMPLED}"] if self.clients > 1 and seconds and not self.connect else []
+        call += [f"--builtin={self.builtin}"] if self.builtin else []
+        call += ["--connect"] if self.connect else []
+        for number, script in enumerate(self.scripts):
+            path = directory / f"{number}.sql"
+            path.write_text(script)
+            call.append(f"--file={path}")
+        environment = lane.client(BOOKS if self.builtin == "tpcb-like" else DATABASE)
+        try:
+            done = subprocess.run(
+                call, env=environment, capture_output=True, text=True, check=False, timeout=seconds + 60, cwd=directory
+            )
+        except subprocess.TimeoutExpired as error:
+            raise RuntimeError(f"pgbench did not end within {seconds + 60} s") from error
+        if done.returncode or "number of failed transactions: 0 " not in done.stdout:
+            raise RuntimeError((done.stderr or done.stdout)[-600:].strip())
+        logged = [line for path in directory.glob("log*") for line in path.read_text().splitlines()]
+        return sample(done.stdout, seconds or 1, logged)
 
 
-def main() -> None:
-    """Measure and print."""
-    given = arguments(__doc__)
-    with ways(rows=1, install=not given.no_install) as found:
-        print(f"{conditions()}; {given.clients} clients, {given.rounds} x {given.seconds:g} s, transactions a second")
-        if found.missing:
-            print(found.missing)
-        print(f"\n{'':<10}" + "".join(f"{lane.name:>24}" for lane in found.lanes))
-        results = {}
-        for mode in MODES:
-            numbers: dict[str, list[float]] = {lane.name: [] for lane in found.lanes}
-            for lane in found.lanes:  # what is read once is read before
-                run(found.pgbench, lane, mode, 1, 1)
-            for _ in range(given.rounds):
-                for lane in found.lanes:
-                    numbers[lane.name].append(run(found.pgbench, lane, mode, given.clients, given.seconds))
-            results[mode] = against_direct(numbers, higher_is_better=True)
-            cells = (f"{each['median']:>15,.0f} ({each['ratio']:.2f})" for each in results[mode].values())
-            print(f"{mode:<10}" + "".join(f"{cell:>24}" for cell in cells), flush=True)
-    if given.json:
-        given.json.write_text(json.dumps({"pgbench": results, "conditions": conditions()}, indent=1) + "\n")
+def sample(said: str, seconds: float, logged: Iterable[str]) -> Sample:
+    """From what pgbench says and has logged."""
+    found = re.search(r"tps = ([\d.]+)", said)
+    if found is None:
+        raise RuntimeError(f"no tps: {said[-300:]}")
+    rate = float(found[1])
+    return Sample(rate * seconds, seconds, latencies=percentiles(latencies(logged)))
 
 
-if __name__ == "__main__":
-    main()
+def latencies(logged: Iterable[str]) -> Sequence[float]:
+    """Microseconds, the third word of each line."""
+    return [float(line.split(" ", 3)[2]) for line in logged]

@@ -4,20 +4,23 @@ Seconds from the query to the last row in libpq's hands, the median of several r
 ratio to direct. `clear` is the same through the proxy without a mask. At the end the proxy's resident memory at its
 highest, before and after all of it (eight million rows a round).
 
-Run by `make bench`, or by hand with an environment's python. Measures, and asserts nothing.
+Run by `python -m bench rows_by_kind`. Measures, and asserts nothing.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
-import re
 import statistics
 import tempfile
 from pathlib import Path
 
-from lanes import Lane, arguments, conditions, ways
-from rows_end_to_end import run
+from bench.builds import checkout, installed
+from bench.database import database
+from bench.lanes import DIRECT, MASKING, Lane, Wanted, lanes
+from bench.processes import peak
+from bench.rows import Select
 
 KINDS = ("clear", "redact", "partial", "null", "hash", "token", "json", "scrub")
 
@@ -27,63 +30,56 @@ def query(kind: str) -> str:
     return f'SELECT id, name, city, seen, plain, other, "{kind}" FROM kinds'
 
 
-def peak_of_children() -> dict[int, int]:
-    """Resident bytes at their highest of every process that this one has started, by process."""
-    found: dict[int, int] = {}
-    for directory in Path("/proc").iterdir():
-        try:
-            status = (directory / "status").read_text() if directory.name.isdigit() else ""
-        except OSError:
-            continue  # it has ended meanwhile
-        parent, peak = re.search(r"PPid:\s+(\d+)", status), re.search(r"VmHWM:\s+(\d+) kB", status)
-        if parent and peak and int(parent[1]) == os.getpid() and "serve" in _command(directory):
-            found[int(directory.name)] = int(peak[1]) * 1024
-    return found
-
-
-def _command(directory: Path) -> str:
-    try:
-        return (directory / "cmdline").read_text()
-    except OSError:
-        return ""
+def measure(ways: list[Lane], rounds: int) -> dict[tuple[str, str], list[float]]:
+    """Seconds by lane and kind."""
+    numbers: dict[tuple[str, str], list[float]] = {}
+    for lane in ways:
+        Select("libpq", "text", query("clear")).run(lane, 0)  # what is read once is read before
+    for _ in range(rounds):
+        for kind in KINDS:
+            for lane in ways:
+                sample = Select("libpq", "text", query(kind)).run(lane, 0)
+                numbers.setdefault((lane.name, kind), []).append(sample.seconds)
+    return numbers
 
 
 def main() -> None:
     """Measure and print."""
-    given = arguments(__doc__)
-    with ways(rows=given.rows, install=False, kinds=True) as found, tempfile.TemporaryDirectory() as directory:
-        lanes = {lane.name: lane for lane in found.lanes}
-        scripts = {kind: Path(directory, f"{kind}.sql") for kind in KINDS}
-        for kind, script in scripts.items():
-            script.write_text(query(kind) + ";\n")
-        print(f"{conditions()}; {given.rows:,} rows, {given.rounds} rounds, seconds (rows a second)")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a few seconds in all: does it work?")
+    parser.add_argument("--rounds", type=int, default=5, help="of each lane in turn; their median counts")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--installed", type=Path, help="the package compiled there, instead of the environment's")
+    parser.add_argument("--json", type=Path, help="write the numbers there")
+    given = parser.parse_args()
+    rounds, rows = (1, min(given.rows, 20_000)) if given.quick else (given.rounds, given.rows)
+    build = installed(given.installed)
+    known = build.look()
+    compiled = known is not None and known.compiled
+    wanted = Wanted(build if compiled else None, checkout(), 0, None, only=frozenset({MASKING}))
+    with (
+        tempfile.TemporaryDirectory(prefix="pgmaskproxy-bench-") as directory,
+        database(rows=1, scale=1, kinds=rows) as base,
+        lanes(base, Path(directory), wanted) as ways,
+    ):
+        said = f"{'compiled' if compiled else 'interpreted'}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+        print(f"{said}; {rows:,} rows, {rounds} rounds, seconds (rows a second)")
         print(f"\n{'':<10}{'direct':>28}{'pgmaskproxy':>28}")
-        numbers: dict[tuple[str, str], list[float]] = {}
-
-        def measure(lane: Lane, kind: str) -> None:
-            numbers.setdefault((lane.name, kind), []).append(run(found.pgbench, lane, "extended", scripts[kind]))
-
-        ways_taken = [lanes["direct"], lanes["pgmaskproxy"]]
-        for lane in ways_taken:
-            run(found.pgbench, lane, "extended", scripts["clear"])  # what is read once is read before
-        before = peak_of_children()
-        for _ in range(given.rounds):
-            for kind in KINDS:
-                for lane in ways_taken:
-                    measure(lane, kind)
-        results = {}
+        process = ways[-1].process
+        assert process is not None
+        before = peak(process.pid)
+        numbers = measure(ways, rounds)
+        results: dict[str, dict[str, float]] = {}
         for kind in KINDS:
-            direct, masked = (statistics.median(numbers[lane.name, kind]) for lane in ways_taken)
+            direct, masked = (statistics.median(numbers[name, kind]) for name in (DIRECT, MASKING))
             results[kind] = {"direct": direct, "masked": masked, "ratio": direct / masked}
-            cells = [f"{seconds:.2f} s {given.rows / seconds:,.0f}/s" for seconds in (direct, masked)]
+            cells = [f"{seconds:.2f} s {rows / seconds:,.0f}/s" for seconds in (direct, masked)]
             print(f"{kind:<10}{cells[0]:>28}{cells[1] + f' ({direct / masked:.2f})':>28}", flush=True)
-        passed = given.rows * len(KINDS) * given.rounds
-        for process, peak in peak_of_children().items():
-            first = before.get(process, 0)
-            print(f"peak resident memory: {first / 1e6:,.1f} MB, and {peak / 1e6:,.1f} MB after {passed:,} rows more")
-            results["memory"] = {"first": before.get(process, 0), "peak": peak, "rows": passed}
+        passed, after = rows * len(KINDS) * rounds, peak(process.pid)
+        print(f"peak resident memory: {before / 1e6:,.1f} MB, and {after / 1e6:,.1f} MB after {passed:,} rows more")
+        results["memory"] = {"first": before, "peak": after, "rows": passed}
     if given.json:
-        given.json.write_text(json.dumps({"kinds": results, "conditions": conditions()}, indent=1) + "\n")
+        given.json.write_text(json.dumps({"kinds": results, "conditions": said}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
