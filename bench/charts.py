@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-ROW = 34
+ROW = 40
 LEAST, MOST = 1.0, 1e6
 """Microseconds at the ends of the scale of latencies."""
 TICKS = {10: "10 µs", 100: "100 µs", 1000: "1 ms", 10_000: "10 ms", 100_000: "100 ms"}
@@ -27,7 +27,7 @@ class Bar:
 
 
 def bars(rows: Sequence[Bar], title: str, *, mark: float | None = None) -> str:
-    """Horizontal, from 0; `mark` is a line across all of them."""
+    """Horizontal, from 0; `mark` is a line across each of them."""
     highest = max([*(max(row.value, row.most) for row in rows), mark or 0.0], default=0.0) or 1.0
     scale = 98 / highest
     parts = []
@@ -40,9 +40,9 @@ def bars(rows: Sequence[Bar], title: str, *, mark: float | None = None) -> str:
         if row.most > row.least:
             ends = f'x1="{row.least * scale:.2f}%" x2="{row.most * scale:.2f}%"'
             parts.append(f'<line class="whisker" {ends} y1="{top + 22.5}" y2="{top + 22.5}"/>')
-    if mark is not None:
-        where = f"{mark * scale:.2f}%"
-        parts.append(f'<line class="mark" x1="{where}" x2="{where}" y1="0" y2="{len(rows) * ROW}"/>')
+        if mark is not None:  # beside the bar only: letters are above it
+            where = f"{mark * scale:.2f}%"
+            parts.append(f'<line class="mark" x1="{where}" x2="{where}" y1="{top + 16}" y2="{top + 29}"/>')
     return _svg(title, len(rows) * ROW, parts)
 
 

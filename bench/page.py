@@ -45,7 +45,8 @@ def page(found: Report) -> str:
         "<p>How many times PgBouncer's rate the proxy has, masking and attesting. The line is PgBouncer.</p>",
         _overview(found),
         "<h2>How much later an answer comes than directly</h2>",
-        "<p>Masking and attesting. Dots: p50, p99, p99.9; each step of the scale is tenfold. With several clients the"
+        "<p>Masking and attesting: p50 <span class='p50'>●</span>, p99 <span class='p99'>●</span>, p99.9"
+        " <span class='p999'>●</span>; each step of the scale is tenfold. With several clients the"
         " machine is busy, and waiting for one's turn is in it.</p>",
         _latencies(found),
     ]
@@ -87,7 +88,7 @@ def _aims(found: Report) -> str:
         [escape(aim.about), escape(aim.wanted), escape(aim.shown), '<span class="{}">{}</span>'.format(*words[aim.met])]
         for aim in aims(found)
     ]
-    return table(["", "wanted", "measured", ""], rows)
+    return f'<div class="words">{table(["", "wanted", "measured", ""], rows)}</div>'
 
 
 def _overview(found: Report) -> str:
