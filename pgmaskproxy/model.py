@@ -404,6 +404,8 @@ class Ruling:
     """SHA-256, in hex, of the server's own trees that `analysis` rests on; '' when it is the text's word alone."""
     unmask: str = ""
     """`Statement.unmask` as it was when this was judged."""
+    general: bool = False
+    """Other constants of the same kinds in the text would have made no difference (`sql/skeleton`)."""
 
 
 class TypeKind(enum.StrEnum):

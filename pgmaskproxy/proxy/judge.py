@@ -30,6 +30,7 @@ from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.proxy.knowledge import Database, Knowledge, Snapshot, label
 from pgmaskproxy.proxy.labels import LabelCatalog
 from pgmaskproxy.proxy.placing import placed
+from pgmaskproxy.proxy.templates import Templates, generalised, is_general
 from pgmaskproxy.sql.attest.proven import certain
 from pgmaskproxy.sql.catalog import Catalog
 from pgmaskproxy.sql.reader import ReadStatement, read
@@ -80,6 +81,7 @@ class Judge:
         self._read_catalog = read_catalog
         self._label = label_catalog or self._by_names_alone
         self._cache: OrderedDict[tuple[Statement, Principal, int], Judgement] = OrderedDict()
+        self._templates = Templates()
         self._outdated: dict[str, int] = {}
         """By database: how often something may have changed its catalog."""
         self._read: dict[str, int] = {}
@@ -98,7 +100,12 @@ class Judge:
         found = self._cache.get(key)
         if found is not None:
             self._cache.move_to_end(key)
-            self._metrics.decision_cache_hits.inc()
+        else:
+            like = self._templates.find(statement, principal, self.knowledge.now.epoch)
+            if like is None:
+                return None
+            found = Judgement((like[0],), like[1])
+        self._metrics.decision_cache_hits.inc()
         return found
 
     async def judge(self, statement: Statement, principal: Principal, *, refresh: bool = False) -> Judgement:
@@ -130,6 +137,8 @@ class Judge:
             self._cache[statement, principal, snapshot.epoch] = judgement
             if len(self._cache) > CACHED:
                 self._cache.popitem(last=False)
+        if len(judgement.rulings) == 1:
+            self._templates.keep(statement, principal, judgement.rulings[0], judgement.visibility)
         if unread is not None and not all(_needs_no_catalog(ruling.analysis) for ruling in judgement.rulings):
             return Judgement((), None, unread)
         return judgement
@@ -285,16 +294,22 @@ def _judge(snapshot: Snapshot, statement: Statement, principal: Principal) -> Ju
     if statement.extended and not found:
         # Nothing but white space and comments: a statement like any other to Parse.
         found = (ReadStatement(statement.sql, 0, Analysis(kind="", effects=frozenset())),)
-    rulings = tuple(
-        Ruling(
-            each.text,
-            each.offset,
-            each.analysis,
-            _decided(snapshot.policy, principal, replace(statement, sql=each.text), each.analysis, known),
-            snapshot.epoch,
-            statement.search_path,
-            unmask=statement.unmask,
-        )
-        for each in found
-    )
+    rulings = tuple(_ruling(snapshot, statement, principal, each, known) for each in found)
     return Judgement(rulings, snapshot.visibility(statement.database, principal))
+
+
+def _ruling(
+    snapshot: Snapshot, statement: Statement, principal: Principal, read: ReadStatement, known: Database
+) -> Ruling:
+    decision = _decided(snapshot.policy, principal, replace(statement, sql=read.text), read.analysis, known)
+    general = is_general(read, decision, statement)
+    return Ruling(
+        read.text,
+        read.offset,
+        generalised(read.analysis) if general else read.analysis,
+        decision,
+        snapshot.epoch,
+        statement.search_path,
+        unmask=statement.unmask,
+        general=general,
+    )

@@ -1,7 +1,8 @@
 """Decides by the server's trees: the session's `Attest`, answered (DESIGN 3).
 
 What a tree says is kept by its exact text, and once more without constants and positions where none of its functions
-can choose data by them; what is decided of it, by the statement, the principal and the epoch as well.
+can choose data by them; what is decided of it, by the statement, the principal and the epoch as well. Where neither the
+text's constants nor the tree's made a difference, the decision is found for others of the same shapes, too.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import Final, TypeVar, final
 
 from pgmaskproxy.errors import Unavailable
 from pgmaskproxy.metrics import Metrics
-from pgmaskproxy.model import Principal, Refusal, Ruling, Visibility
+from pgmaskproxy.model import Analysis, Principal, Refusal, Ruling, Visibility
 from pgmaskproxy.policy.engine import decide
 from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.proxy.judge import Judge
 from pgmaskproxy.proxy.knowledge import Snapshot
 from pgmaskproxy.proxy.placing import placed
+from pgmaskproxy.proxy.templates import is_settled
 from pgmaskproxy.session.events import Attest
 from pgmaskproxy.sql.attest.attestation import Attestation
 from pgmaskproxy.sql.attest.calls import judge_calls
@@ -68,15 +70,35 @@ class Prover:
         self._proofs: OrderedDict[tuple[object, ...], Proof] = OrderedDict()
         self._trees: OrderedDict[tuple[int, bytes], Attestation] = OrderedDict()
         self._shapes: OrderedDict[tuple[int, str], Attestation] = OrderedDict()
+        self._alike: OrderedDict[tuple[object, ...], tuple[Analysis, Proof]] = OrderedDict()
+        """Proofs that hold whatever the constants are, and the text's analysis that each of them rests on: it is part of
+        the key by its identity, and as long as it is here nothing else has that."""
 
     def cached(self, asked: Attest, principal: Principal) -> Proof | None:
         """The proof, if exactly this was proven before under what is in force now."""
         if asked.anew or self._judge.behind(asked.statement.database):
             return None
-        found = self._proofs.get(self._key(asked, principal))
+        epoch = self._judge.knowledge.now.epoch
+        found = self._proofs.get(_key(asked, principal, epoch)) or self._found_alike(asked, principal, epoch)
         if found is not None:
             self._metrics.decision_cache_hits.inc()
         return found
+
+    def _found_alike(self, asked: Attest, principal: Principal, epoch: int) -> Proof | None:
+        """The proof of a text and a tree that differ from these in constants alone, made these'."""
+        key = _key_alike(asked, principal, epoch)
+        kept = self._alike.get(key) if key is not None else None
+        if key is None or kept is None:
+            return None
+        self._alike.move_to_end(key)
+        proof = kept[1]
+        if proof.ruling is None:
+            return None
+        attested = hashlib.sha256(asked.own).hexdigest()
+        ruling = replace(
+            asked.ruling, analysis=proof.ruling.analysis, decision=proof.ruling.decision, attested=attested
+        )
+        return Proof(ruling, proof.visibility, None, proof.independent)
 
     async def prove(self, asked: Attest, principal: Principal) -> Proof:
         """Read the tree and decide. A relation that the catalog does not have makes it be read again, once; so does a
@@ -116,12 +138,12 @@ class Prover:
             _keep(self._trees, (major, asked.own), found.attestation)
             if found.key:
                 _keep(self._shapes, (major, found.key), found.attestation)
-            _keep(self._proofs, self._key(asked, principal), proof)
+            _keep(self._proofs, _key(asked, principal, snapshot.epoch), proof)
+            # Without a key the tree's constants counted (`_prove`).
+            alike = _key_alike(asked, principal, snapshot.epoch) if found.key and proof.independent else None
+            if alike is not None and proof.ruling is not None and is_settled(proof.ruling.decision):
+                _keep(self._alike, alike, (asked.ruling.analysis, proof))
         return proof
-
-    def _key(self, asked: Attest, principal: Principal) -> tuple[object, ...]:
-        epoch = self._judge.knowledge.now.epoch
-        return (asked.own, asked.nested, asked.redefined, asked.statement, principal, epoch, asked.ruling.epoch)
 
 
 UNKNOWN_RELATION: Final = Refusal(
@@ -179,6 +201,24 @@ def _text(tree: bytes) -> str:
         return tree.decode()
     except UnicodeDecodeError as error:
         raise Unattestable("the server's tree is no text") from error
+
+
+def _key(asked: Attest, principal: Principal, epoch: int) -> tuple[object, ...]:
+    return (asked.own, asked.nested, asked.redefined, asked.statement, principal, epoch, asked.ruling.epoch)
+
+
+def _key_alike(asked: Attest, principal: Principal, epoch: int) -> tuple[object, ...] | None:
+    """What such a proof is kept by; None where there can be none: the text's constants counted, functions' own
+    trees came with this one, or what is in force is not what everybody sees."""
+    ruling, statement = asked.ruling, asked.statement
+    if not ruling.general or asked.nested or asked.redefined or statement.unmask or len(asked.own) > CACHED_BYTES:
+        return None
+    try:
+        tree = stripped(unfold(_text(asked.own)))
+    except Unattestable:
+        return None
+    place = (statement.database, statement.role, statement.search_path, statement.extended)
+    return (tree, id(ruling.analysis), principal, epoch, ruling.epoch, place)
 
 
 def _keep(cache: OrderedDict[K, V], key: K, value: V) -> None:

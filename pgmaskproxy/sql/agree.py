@@ -5,7 +5,8 @@ name the same relations and the same kind as the grammar's tree, else one of the
 statement is UNKNOWN. Where it gives up, there is no second reader, and lineage is Opaque (DESIGN decision 2).
 
 Names are compared folded to lower case and without their schemas; names of WITH queries are left out on both
-sides, since PostgreSQL's scoping of them is not sqlglot's.
+sides, since PostgreSQL's scoping of them is not sqlglot's. Constants name nothing: it is given others in their places,
+so that what it says of a text does not hang on them (`skeleton`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sqlglot.errors import SqlglotError
 
 from pgmaskproxy.errors import Unparsable
 from pgmaskproxy.sql.familiar import familiar
+from pgmaskproxy.sql.skeleton import filled, skeleton
 from pgmaskproxy.sql.tree import Node, text
 
 _KINDS: Final[Mapping[str, tuple[type[exp.Expression], ...]]] = MappingProxyType(
@@ -32,6 +34,10 @@ _KINDS: Final[Mapping[str, tuple[type[exp.Expression], ...]]] = MappingProxyType
         "MergeStmt": (exp.Merge,),
     }
 )
+
+
+_GIVES_UP: Final = (SqlglotError, ValueError, TypeError, AttributeError, LookupError)
+"""What its parser raises of what it does not know, or has not thought of: ValueError of `date_part('', now())`."""
 
 
 class Second(enum.Enum):
@@ -49,6 +55,9 @@ def second_reading(kind: str, node: Node, canonical: str) -> tuple[Second, str]:
         return Second.AGREES, ""
     if not canonical:
         return Second.GAVE_UP, "no canonical text"
+    bare = skeleton(canonical)
+    if bare is not None:
+        canonical = filled(bare)
     try:
         trees = sqlglot.parse(familiar(canonical), read="postgres")
         if len(trees) != 1 or trees[0] is None or isinstance(trees[0], exp.Command):
@@ -56,7 +65,7 @@ def second_reading(kind: str, node: Node, canonical: str) -> tuple[Second, str]:
         tree = trees[0]
         theirs = _their_relations(tree)
         commands = next(tree.find_all(exp.Command), None)
-    except (SqlglotError, RecursionError, Unparsable) as error:
+    except (*_GIVES_UP, RecursionError, Unparsable) as error:
         return Second.GAVE_UP, f"the second reader gave up ({type(error).__name__})"
     if commands is not None:
         return Second.GAVE_UP, "the second reader has no tree for a part of it"

@@ -18,6 +18,7 @@ from pgmaskproxy.sql.facts import Facts
 from pgmaskproxy.sql.functions import TYPES, Verdict, operator_effect, resolve_function, type_effect
 from pgmaskproxy.sql.origins import CLEAN, Output, Result, computed
 from pgmaskproxy.sql.scope import Found, Item, NamedQuery, Names, Scope, find, find_item
+from pgmaskproxy.sql.total import BY_VALUE
 from pgmaskproxy.sql.tree import Node, descend, items, kind_of, mapping, string, strings, text, unwrap
 
 TRANSPARENT: Final = frozenset(
@@ -317,6 +318,7 @@ class Expressions(ABC):
             self.window(mapping(fields["over"]), scope)
         if name == "set_config" and schema in {None, "pg_catalog"}:
             self.set_config(arguments)
+        self.facts.looked = self.facts.looked or name == "set_config" or name in BY_VALUE
         return self.call(schema, name, computed(found), arguments=len(arguments))
 
     def call(self, schema: str | None, name: str, argument: ColumnOrigin, arguments: int = 1) -> ColumnOrigin:

@@ -25,6 +25,7 @@ class Facts:
         "function_effects",
         "functions",
         "inputs",
+        "looked",
         "loose",
         "opaque",
         "placed",
@@ -46,6 +47,8 @@ class Facts:
         self.settings: list[Setting] = []
         self.inputs: dict[Input, None] = {}
         """Literals and parameters beside a column. Where else a parameter stands, the server's tree tells."""
+        self.looked = False
+        """Whether what a constant says has decided anything here, and not only of which kind it is; `inputs` aside."""
         self.placed: set[int] = set()
         """Where the literals among them are."""
         self.loose: dict[tuple[ColumnRef, str], None] = {}

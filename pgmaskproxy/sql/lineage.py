@@ -17,7 +17,7 @@ from pgmaskproxy.sql.names import has_certain_name, output_name
 from pgmaskproxy.sql.origins import CLEAN, Output, Result, arms, columns_of, computed, either, row_of
 from pgmaskproxy.sql.scope import Item, NamedQuery, Scope, find_item, local_column, may_be_local
 from pgmaskproxy.sql.sources import Sources, unresolved
-from pgmaskproxy.sql.total import TEXT_TYPES, total_expression
+from pgmaskproxy.sql.total import BY_VALUE, TEXT_TYPES, total_expression
 from pgmaskproxy.sql.tree import Node, items, kind_of, mapping, strings, text, unwrap
 
 MAX_COLUMNS: Final = 1664
@@ -122,6 +122,7 @@ class Queries(Sources):
         if not own or len(texts) < len(columns) or not all(isinstance(column.origin, Columns) for column in texts):
             return None
         self.facts.functions.update(function.name for function in called)
+        self.facts.looked = self.facts.looked or any(name in BY_VALUE for _, name in made.functions)
         for node, column in zip(made.columns, texts, strict=True):
             for ref in sorted(columns_of(column.origin)):
                 self.facts.total(ref, "SELECT", unwrap(node)[1].get("location", 0))
@@ -224,6 +225,7 @@ class Queries(Sources):
         kind, fields = unwrap(node)
         names = strings(fields.get("fields")) if kind == "ColumnRef" else ()
         if kind == "A_Const" and "ival" in fields:
+            self.facts.looked = True
             number = mapping(fields["ival"]).get("ival", 0)
             if result.more is not None:
                 self._all(result, use, where)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from pgmaskproxy.errors import Unparsable
 from pgmaskproxy.model import Analysis, ColumnOrigin, Effect, Input, Opaque, Use
@@ -22,8 +23,11 @@ from pgmaskproxy.sql.functions import type_effect
 from pgmaskproxy.sql.grammar import RawStatement, lexemes, parse, redact
 from pgmaskproxy.sql.implied import implied_uses
 from pgmaskproxy.sql.set_config import setting_by_name
+from pgmaskproxy.sql.skeleton import skeleton
 from pgmaskproxy.sql.statements import KEEPS_NAMES, LINEAGE, MOVES_NAMES, OWN_PARAMETERS, RUNS_ANOTHER
 from pgmaskproxy.sql.tree import descend, items, mapping, strings, text, unwrap
+
+BY_KINDS: Final = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt"})
 
 _VIEW_PATH = ("pg_catalog",)
 """pg_get_viewdef was asked under an empty search_path: everything else is qualified."""
@@ -36,6 +40,8 @@ class ReadStatement:
     text: str
     offset: int
     analysis: Analysis
+    by_kinds: bool = False
+    """Every text of the same skeleton reads the same, but for its canonical text and the literals of `inputs`."""
 
 
 def read(sql: str, catalog: Catalog, search_path: tuple[str, ...]) -> tuple[ReadStatement, ...]:
@@ -46,12 +52,12 @@ def read(sql: str, catalog: Catalog, search_path: tuple[str, ...]) -> tuple[Read
     """
     try:
         found = parse(sql)
-        return tuple(ReadStatement(raw.text, raw.offset, analyse(raw, catalog, search_path)) for raw in found)
+        return tuple(analyse(raw, catalog, search_path) for raw in found)
     except RecursionError as error:
         raise Unparsable("statement is nested too deeply", sqlstate="54001") from error
 
 
-def analyse(raw: RawStatement, catalog: Catalog, search_path: tuple[str, ...]) -> Analysis:
+def analyse(raw: RawStatement, catalog: Catalog, search_path: tuple[str, ...]) -> ReadStatement:
     """What one statement says. Raises Unparsable 54001, and RecursionError for `read` to turn into it."""
     classifier = Classifier(catalog, search_path, raw.text.encode())
     reading = classifier.statement(raw.kind, raw.node)
@@ -66,7 +72,7 @@ def analyse(raw: RawStatement, catalog: Catalog, search_path: tuple[str, ...]) -
     read_view = partial(view_reading, catalog)
     parameters = 0 if raw.kind in OWN_PARAMETERS else _parameters(raw)
     changes = changes_of(inside, facts, catalog, search_path, read_view)
-    return Analysis(
+    analysis = Analysis(
         kind=raw.kind,
         effects=effects,
         reads=frozenset(facts.reads),
@@ -90,6 +96,10 @@ def analyse(raw: RawStatement, catalog: Catalog, search_path: tuple[str, ...]) -
         called_effects=_called_effects(raw, reading, facts, catalog),
         inputs=(*facts.inputs, *_loose(raw, facts)),
     )
+    # The kinds in which every reader of a constant says so (`looked`). Where the first $n stands is the text's own.
+    by_kinds = raw.kind in BY_KINDS and not (facts.looked or facts.loose or analysis.settings or parameters)
+    by_kinds = by_kinds and skeleton(raw.canonical) is not None  # else the second reader has seen the constants
+    return ReadStatement(raw.text, raw.offset, analysis, by_kinds)
 
 
 def _loose(raw: RawStatement, facts: Facts) -> list[Input]:

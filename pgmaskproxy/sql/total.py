@@ -30,6 +30,9 @@ _SHAPES: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
 }
 """What each function takes."""
 
+BY_VALUE: Final = frozenset(name for name, all_of in _SHAPES.items() if {_POSITION, _SHRINKS} & {*sum(all_of, ())})
+"""Those of them that are total or not by what their literals say."""
+
 _PLAIN_CALL: Final = frozenset({"funcname", "args", "funcformat", "location"})
 
 

@@ -67,7 +67,7 @@ def test_a_disagreement_is_unknown_and_opaque(catalog: Catalog) -> None:
     def ask(canonical: str) -> tuple[set[Effect], list[str]]:
         raw = parse("SELECT id FROM customers")[0]
         changed = RawStatement(raw.kind, raw.node, raw.text, raw.offset, canonical)
-        analysis = analyse(changed, catalog, SEARCH_PATH)
+        analysis = analyse(changed, catalog, SEARCH_PATH).analysis
         return set(analysis.effects), [type(origin).__name__ for origin in analysis.outputs or ()]
 
     assert deep(lambda: ask("SELECT id FROM orders")) == ({Effect.READ, Effect.UNKNOWN}, [Opaque.__name__])

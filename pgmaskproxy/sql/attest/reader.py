@@ -41,11 +41,12 @@ class Node:
 
 _TOKEN: Final = re.compile(r"\[ [-0-9 ]*\]|[(){}]|[^ (){}\\]+(?:\\.[^ (){}\\]*)*|(?:\\.[^ (){}\\]*)+", re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
-_CUT: Final = re.compile(r"\n(?:[^\n][^ \n]*)?\n")
+_CUT: Final = re.compile(r"\n(?:[^\n][^ \n]*+)?+\n")
 _NUMBERS: Final = frozenset({"i", "o", "b", "x"})
 _STRUCTURE: Final = frozenset("(){}")
 _MOVING: Final = re.compile(
-    r"(?<!\\) :(?:location \d+|(?:stmt_location|stmt_len|list_start|list_end) -?\d+"
+    # It begins with what all have in common, which is searched for as such: five times as fast.
+    r" :(?<!\\ :)(?:location \d+|(?:stmt_location|stmt_len|list_start|list_end) -?\d+"
     r"|constvalue (?:\d+ \[ [-0-9 ]*\]|<>))(?=[ }])"
 )
 
