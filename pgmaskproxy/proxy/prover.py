@@ -71,8 +71,8 @@ class Prover:
         self._trees: OrderedDict[tuple[int, bytes], Attestation] = OrderedDict()
         self._shapes: OrderedDict[tuple[int, str], Attestation] = OrderedDict()
         self._alike: OrderedDict[tuple[object, ...], tuple[Analysis, Proof]] = OrderedDict()
-        """Proofs that hold whatever the constants are, and the text's analysis that each of them rests on: it is part of
-        the key by its identity, and as long as it is here nothing else has that."""
+        """Proofs that hold whatever the constants are, and the text's analysis that each of them rests on: it is part
+        of the key by its identity, and as long as it is here nothing else has that."""
 
     def cached(self, asked: Attest, principal: Principal) -> Proof | None:
         """The proof, if exactly this was proven before under what is in force now."""
