@@ -23,14 +23,14 @@ from pgmaskproxy.errors import AuditFailed, ConfigError, Unavailable
 from pgmaskproxy.front import Front
 from pgmaskproxy.logs import get_logger
 from pgmaskproxy.metrics import Metrics
+from pgmaskproxy.ports import bind
 from pgmaskproxy.proxy.plane import Plane
 from pgmaskproxy.proxy.reading import read_all
 from pgmaskproxy.proxy.supervisor import Supervisor
 from pgmaskproxy.proxy.unix_socket import UnixSocket
-from pgmaskproxy.web.server import bind
+from pgmaskproxy.workers.brief import Logging
+from pgmaskproxy.writers import WRITER
 
-WRITER: Final = "proxy"
-"""Names this process's audit chain and its requests; one process writes to a chain."""
 DRAIN_SECONDS: Final = 30.0
 
 
@@ -79,7 +79,7 @@ class Proxy:
             randbytes=secrets.token_bytes,
         )
         stack.callback(self.plane.close)
-        await self.front.broker.recover()
+        await self.front.recover()
         await self.plane.prepare(found)
         self.knowledge, self.judge = self.plane.knowledge, self.plane.judge
         self.services, self.listener = self.plane.services, self.plane.listener
@@ -174,13 +174,18 @@ async def running(config: Config, *, drain_seconds: float = DRAIN_SECONDS) -> As
         await proxy.close()
 
 
-async def serve(config: Config) -> None:
+async def serve(config: Config, logging: Logging) -> None:
     """Run until SIGTERM or SIGINT; SIGHUP reloads policy and principals. systemd is told, where it asks to be."""
     loop = asyncio.get_running_loop()
     supervisor = Supervisor.of(os.environ)
     stop, reload = asyncio.Event(), asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, reload.set)  # from the start: its default is to end the process
-    async with contextlib.AsyncExitStack() as after, running(config) as proxy:
+    around: contextlib.AbstractAsyncContextManager[Runs] = running(config)
+    if config.workers > 1:
+        from pgmaskproxy.workers import parent  # noqa: PLC0415 - only who has workers needs it
+
+        around = parent.running(config, logging, DRAIN_SECONDS)
+    async with contextlib.AsyncExitStack() as after, around as proxy:
         # What is there now stays: without this, looking through all of it again and again stops everybody for
         # a tenth of a second each time.
         gc.collect()
@@ -203,8 +208,11 @@ async def serve(config: Config) -> None:
         supervisor.stopping()
 
 
-def run(config: Config) -> int:
-    """`pgmaskproxy serve`: the exit code. Raises ConfigError, Unavailable or AuditFailed before it accepts anything."""
+def run(config: Config, logging: Logging | None = None) -> int:
+    """`pgmaskproxy serve`: the exit code. Raises ConfigError, Unavailable or AuditFailed before it accepts anything.
+
+    `logging` is how workers log: as this process does.
+    """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(config))
+        runner.run(serve(config, Logging() if logging is None else logging))
     return 0

@@ -32,6 +32,7 @@ from pgmaskproxy.config_types import (
     Signatures,
     Size,
     Views,
+    Workers,
 )
 from pgmaskproxy.errors import ConfigError, Problem
 from pgmaskproxy.policy import yaml
@@ -99,6 +100,11 @@ class Web(Section):
         "https, cookies are for that alone.",
     )
 
+    def link(self, port: int, request: str) -> str:
+        """Where a request can be decided; `port` is where it really listens."""
+        base = self.public_url or f"http://{self.host}:{port}"
+        return f"{base.rstrip('/')}/requests/{request}"
+
 
 class Metrics(Section):
     """Metrics and health, for machines."""
@@ -159,6 +165,11 @@ class Config(Section):
         description="Policy files, or directories of them (*.yaml without *.test.yaml, in order).",
     )
     principals: FilePath = Field(default=Path("principals.yaml"), description="The file of people and users.")
+    workers: Workers = Field(
+        default=1,
+        description="Processes that take clients, sharing the port; auto: as many as there are cores that the proxy "
+        "may use. See workers.md.",
+    )
     state: Annotated[str, Field(pattern=r"^sqlite:///.+")] = Field(
         description="Where requests are kept: sqlite:/// and a path."
     )
@@ -274,7 +285,7 @@ class _Loading:
         for variable in sorted(name for name in self.environ if name.startswith(PREFIX)):
             parts = variable[len(PREFIX) :].lower().split("__")
             # One word may be a flag of the command line: only what is a setting here is one.
-            if len(parts) == 1 and parts[0].removesuffix("_file") not in {"policies", "principals", "state"}:
+            if len(parts) == 1 and parts[0].removesuffix("_file") not in {"policies", "principals", "state", "workers"}:
                 continue
             value: str = self.environ[variable]
             if parts[-1].endswith("_file"):

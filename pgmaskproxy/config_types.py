@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -18,6 +19,8 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
 
+
+MOST_WORKERS: Final = 64
 
 _SIZE: Final = re.compile(r"([0-9]{1,12}) ?(B|KiB|MiB|GiB)?")
 _UNITS: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -51,6 +54,12 @@ def _databases(value: object) -> object:
         value = value.split(",")
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
         return {name.strip(): name.strip() for name in value}
+    return value
+
+
+def _workers(value: object) -> object:
+    if value == "auto":
+        return min(len(os.sched_getaffinity(0)), MOST_WORKERS)
     return value
 
 
@@ -88,4 +97,10 @@ Databases = Annotated[
     Field(min_length=1),
     BeforeValidator(_databases, json_schema_input_type=dict[str, str] | list[str] | str),
 ]
+Workers = Annotated[
+    int,
+    Field(ge=1, le=MOST_WORKERS),
+    BeforeValidator(_workers, json_schema_input_type=int | Literal["auto"]),
+]
+"""`auto` is as many as there are cores that this process may use."""
 Port = Annotated[int, Field(ge=0, le=65535)]

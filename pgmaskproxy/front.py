@@ -33,6 +33,7 @@ from pgmaskproxy.web.pulse import Pulse
 from pgmaskproxy.web.server import EmbeddedServer, embedded_server
 from pgmaskproxy.web.services import People
 from pgmaskproxy.web.services import Services as WebServices
+from pgmaskproxy.writers import all_writers
 
 Exposition = Callable[[str], Awaitable[tuple[bytes, str]]]
 """What is asked for (an Accept header) -> the metrics page and its type."""
@@ -51,10 +52,16 @@ class Front:
         self._stack = stack
         self._log = get_logger("app")
         self._pulse = Pulse()
+        self.on_changed: Callable[[str], None] = lambda _request: None
+        """Called with the id of a request that has changed here."""
         self._web_port = config.web.port
         self.servers: list[tuple[EmbeddedServer, socket.socket]] = []
         self.claim = -1
         """The descriptor of the lock on the state: nobody else may start while anybody has it."""
+
+    async def recover(self) -> None:
+        """Withdraw what any process left open that once had this state: it is ours alone, so they are gone."""
+        await self.broker.recover(all_writers())
 
     async def open(self, *, patience: float = 0.0) -> None:
         """Open the state, which is ours alone. Raises ConfigError or Unavailable.
@@ -78,6 +85,7 @@ class Front:
             make_id=lambda: new_id("evt", time.time, secrets.token_bytes),
             link=self.link,
             notified=self.changed,
+            changed=self._changed,
         )
 
     def serve(self, people: Callable[[], People], ready: Ready, exposition: Exposition | None = None) -> None:
@@ -126,9 +134,12 @@ class Front:
         self.outbox.wake()
         self._pulse.beat()
 
+    def _changed(self, request: str) -> None:
+        self.on_changed(request)
+
     def link(self, request: str) -> str:
         """Where a request can be decided."""
-        return link_of(self._config, self._web_port, request)
+        return self._config.web.link(self._web_port, request)
 
     async def _expire_for_ever(self) -> None:
         """End requests whose deadline has come, whoever holds them."""
@@ -143,12 +154,6 @@ class Front:
         self._metrics.approval_notifications.labels(channel, receipt.sent.value).inc()
         if receipt.sent in {Sent.GONE, Sent.REFUSED, Sent.EXPIRED}:
             self._log.error("notification_lost", channel=channel, outcome=receipt.sent.value, reason=receipt.detail)
-
-
-def link_of(config: Config, web_port: int, request: str) -> str:
-    """Where a request can be decided, as people reach it."""
-    base = config.web.public_url or f"http://{config.web.host}:{web_port}"
-    return f"{base.rstrip('/')}/requests/{request}"
 
 
 async def _claim(state: str, patience: float) -> int:

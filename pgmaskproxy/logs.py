@@ -27,7 +27,7 @@ FIELDS: Final = frozenset(
     fingerprint duration_ms trace_id
     logger message error error_at sqlstate host port path file line version policy_version epoch outcome state phase
     channel attempt group person method url_path status signal pid rows cells bytes count seconds limit compiled hint
-    listen upstream reason key dropped
+    listen upstream reason key worker dropped
     """.split()  # noqa: SIM905
 )
 """Every field a line may carry. Adding one is a decision: it must not be able to hold SQL or a value. `reason` is

@@ -59,8 +59,8 @@ class Broker:
     """See the module. All times are Unix seconds by `clock`; one object belongs to one event loop.
 
     `writer` names this process in the store (the audit log's writer id), `link` makes the address
-    where a request can be decided, `notified` is called when there is something to deliver, and
-    `make_id` gives ids for notifications.
+    where a request can be decided, `notified` is called when there is something to deliver, `changed` with the id of
+    what has changed, and `make_id` gives ids for notifications.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Broker:
         make_id: Callable[[], str],
         link: Callable[[str], str] = lambda _request_id: "",
         notified: Callable[[], None] = lambda: None,
+        changed: Callable[[str], None] = lambda _request_id: None,
     ) -> None:
         self._store = store
         self._audit = audit
@@ -83,6 +84,7 @@ class Broker:
         self._make_id = make_id
         self._link = link
         self._notified = notified
+        self._changed = changed
         self._waiters: dict[str, set[asyncio.Event]] = {}
 
     async def open(self, request: ApprovalRequest) -> None:
@@ -104,7 +106,7 @@ class Broker:
         except Unavailable:
             await self._undone(request.id, done)
             raise
-        self._notified()
+        self._say(request.id)
 
     async def decide(self, request_id: str, person: Person, *, approve: bool, reason: str = "") -> ApprovalRequest:
         """Count one person's vote and return the request as it is then.
@@ -212,12 +214,17 @@ class Broker:
             await self._expire(request_id)
         return len(due)
 
-    async def recover(self) -> int:
-        """Withdraw what a predecessor under this writer id left open: its clients are gone.
+    def wake(self, request_id: str) -> None:
+        """Let who waits for it look now: it has changed, perhaps by another process."""
+        for woken in self._waiters.get(request_id, ()):
+            woken.set()
 
-        Call it once, before the first `open`; the audit log's lock says that the predecessor is dead.
+    async def recover(self, writers: Collection[str] = ()) -> int:
+        """Withdraw what `writers`, or a predecessor under this writer id, left open: their clients are gone.
+
+        Only for who is known to be dead.
         """
-        left = await self._store.held_by(self._writer)
+        left = [each for writer in writers or (self._writer,) for each in await self._store.held_by(writer)]
         for request_id in left:
             await self.withdraw(request_id, State.WITHDRAWN, "the proxy that held it stopped")
         return len(left)
@@ -254,10 +261,13 @@ class Broker:
         if request is None:
             raise NoSuchRequest(request_id)
         if done:
-            for woken in self._waiters.get(request_id, ()):
-                woken.set()
-            self._notified()
+            self.wake(request_id)
+            self._say(request_id)
         return request
+
+    def _say(self, request_id: str) -> None:
+        self._notified()
+        self._changed(request_id)
 
     async def _undone(self, request_id: str, kinds: Sequence[str]) -> None:
         """Say in the log that what was just recorded did not come true. The caller raises in any case."""

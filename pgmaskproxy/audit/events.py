@@ -63,6 +63,16 @@ def server_stopped(why: str) -> AuditEvent:
     return AuditEvent("server.stopped", data={"why": why})
 
 
+def worker_started(worker: int, pid: int, writer: str) -> AuditEvent:
+    """`worker.started`: a process that takes clients, and whose chain is `writer`'s."""
+    return AuditEvent("worker.started", data={"worker": worker, "pid": pid, "writer": writer})
+
+
+def worker_ended(worker: int, pid: int, writer: str, why: str) -> AuditEvent:
+    """`worker.ended`: with all sessions that it had."""
+    return AuditEvent("worker.ended", data={"worker": worker, "pid": pid, "writer": writer, "why": why})
+
+
 def policy_reloaded(version: str, *, taken: bool, problems: int = 0) -> AuditEvent:
     """`policy.reloaded`: `version` is the one in force afterwards."""
     return AuditEvent("policy.reloaded", data={"policy_version": version, "taken": taken, "problems": problems})

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from pgmaskproxy.cli.exits import Exit
 from pgmaskproxy.cli.output import config_option, log_options, option
 from pgmaskproxy.cli.settings import configured
+
+if TYPE_CHECKING:
+    from pgmaskproxy.workers.brief import Logging
 
 
 @click.command("serve")
@@ -24,4 +29,12 @@ def serve(context: click.Context, config_path: Path | None, settings: tuple[str,
     """
     from pgmaskproxy import app  # noqa: PLC0415 - loads everything
 
-    context.exit(Exit(app.run(configured(config_path, settings))))
+    context.exit(Exit(app.run(configured(config_path, settings), _logging(context.params))))
+
+
+def _logging(flags: Mapping[str, Any]) -> Logging:
+    """As `log_options` has configured it."""
+    from pgmaskproxy.workers.brief import Logging  # noqa: PLC0415 - loads the settings
+
+    level = "debug" if flags["verbose"] else "warning" if flags["quiet"] else flags["log_level"]
+    return Logging(flags["log_format"], level)

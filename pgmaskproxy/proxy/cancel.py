@@ -24,6 +24,8 @@ class CancelKeys:
         """By a number of our own: what the client was told, and what is called."""
         self._told: dict[int, set[int]] = {}
         """By the process id that the client was told: such numbers."""
+        self.elsewhere: Callable[[int, bytes], None] = lambda _process_id, _secret: None
+        """Asked where a key is nobody's here: the session may be another process's."""
 
     def __len__(self) -> int:
         """Keys in force."""
@@ -55,6 +57,13 @@ class CancelKeys:
 
     def present(self, process_id: int, secret: bytes) -> bool:
         """A CancelRequest came. A wrong or stale key does nothing, and is told nothing."""
+        if self.present_here(process_id, secret):
+            return True
+        self.elsewhere(process_id, secret)
+        return False
+
+    def present_here(self, process_id: int, secret: bytes) -> bool:
+        """The same, of this process's sessions only."""
         for number in tuple(self._told.get(process_id, ())):
             _, given, cancel = self._sessions[number]
             if given and hmac.compare_digest(given, secret):

@@ -9,6 +9,7 @@ from typing import Final, final
 
 from pgmaskproxy.model import Refusal
 from pgmaskproxy.proxy.connection import ClientConnection
+from pgmaskproxy.proxy.crowd import Crowd
 from pgmaskproxy.proxy.services import Services
 
 DRAINING: Final = Refusal(
@@ -24,8 +25,9 @@ GOODBYE_SECONDS: Final = 1.0
 class Listener:
     """The proxy's port."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, crowd: Crowd | None = None) -> None:
         self._services = services
+        self._crowd = Crowd() if crowd is None else crowd
         self._connections: set[ClientConnection] = set()
         self._servers: list[asyncio.Server] = []
         self.draining = False
@@ -98,12 +100,18 @@ class Listener:
     def _connection(self, *, local: bool = False) -> ClientConnection:
         connection = ClientConnection(self._services, self._gate, local=local)
         self._connections.add(connection)
-        connection.closed.add_done_callback(lambda _closed: self._connections.discard(connection))
+        self._crowd.here(len(self._connections))
+        connection.closed.add_done_callback(lambda _closed: self._gone(connection))
         return connection
+
+    def _gone(self, connection: ClientConnection) -> None:
+        self._connections.discard(connection)
+        self._crowd.here(len(self._connections))
 
     def _gate(self, connection: ClientConnection) -> Refusal | None:
         if self.draining:
             return DRAINING
-        if len(self._connections) > self._services.config.limits.connections:
+        # Who asks is among them already: however many processes ask at once, no more than allowed are let in.
+        if len(self._connections) + self._crowd.elsewhere() > self._services.config.limits.connections:
             return FULL
         return None

@@ -28,6 +28,7 @@ from pgmaskproxy.proxy.cancel import CancelKeys
 from pgmaskproxy.proxy.catalog import BUSY, load_catalog
 from pgmaskproxy.proxy.certificates import Served, ServerCertificates, upstream_context
 from pgmaskproxy.proxy.conninfo import conninfo
+from pgmaskproxy.proxy.crowd import Crowd
 from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.proxy.held import Held
 from pgmaskproxy.proxy.judge import Judge
@@ -70,6 +71,7 @@ class Plane:
         mock_secret: bytes,
         randbytes: Callable[[int], bytes],
         held: Held | None = None,
+        crowd: Crowd | None = None,
     ) -> None:
         """Raises ConfigError where certificates or pins cannot be read."""
         self.config = config
@@ -84,6 +86,7 @@ class Plane:
         self._mock_secret = mock_secret
         self._randbytes = randbytes
         self._held = Held() if held is None else held
+        self._crowd = crowd
         self._log = get_logger("app")
         self._noticed = asyncio.Event()
         self._told = False
@@ -134,7 +137,7 @@ class Plane:
             attestation=await self._attestation(),
             held=self._held,
         )
-        self.listener = Listener(self.services)
+        self.listener = Listener(self.services, self._crowd)
         self.judge.on_moved = self._moved
         self.judge.on_doubt = self._doubted
         self.metrics.policy_in_force(found.policy.version)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-from pgmaskproxy.errors import Unavailable
+from pgmaskproxy.ports import bind
 
 GRACE_SECONDS = 5
 """How long open requests may take to end after `should_exit` is set."""
@@ -60,19 +60,3 @@ def embedded_server(
         h11_max_incomplete_event_size=32 * 1024,
     )
     return EmbeddedServer(config, closing), bind(host, port)
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A TCP socket bound to `host` and `port` (0: any), not yet listening. Raises `Unavailable` naming both."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, port))
-    except OSError as error:
-        bound.close()
-        raise Unavailable(
-            f"cannot listen on {host}:{port}: {error.strerror}", hint="is another process using this port?"
-        ) from error
-    bound.setblocking(False)
-    return bound

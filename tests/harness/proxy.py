@@ -161,29 +161,41 @@ def as_process(
     path = _write(database, directory, passwords, ports, policy)
     config = load_config(path, {})
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "PGMASKPROXY_"))}
-    with (directory / "log").open("wb") as log:
+    with (
+        served(path, directory / "log", ports.metrics, environment or {}) as process,
+        ByteTap(HOST, ports.proxy) as tap,
+    ):
+        yield Proxy(
+            database,
+            directory,
+            config,
+            passwords,
+            ports.proxy,
+            ports.web,
+            ports.metrics,
+            tap,
+            process=process,
+            secrets=_secrets(database),
+        )
+
+
+@contextmanager
+def served(
+    config: Path, log: Path, metrics_port: int, environment: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """`pgmaskproxy serve` with this configuration, from when it is ready on. Killed at the end if need be."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "PGMASKPROXY_"))}
+    with log.open("ab") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from pgmaskproxy.cli import main; main()", "serve", "-c", str(path)],
-            env={**inherited, "PYTHONPATH": os.pathsep.join(sys.path), **(environment or {})},
+            [sys.executable, "-c", "from pgmaskproxy.cli import main; main()", "serve", "-c", str(config)],
+            env={**inherited, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
             stdin=subprocess.DEVNULL,
-            stderr=log,
-            cwd=directory,
+            stderr=errors,
+            cwd=config.parent,
         )
     try:
-        _wait_until_ready(process, ports.metrics, directory / "log")
-        with ByteTap(HOST, ports.proxy) as tap:
-            yield Proxy(
-                database,
-                directory,
-                config,
-                passwords,
-                ports.proxy,
-                ports.web,
-                ports.metrics,
-                tap,
-                process=process,
-                secrets=_secrets(database),
-            )
+        _wait_until_ready(process, metrics_port, log)
+        yield process
     finally:
         process.terminate()
         try:

@@ -11,8 +11,9 @@ from starlette.types import Receive, Scope, Send
 
 from pgmaskproxy.errors import Unavailable
 from pgmaskproxy.metrics import Metrics
+from pgmaskproxy.ports import bind
 from pgmaskproxy.web.health import create_health_app
-from pgmaskproxy.web.server import bind, embedded_server
+from pgmaskproxy.web.server import embedded_server
 
 
 async def first_answer(web: httpx2.AsyncClient, path: str) -> httpx2.Response:
