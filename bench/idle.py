@@ -38,7 +38,7 @@ class Idle:
         each = {f"{name}_idle_kb": (after[name] - before[name]) / self.number / 1000 for name in roots}
         left = (beside.count / beside.seconds) / (alone.count / alone.seconds)
         more = {**each, **shown, "logins": opened, "busy_left": left}
-        return Sample(beside.count, beside.seconds, latencies=beside.latencies, more=more)
+        return Sample(beside.count, beside.seconds, latencies=beside.latencies, more=more, costs=False)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from bench.processes import tree
@@ -46,7 +47,7 @@ class Profile:
         self._process: subprocess.Popen[bytes] | None = None
         spy = shutil.which("py-spy", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
         if spy is not None:
-            command = [spy, "record", "--pid", str(_busiest(root)), "--native", "--nonblocking", "--rate", str(RATE)]
+            command = [spy, "record", "--pid", str(_busiest(root)), "--native", "--rate", str(RATE)]
             command += ["--duration", str(max(1, round(seconds))), "--format", "raw", "--output", str(self._file)]
             self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -71,37 +72,64 @@ def _busiest(root: int) -> int:
 
 def top(stacks: Iterable[str], lines: int = LINES) -> list[Line]:
     """From collapsed stacks, `a;b;c 12`: the functions that ran most themselves, and their part with all they called.
-    Waiting for sockets is no running."""
+    What the interpreter or a library does is its caller's time, but for calls to the system; waiting is nobody's."""
     own: Counter[str] = Counter()
     whole: Counter[str] = Counter()
     total = 0
     for stack in stacks:
-        frames_text, _, count = stack.rpartition(" ")
-        if not count.isdigit() or not frames_text:
+        text, _, count = stack.strip().rpartition(" ")
+        frames = text.split(";")
+        names = [name for name, _ in groupby(name for frame in frames if (name := function(frame)))]
+        if not count.isdigit() or not names or names[-1] == POLLED or any(lock in text for lock in LOCKS):
             continue
-        frames = [function(frame) for frame in frames_text.split(";")]
-        if frames[-1].partition(" (")[0] in IDLE:
-            continue
+        if names[-1].endswith(CALL) and len(names) > 1:
+            names[-1] = f"{names[-1].removesuffix(CALL)}, for {names[-2]}"
         total += int(count)
-        own[frames[-1]] += int(count)
-        for each in set(frames):
+        own[names[-1]] += int(count)
+        for each in set(names):
             whole[each] += int(count)
     return [Line(name, count / total, whole[name] / total) for name, count in own.most_common(lines)]
 
 
-IDLE = frozenset({"epoll_wait", "uv__io_poll", "select", "pthread_cond_timedwait", "do_futex_wait", "clock_nanosleep"})
-
-MYPYC = re.compile(r"^CPyDef_(\w+)$")
+LOCKS = ("PyThread_acquire_lock_timed", "pthread_cond_timedwait")
+POLLED, CALL = "poll", " (system call)"
+SYSTEM = frozenset(
+    f"{prefix}{name}"
+    for name in (
+        "write",
+        "writev",
+        "send",
+        "sendto",
+        "sendmsg",
+        "recv",
+        "recvfrom",
+        "recvmsg",
+        "read",
+        "fsync",
+        "fdatasync",
+    )
+    for prefix in ("", "__", "__libc_", "__GI___libc_")
+)
+POLL = frozenset({"epoll_wait", "epoll_pwait", "select", "uv__io_poll"})
+UNDER_POLL = frozenset({"uv__stream_io", "uv__read", "uv__write", "uv__async_io", "uv__server_io", "uv__poll_io"})
+MYPYC = re.compile(r"^(?:CPyDef_|CPyPy_)?(\w+___\w+)$")
 
 
 def function(frame: str) -> str:
-    """A short name: `receive (session/session.py)`; of what mypyc made, the name it had."""
+    """A short name: `receive (session/session.py)`, of what mypyc made the one it had; '' for what is somebody's else
+    doing: the interpreter, a library, the event loop's inside."""
     bare, _, where = frame.strip().partition(" (")
-    compiled = MYPYC.match(bare)
-    if compiled:
-        return f"{compiled[1].replace('___', '.')} (compiled)"
     path = re.sub(r":\d+$", "", where.removesuffix(")"))
-    return f"{bare} ({'/'.join(path.split('/')[-2:])})" if path else bare
+    compiled = MYPYC.match(bare)
+    if compiled and (bare.startswith("CPy") or path.startswith("__native")):
+        return f"{compiled[1].replace('___', '.')} (compiled)"
+    if path.endswith((".py", "<string>")):
+        return f"{bare} ({'/'.join(path.split('/')[-2:])})"
+    if bare in SYSTEM:
+        return bare.rpartition("_")[2] + CALL
+    if bare in POLL:
+        return POLLED
+    return "event loop" if bare in UNDER_POLL else ""
 
 
 class ServerProfile(threading.Thread):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from bench.database import Database
@@ -41,7 +41,7 @@ class Progress:
         passed = time.monotonic() - self._begun
         left = passed / self._done * (self._total - self._done) if self._done else 0.0
         eta = f", about {left / 60:.0f} min left" if self._done else ""
-        text = f"{self._done}/{self._total} {what}{eta}"
+        text = f"{passed:5.0f} s  {self._done}/{self._total} {what}{eta}"
         print(f"\r\033[K{text}" if self._live else text, end="" if self._live else "\n", file=sys.stderr, flush=True)
         self._done += 1
 
@@ -58,15 +58,13 @@ class Runner:
     database: Database
     form: Form
 
-    def all(self, workloads: Sequence[Workload]) -> list[Outcome]:
+    def all(self, workloads: Sequence[Workload]) -> Iterator[Outcome]:
         """In their order. What fails in a lane is kept beside what did not."""
         progress = Progress(len(workloads))
-        outcomes = []
         for workload in workloads:
             progress.next(workload.name)
-            outcomes.append(self._one(workload))
+            yield self._one(workload)
         progress.end()
-        return outcomes
 
     def cold_starts(self) -> dict[str, list[float]]:
         """Milliseconds from start to accepting, of what was started by us; nothing else runs meanwhile."""
@@ -74,14 +72,18 @@ class Runner:
         for lane in self.lanes:
             for _ in range(min(STARTS, self.form.rounds) if lane.command and not lane.failed else 0):
                 lane.stop()
-                found.setdefault(lane.name, []).append(lane.start() * 1000)
+                try:
+                    found.setdefault(lane.name, []).append(lane.start() * 1000)
+                except (RuntimeError, OSError) as error:
+                    lane.failed = str(error)
+                    break
         return found
 
     def _one(self, workload: Workload) -> Outcome:
         outcome = Outcome(workload)
         lanes = [lane for lane in self.lanes if not lane.failed and workload.takes(lane.name, self.form, KNOWN)]
-        rounds = max(1, min(3, self.form.rounds)) if workload.once else self.form.rounds
-        if not workload.once:  # what is read or seen once is read or seen before
+        rounds = min(workload.rounds or self.form.rounds, self.form.rounds)
+        if workload.rounds is None:  # what is read or seen once is read or seen before
             lanes = [lane for lane in lanes if self._try(outcome, lane, 0, keep=False)]
         for number in range(rounds):
             turn = lanes[number % len(lanes) :] + lanes[: number % len(lanes)] if lanes else []
@@ -128,13 +130,10 @@ class Runner:
             return
         try:
             if lane.name in PROFILED:
-                profile = Profile(lane.process.pid, seconds)
-                outcome.workload.run.run(lane, seconds)
-                outcome.profile = profile.stop()
-                server = ServerProfile(self.database.postmaster, seconds)
+                profile, server = Profile(lane.process.pid, seconds), ServerProfile(self.database.postmaster, seconds)
                 server.start()
                 outcome.workload.run.run(lane, seconds)
-                outcome.server_profile = server.stop()
+                outcome.profile, outcome.server_profile = profile.stop(), server.stop()
             if not counters(lane).has_lag and lane.name != WORKERS:
                 probe = Probe(lane)
                 probe.start()

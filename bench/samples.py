@@ -26,6 +26,8 @@ class Sample:
     """Microseconds by percentile."""
     more: Mapping[str, float] = field(default_factory=dict)
     """Figures of the workload's own."""
+    costs: bool = True
+    """Whether what was used meanwhile was used for these alone."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def figures(sample: Sample, cost: Cost, *, proxy: bool) -> dict[str, float]:
     found.update(cost.more)
     per = {"million": sample.count / MILLION, "gb": sample.bytes / GIGABYTE}
     for name, amount in per.items():
-        if amount:
+        if amount and sample.costs:
             found[f"server_cpu_per_{name}"] = cost.server_cpu / amount
             if proxy:
                 found[f"proxy_cpu_per_{name}"] = cost.proxy_cpu / amount

@@ -17,6 +17,7 @@ from bench.samples import Sample
 
 MAIN = (DIRECT, POOLER_LANE, MASKING, WORKERS)
 FEW = (DIRECT, POOLER_LANE, MASKING)
+FULL_LENGTH = 3
 
 
 class Run(Protocol):
@@ -58,8 +59,8 @@ class Workload:
     run: Run
     lanes: tuple[str, ...] | None = None
     """None: all."""
-    once: bool = False
-    """Takes as long as it takes: fewer rounds."""
+    rounds: int | None = None
+    """At most so many, of what takes as long as it takes; such need nothing done before either. None: the form's."""
 
     def takes(self, lane: str, form: Form, known: frozenset[str]) -> bool:
         """Others' lanes are in everything."""
@@ -92,7 +93,7 @@ def _quick(pgbench: Path, form: Form, database: Database) -> Iterator[Workload]:
 
 def _statements(pgbench: Path, form: Form) -> Iterator[Workload]:
     for clients in (8, *(number for number in form.clients if number != 8)):
-        for mode in MODES:
+        for mode in MODES if clients == 8 or form.every else ("simple", "prepared"):
             yield _select(pgbench, mode, clients, None if clients == 8 else MAIN)
     for clients in (8, *(number for number in form.clients if number != 8)) if form.every else (8,):
         for mode in MODES:
@@ -117,7 +118,7 @@ def _rows(psql: Path, form: Form, database: Database, directory: Path) -> Iterat
     for out in (True, False):
         name = f"COPY {'out' if out else 'in'}"
         run = Copy(psql, form.rows, directory / "people.copy", database, out)
-        yield Workload(name, "rows", f"{name} of {form.rows:,} rows by psql", "rows/s", run, FEW, once=True)
+        yield Workload(name, "rows", f"{name} of {form.rows:,} rows by psql", "rows/s", run, FEW, FULL_LENGTH)
 
 
 def _rest(form: Form, database: Database) -> Iterator[Workload]:
@@ -128,7 +129,7 @@ def _rest(form: Form, database: Database) -> Iterator[Workload]:
         "values/s",
         Select("value", "text", VALUE),
         FEW,
-        once=True,
+        rounds=FULL_LENGTH,
     )
     yield Workload(
         "100 MB in",
@@ -137,12 +138,12 @@ def _rest(form: Form, database: Database) -> Iterator[Workload]:
         "values/s",
         Select("put", "text", PUT),
         FEW,
-        once=True,
+        rounds=FULL_LENGTH,
     )
     busy = Pgbench(database.server.bindir / "pgbench", "prepared", 8, builtin="select-only")
     yield Workload(
         f"{form.idle} idle", "connections", f"select-only, prepared, 8 clients, beside {form.idle} idle ones",
-        "transactions/s", Idle(form.idle, busy, database), MAIN, once=True,
+        "transactions/s", Idle(form.idle, busy, database), MAIN, 1,
     )  # fmt: skip
 
 
@@ -180,4 +181,4 @@ def _new(pgbench: Path, lanes: tuple[str, ...]) -> Iterator[Workload]:
 def _million(driver: str, shape: str, form: Form, database: Database, lanes: tuple[str, ...]) -> Workload:
     about = f"{form.rows:,} rows of seven columns, three masked, {driver}, {shape}"
     run = Select(driver, shape, QUERY, database.wire_bytes[shape])
-    return Workload(f"rows, {driver} {shape}", "rows", about, "rows/s", run, lanes, once=True)
+    return Workload(f"rows, {driver} {shape}", "rows", about, "rows/s", run, lanes, FULL_LENGTH)

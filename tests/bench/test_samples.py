@@ -28,6 +28,10 @@ def test_bytes_give_megabytes_and_cost_by_the_gigabyte() -> None:
     assert found["peak_mb"] == 300
 
 
+def test_what_was_used_for_other_things_too_is_not_divided() -> None:
+    assert set(figures(Sample(10, 1.0, costs=False), Cost(1.0, 1.0), proxy=True)) == {"rate", "seconds"}
+
+
 def test_direct_has_no_proxy_to_pay_for() -> None:
     found = figures(Sample(10, 1.0), Cost(server_cpu=1.0), proxy=False)
     assert not [name for name in found if name.startswith("proxy")]
