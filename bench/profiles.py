@@ -78,8 +78,7 @@ def top(stacks: Iterable[str], lines: int = LINES) -> list[Line]:
     total = 0
     for stack in stacks:
         text, _, count = stack.strip().rpartition(" ")
-        frames = text.split(";")
-        names = [name for name, _ in groupby(name for frame in frames if (name := function(frame)))]
+        names = [name for name, _ in groupby(map(function, text.split(";"))) if name]
         if not count.isdigit() or not names or names[-1] == POLLED or any(lock in text for lock in LOCKS):
             continue
         if names[-1].endswith(CALL) and len(names) > 1:
