@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST as PLAIN
 from prometheus_client.exposition import generate_latest as generate_plain
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.registry import Collector
+
+from pgmaskproxy.tallies import Spreads, Tallies
 
 PREFIX: Final = "pgmaskproxy"
 
@@ -50,6 +53,27 @@ class _WithoutCreated(Collector):
             yield family
 
 
+class _Tallied(Collector):
+    """What is counted too often for the library's own counters, in its words."""
+
+    def __init__(self, counted: Tallies | Spreads) -> None:
+        self._counted = counted
+
+    def collect(self) -> Iterator[Metric]:
+        """The one family."""
+        counted = self._counted
+        if isinstance(counted, Tallies):
+            counter = CounterMetricFamily(counted.name, counted.about, labels=counted.names)
+            for values, tally in list(counted.children.items()):
+                counter.add_metric(values, tally.value)
+            yield counter
+            return
+        histogram = HistogramMetricFamily(counted.name, counted.about, labels=counted.names)
+        for values, spread in list(counted.children.items()):
+            histogram.add_metric(values, buckets=spread.cumulative(), sum_value=spread.sum)
+        yield histogram
+
+
 class Metrics:
     """The process's metrics over a registry of their own; one instance per process, handed to whoever counts."""
 
@@ -66,32 +90,42 @@ class Metrics:
         def histogram(name: str, about: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
             return Histogram(name, about, labels, namespace=PREFIX, registry=registry, buckets=buckets)
 
+        def tallies(name: str, about: str, *labels: str) -> Tallies:
+            made = Tallies(f"{PREFIX}_{name}", about, labels)
+            registry.register(_Tallied(made))
+            return made
+
+        def spreads(name: str, about: str, buckets: tuple[float, ...], *labels: str) -> Spreads:
+            made = Spreads(f"{PREFIX}_{name}", about, labels, buckets)
+            registry.register(_Tallied(made))
+            return made
+
         self.client_connections: Final = gauge("client_connections", "Client connections that are open")
         self.upstream_connections: Final = gauge(
             "upstream_connections", "Connections to the server by state: opening, idle, active, held", "state"
         )
-        self.statements: Final = counter(
+        self.statements: Final = tallies(
             "statements_total",
             "Statements judged, by database, grammar node kind and decision: allow, hold, deny",
             "database",
             "kind",
             "decision",
         )
-        self.statement_duration: Final = histogram(
+        self.statement_duration: Final = spreads(
             "statement_duration_seconds",
             "Time of a statement by phase: parse, decide, hold, upstream, mask",
             PHASE_BUCKETS,
             "phase",
         )
-        self.rows_masked: Final = counter(
+        self.rows_masked: Final = tallies(
             "rows_masked_total", "Rows relayed under a plan that masks, by the strongest mask kind in it", "strategy"
         )
-        self.cells_masked: Final = counter("cells_masked_total", "Values replaced by a mask")
-        self.rows_unmasked: Final = counter(
+        self.cells_masked: Final = tallies("cells_masked_total", "Values replaced by a mask")
+        self.rows_unmasked: Final = tallies(
             "rows_unmasked_total", "Rows in which columns were shown as they are, since a person agreed"
         )
-        self.rows: Final = counter("rows_total", "Rows relayed to clients, masked or not")
-        self.bytes: Final = counter(
+        self.rows: Final = tallies("rows_total", "Rows relayed to clients, masked or not")
+        self.bytes: Final = tallies(
             "bytes_total",
             "Bytes by direction: from_client, to_client, from_upstream, to_upstream",
             "direction",
@@ -109,8 +143,8 @@ class Metrics:
             "Columns that moved under their labels: renamed, detached, added, attached, appeared, dropped",
             "kind",
         )
-        self.decision_cache_hits: Final = counter("decision_cache_hits_total", "Judgements answered from the cache")
-        self.decision_cache_misses: Final = counter("decision_cache_misses_total", "Judgements made anew")
+        self.decision_cache_hits: Final = tallies("decision_cache_hits_total", "Judgements answered from the cache")
+        self.decision_cache_misses: Final = tallies("decision_cache_misses_total", "Judgements made anew")
         self.approvals_pending: Final = gauge("approvals_pending", "Requests that wait for a person")
         self.approval_wait: Final = histogram(
             "approval_wait_seconds",
@@ -129,7 +163,7 @@ class Metrics:
         self.masking_key_version: Final = gauge(
             "masking_key_version", "The newest version of a key that masks are made with, by its name", "name"
         )
-        self.audit_events: Final = counter(
+        self.audit_events: Final = tallies(
             "audit_events_total", "Audit records by sink and outcome: written, failed", "sink", "outcome"
         )
         self.canaries_watched: Final = gauge("canaries_watched", "Planted values that are looked for in what is sent")

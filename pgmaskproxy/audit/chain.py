@@ -26,21 +26,19 @@ from typing import Final
 
 import rfc8785
 
+from pgmaskproxy.audit.canonical import Unrecordable
+from pgmaskproxy.audit.line import MAX_RECORD, entry_of, written
 from pgmaskproxy.model import AuditEvent, JsonValue
+
+__all__ = ["MAX_RECORD", "Unrecordable"]
 
 GENESIS: Final = "chain.started"
 FORMAT: Final = 1
 ZERO_HASH: Final = "0" * 64
-MAX_RECORD: Final = 4 * 1024 * 1024
-"""Bytes a record may have: beyond the largest statement allowed, several times over."""
 
 _MEMBERS: Final = frozenset({"seq", "ts", "kind", "ids", "data", "prev", "hash"})
 _TIMESTAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Unrecordable(ValueError):
-    """An event that has no canonical form: a number beyond 2**53, a float, text that is not Unicode."""
 
 
 class BadRecord(ValueError):
@@ -84,7 +82,7 @@ class Record:
 def timestamp(unix: float) -> str:
     """Unix seconds as RFC 3339 in UTC with milliseconds, cut, not rounded."""
     moment = _EPOCH + timedelta(milliseconds=int(unix * 1000))
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def genesis(writer: str, version: str) -> AuditEvent:
@@ -94,28 +92,7 @@ def genesis(writer: str, version: str) -> AuditEvent:
 
 def encode(event: AuditEvent, head: Head, unix: float) -> tuple[bytes, Head]:
     """The next line, newline included, and the head after it. Raises Unrecordable."""
-    named = {
-        "session": event.session,
-        "statement": event.statement,
-        "request": event.request,
-        "principal": event.principal,
-    }
-    data: dict[str, JsonValue] = dict(event.data)
-    rest: dict[str, JsonValue] = {
-        "seq": head.seq + 1,
-        "ts": timestamp(unix),
-        "kind": event.kind,
-        "ids": {name: value for name, value in named.items() if value},
-        "prev": head.hash,
-    }
-    _refuse_floats(data)
-    try:
-        exact, digest = _assemble(data, rest)
-        line = exact + b"\n"
-    except (ValueError, RecursionError) as error:
-        raise Unrecordable(f"{event.kind} cannot be recorded: {error}") from error
-    if len(line) > MAX_RECORD:
-        raise Unrecordable(f"{event.kind} cannot be recorded: {len(line)} bytes")
+    line, digest = written(entry_of(event), head.seq + 1, head.hash, timestamp(unix))
     return line, Head(head.seq + 1, digest)
 
 
@@ -174,18 +151,6 @@ def _assemble(data: JsonValue, rest: Mapping[str, JsonValue]) -> tuple[bytes, st
     front, back = b'{"data":' + rfc8785.dumps(data), rfc8785.dumps(rest)[1:]
     digest = hashlib.sha256(front + b"," + back).hexdigest()
     return front + b',"hash":"' + digest.encode() + b'",' + back, digest
-
-
-def _refuse_floats(value: JsonValue) -> None:
-    stack: list[object] = [value]
-    while stack:
-        each = stack.pop()
-        if isinstance(each, float):
-            raise Unrecordable("a record's numbers are whole")
-        if isinstance(each, dict):
-            stack.extend(each.values())
-        elif isinstance(each, list | tuple):
-            stack.extend(each)
 
 
 def _no_float(text: str) -> JsonValue:

@@ -221,38 +221,6 @@ def statement_executing(
     )
 
 
-def statement_finished(
-    session: str,
-    statement: str,
-    principal: str,
-    *,
-    tag: str,
-    rows: int,
-    cells: int,
-    size: int,
-    seconds: float,
-    sqlstate: str = "",
-    unmasked: int | None = None,
-) -> AuditEvent:
-    """`statement.finished`: the command tag, rows and `size` bytes to the client, masked cells; or the error. In
-    `unmasked` rows columns were shown as they are, since a person agreed; None where none was to be."""
-    return AuditEvent(
-        "statement.finished",
-        session=session,
-        statement=statement,
-        principal=principal,
-        data={
-            "tag": tag,
-            "rows": rows,
-            "masked_cells": cells,
-            "bytes": size,
-            "microseconds": int(seconds * 1_000_000),
-            "sqlstate": sqlstate,
-            **({"unmasked_rows": unmasked} if unmasked is not None else {}),
-        },
-    )
-
-
 def person_signed_in(person: str, address: str, how: str) -> AuditEvent:
     """`person.signed_in`: `how` is `token` or `password`."""
     return AuditEvent("person.signed_in", principal=person, data={"address": address, "how": how})

@@ -7,6 +7,7 @@ process left unfinished is moved aside at the next start and said so in the chai
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import hashlib
@@ -20,12 +21,14 @@ from types import TracebackType
 from typing import Final, Self
 
 import pgmaskproxy
-from pgmaskproxy.audit.chain import START, Head, Unrecordable, encode, genesis
+from pgmaskproxy.audit.chain import START, Head, Unrecordable, genesis, timestamp
+from pgmaskproxy.audit.line import Entry, entry_of, written
 from pgmaskproxy.audit.verify import check_chain
 from pgmaskproxy.errors import AuditFailed
 from pgmaskproxy.model import AuditEvent
 
 _WRITER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+RESTART: Final = "restart the process: it verifies what is on disk"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -52,6 +55,10 @@ class AuditLog:
         self._version = version
         self._mutex = threading.Lock()
         self._head = START
+        self._staged: list[bytes] = []
+        self._staged_head = START
+        self._staging_failed: AuditFailed | None = None
+        self._stamped = (-1, "")
         self._size = 0
         self._torn = False
         self._dead = ""
@@ -75,28 +82,101 @@ class AuditLog:
         """Append one event. See `write_all`."""
         self.write_all((event,), durable)
 
-    def write_all(self, events: Sequence[AuditEvent], durable: bool) -> None:
+    def write_all(self, events: Sequence[AuditEvent | Entry], durable: bool) -> None:
         """Append `events` in order, all or none; returns when they survive kill -9, or a power cut if `durable`.
 
         Raises AuditFailed (53100 when there is no space, else 58030); nothing is then in the log,
         and a later write goes on where the chain stood.
         """
         with self._mutex:
-            if self._dead:
-                raise AuditFailed(self._dead, hint="restart the process: it verifies what is on disk")
-            now, head, lines = self._clock(), self._head, []
-            try:
-                for event in events:
-                    line, head = encode(event, head, now)
-                    lines.append(line)
-            except Unrecordable as error:
-                raise AuditFailed(str(error)) from error
+            self._write_staged()
+            lines, head = self._encoded(events, self._head)
             self._append(b"".join(lines), durable)
             self._head = head
+
+    def stage(self, events: Sequence[AuditEvent | Entry]) -> None:
+        """Take `events` in, to be written with the next `flush` or, in this order, before what is written until then.
+
+        Raises AuditFailed where one cannot be recorded: then none of these is taken.
+        """
+        with self._mutex:
+            lines, head = self._encoded(events, self._staged_head if self._staged else self._head)
+            self._staged += lines
+            self._staged_head = head
+
+    def flush(self) -> None:
+        """Write what was staged; returns when it survives kill -9.
+
+        Raises AuditFailed where that is not so of everything staged since the last call.
+        """
+        with self._mutex:
+            try:
+                self._write_staged()
+            except AuditFailed:
+                self._staged, self._staging_failed = [], None
+                raise
+
+    def sync(self) -> None:
+        """Returns when what was written before this call survives a power cut. Others may write meanwhile.
+
+        Raises AuditFailed; the log takes nothing more then, since only reading the file again could tell what is there.
+        """
+        with self._mutex:
+            if self._dead:
+                raise AuditFailed(self._dead, hint=RESTART)
+            fd = os.dup(self._fd)
+        try:
+            os.fdatasync(fd)
+        except OSError as error:
+            dead = "the audit log could not be made durable"
+            with self._mutex:
+                self._dead = dead
+            raise _failed(dead, error) from error
+        finally:
+            os.close(fd)
+
+    def _encoded(self, events: Sequence[AuditEvent | Entry], head: Head) -> tuple[list[bytes], Head]:
+        """The lines that follow `head`, and the head after them. Raises AuditFailed."""
+        if self._dead:
+            raise AuditFailed(self._dead, hint=RESTART)
+        seq, digest, stamp, lines = head.seq, head.hash, self._stamp(), []
+        try:
+            for event in events:
+                seq += 1
+                entry = event if isinstance(event, Entry) else entry_of(event)
+                line, digest = written(entry, seq, digest, stamp)
+                lines.append(line)
+        except Unrecordable as error:
+            raise AuditFailed(str(error)) from error
+        return lines, Head(seq, digest)
+
+    def _stamp(self) -> str:
+        now = self._clock()
+        millisecond = int(now * 1000)
+        if millisecond != self._stamped[0]:
+            self._stamped = (millisecond, timestamp(now))
+        return self._stamped[1]
+
+    def _write_staged(self) -> None:
+        """What was staged comes first. Where it cannot be written, whoever staged it hears of it at `flush`."""
+        if self._staging_failed is not None:
+            raise self._staging_failed
+        if not self._staged:
+            return
+        staged, self._staged = self._staged, []
+        try:
+            self._append(b"".join(staged), durable=False)
+        except AuditFailed as error:
+            self._staging_failed = error
+            raise
+        self._head = self._staged_head
 
     def close(self) -> None:
         """Make everything durable and let go of the chain. Idempotent."""
         with self._mutex:
+            if self._fd >= 0:
+                with contextlib.suppress(AuditFailed):  # nobody is left to hear of it
+                    self._write_staged()
             fd, self._fd = self._fd, -1
             lock_fd, self._lock_fd = self._lock_fd, -1
             self._dead = self._dead or "the audit log is closed"
@@ -166,6 +246,8 @@ class AuditLog:
         return AuditEvent("chain.recovered", data={"bytes": len(rest), "sha256": digest, "file": aside.name})
 
     def _append(self, data: bytes, durable: bool) -> None:
+        if self._dead:
+            raise AuditFailed(self._dead, hint=RESTART)
         try:
             if self._torn:
                 os.ftruncate(self._fd, self._size)

@@ -5,13 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, cast, final
+from typing import Any, cast, final
 
 from pgmaskproxy.audit import events as audit_events
 from pgmaskproxy.errors import PeerError
 from pgmaskproxy.logs import get_logger
 from pgmaskproxy.model import Refusal
 from pgmaskproxy.policy.settings import Startup, check_startup
+from pgmaskproxy.proxy.behind import Behind
+from pgmaskproxy.proxy.endings import (
+    CANCEL_REQUEST,
+    CLIENT_LEFT,
+    IDLE,
+    IDLE_IN_TRANSACTION,
+    LINGER_SECONDS,
+    READ_AHEAD_BYTES,
+    REPLACED,
+)
 from pgmaskproxy.proxy.entrance import Entrance
 from pgmaskproxy.proxy.holds import Holds
 from pgmaskproxy.proxy.login import look_up, proven_by
@@ -24,23 +34,10 @@ from pgmaskproxy.session import events as ev
 from pgmaskproxy.session.link import Door, Entropy, Limits
 from pgmaskproxy.session.session import Session
 
-CLIENT_LEFT: Final = "the client left"
-CANCEL_REQUEST: Final = "cancel request"
-"""Why a session of no consequence ended, in the session's own words."""
-READ_AHEAD_BYTES: Final = 1 << 20
-"""What a client may send behind a message that is being handled before we stop reading from it."""
-LINGER_SECONDS: Final = 5.0
-"""How long a peer may take to read what was said last; then its connection is cut."""
-REPLACED: Final = Refusal(
-    "57P01", "terminating connection: the policy was replaced", hint="Connect again: another policy is in force."
-)
-IDLE: Final = Refusal("57P05", "terminating connection due to idle-session timeout")
-IDLE_IN_TRANSACTION: Final = Refusal("25P03", "terminating connection due to idle-in-transaction timeout")
-
 
 @final
-class ClientConnection(asyncio.Protocol):
-    """The client's transport, and the owner of everything that belongs to its session."""
+class ClientConnection:
+    """The client's protocol (`asyncio.Protocol`), and the owner of everything that belongs to its session."""
 
     def __init__(
         self,
@@ -51,7 +48,7 @@ class ClientConnection(asyncio.Protocol):
     ) -> None:
         self._services = services
         self._gate = gate
-        self._session_id = services.new_id("ses")
+        self._session_id = services.ids.new("ses")
         self._records = Records(services, self._session_id)
         self._holds = Holds(services, self._records, self.feed)
         self._questions = Questions(services, self._records, self.feed, self._start)
@@ -85,6 +82,7 @@ class ClientConnection(asyncio.Protocol):
         self._client_is_full = False
         self._transparent = False
         """It began under a transparent policy."""
+        self._behind = Behind(services.journal, self._do)
         self._tasks: set[asyncio.Task[None]] = set()
         self._connecting: asyncio.Task[None] | None = None
         self._startup: Startup | None = None
@@ -124,6 +122,9 @@ class ClientConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.feed(ev.ClientClosed())
         self._finish()
+
+    def eof_received(self) -> None:
+        """The transport closes itself."""
 
     def pause_writing(self) -> None:
         """The client reads slowly: so do we, or its rows would pile up here; and what TLS itself answers it."""
@@ -174,6 +175,7 @@ class ClientConnection(asyncio.Protocol):
         self._failed = True
         self._closing = self._closing or "internal error"
         self._events.clear()
+        self._behind.forget()
         self._abort()
 
     def _read_or_wait(self) -> None:
@@ -242,6 +244,8 @@ class ClientConnection(asyncio.Protocol):
         return self._records.database
 
     def _do(self, command: ev.Command) -> None:
+        if self._behind.waits(command):
+            return
         if isinstance(command, ev.SendClient):
             if self._client is not None:
                 self._services.metrics.bytes.labels("to_client").inc(len(command.data))
@@ -257,7 +261,7 @@ class ClientConnection(asyncio.Protocol):
         elif isinstance(command, ev.RecordExecution):
             self._questions.record_execution(command)
         elif isinstance(command, ev.RecordOutcome):
-            self._records.outcome(command)
+            self._behind.record(self._records.outcome(command))
         elif isinstance(command, ev.RecordRefusal):
             self._records.refusal(command)
         elif isinstance(command, ev.RecordCanary):

@@ -153,7 +153,7 @@ class Holds:
     async def _request(self, command: Hold, principal: Principal) -> ApprovalRequest:
         services = self._services
         facts = await facts_of(services.judge, command, self._records.application)
-        request_id = services.new_id("apr")
+        request_id = services.ids.new("apr")
         salt = self._salts[request_id] = services.randbytes(16).hex()
         return new_request(
             request_id=request_id,

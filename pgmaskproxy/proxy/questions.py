@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from asyncio import Task
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, final
 
-from pgmaskproxy.model import AuditEvent, Charge, Principal, Refusal
+from pgmaskproxy.errors import AuditFailed
+from pgmaskproxy.model import Charge, Principal, Refusal
 from pgmaskproxy.proxy.budgets import costs
+from pgmaskproxy.proxy.journal import refusal as refused
 from pgmaskproxy.proxy.records import Records
 from pgmaskproxy.proxy.services import Services
 from pgmaskproxy.session import events as ev
@@ -98,11 +101,12 @@ class Questions:
             self._write_execution(command)
 
     def _write_execution(self, command: ev.RecordExecution) -> None:
-        batch, durable = self._records.execution(command)
-        if durable:
-            self._start(self._record_durably(command.ticket, batch))
-        else:
-            self._feed(ev.Recorded(command.ticket, self._records.write(batch)))
+        try:
+            batch, durable = self._records.execution(command)
+        except AuditFailed as error:
+            self._feed(ev.Recorded(command.ticket, refused(error)))
+            return
+        self._services.journal.stage(batch, partial(self._recorded, command.ticket), durable=durable)
 
-    async def _record_durably(self, ticket: int, batch: list[AuditEvent]) -> None:
-        self._feed(ev.Recorded(ticket, await self._records.write_durably(batch)))
+    def _recorded(self, ticket: int, refusal: Refusal | None) -> None:
+        self._feed(ev.Recorded(ticket, refusal))

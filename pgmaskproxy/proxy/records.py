@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from typing import final
 
 from pgmaskproxy.audit import events
+from pgmaskproxy.audit.line import Entry, entry_of, ids_of
 from pgmaskproxy.errors import AuditFailed
 from pgmaskproxy.logs import get_logger
-from pgmaskproxy.mask.kinds import strength
-from pgmaskproxy.model import Analysis, AuditEvent, Decision, Effect, Mask, Outcome, Principal, Refusal, Ruling
+from pgmaskproxy.model import Analysis, AuditEvent, Decision, Effect, Outcome, Principal, Refusal, Ruling
+from pgmaskproxy.proxy.journal import refusal as refused
+from pgmaskproxy.proxy.phrases import DECIDED, EXECUTING, FINISHED, decided_data, finished, word
 from pgmaskproxy.proxy.services import Services
 from pgmaskproxy.session.events import RecordExecution, RecordOutcome, RecordRefusal
 from pgmaskproxy.wire.sqlstate import condition
@@ -19,7 +21,27 @@ from pgmaskproxy.wire.sqlstate import condition
 QUOTING = frozenset({"22021", "22023", "42601", "42704"})
 """SQLSTATEs of refusals whose message quotes the client's own text, which may be a literal."""
 
+ONLY_READ = frozenset({Effect.READ})
+
 UNREADABLE = Analysis(kind="", effects=frozenset({Effect.UNKNOWN}))
+
+
+@final
+class _Noted:
+    """What is known of a statement while it is under way."""
+
+    __slots__ = ("decided", "ids", "name", "started", "statement", "strategy")
+
+    def __init__(self, statement: str, name: str, ids: bytes) -> None:
+        self.statement = statement
+        self.name = name
+        self.ids = ids
+        """Of its records, in canonical form, for this principal's `name`."""
+        self.decided = False
+        self.started = 0.0
+        """By the performance counter; 0 before it runs."""
+        self.strategy = ""
+        """The strongest mask kind, where anything is masked."""
 
 
 @final
@@ -35,50 +57,54 @@ class Records:
         self.application = ""
         """`application_name` at login."""
         self.statements = 0
-        self._ids: dict[int, str] = {}
-        self._decided: set[int] = set()
-        self._started: dict[int, float] = {}
-        self._strategies: dict[int, str] = {}
-        """The strongest mask kind of what is running, where anything is masked."""
+        self._noted: dict[int, _Noted] = {}
 
     def statement_id(self, serial: int) -> str:
         """The `stm_` id of a statement of this session."""
-        found = self._ids.get(serial)
-        if found is None:
-            found = self._ids[serial] = self._services.new_id("stm")
-        return found
+        return self._note(serial).statement
 
-    def decided(self, serial: int, ruling: Ruling) -> list[AuditEvent]:
+    def decided(self, serial: int, ruling: Ruling) -> list[Entry]:
         """That a statement was judged; once for each."""
-        if serial in self._decided:
+        noted = self._note(serial)
+        if noted.decided:
             return []
-        self._decided.add(serial)
-        return [self._decision(serial, ruling.analysis, ruling.decision)]
+        noted.decided = True
+        data = self._services.phrases.decided(self.database, self.role, ruling.analysis, ruling.decision)
+        return [Entry(DECIDED, noted.ids, data)]
 
-    def execution(self, command: RecordExecution) -> tuple[list[AuditEvent], bool]:
+    def execution(self, command: RecordExecution) -> tuple[list[Entry], bool]:
         """What is written before Execute, and whether it must survive a power cut: all but reads (DESIGN 1)."""
-        ruling, unmask = command.ruling, command.ruling.decision.unmask
-        executing = events.statement_executing(
-            self.session,
-            self.statement_id(command.serial),
-            self._name(),
-            masked=[_word(mask) for mask in command.shown],
-            conflicts=command.conflicts,
-            request=command.request,
-            unmask=[str(column) for column in unmask.columns] if unmask is not None and command.request else (),
-            unmask_rows=unmask.rows if unmask is not None else 0,
-        )
+        ruling = command.ruling
+        entries = self.decided(command.serial, ruling)
+        noted = self._note(command.serial)
+        if command.request or command.conflicts:
+            entries.append(self._executing(command, noted))
+        else:
+            entries.append(Entry(EXECUTING, noted.ids, self._services.phrases.masked(command.shown)))
         self.statements += 1
-        self._started[command.serial] = time.perf_counter()
-        kinds = {kind for mask in command.shown if mask is not None for kind in mask.kinds}
-        if kinds:
-            self._strategies[command.serial] = min(kinds, key=strength)
+        noted.started = time.perf_counter()
+        noted.strategy = self._services.phrases.strategy(command.shown)
         metrics = self._services.metrics
         metrics.statement(self.database, ruling.analysis.kind, ruling.decision.outcome.value)
         if command.conflicts:
             metrics.lineage_disagreements.labels("conflict").inc(command.conflicts)
-        durable = bool(ruling.analysis.effects - {Effect.READ}) or bool(command.request)
-        return [*self.decided(command.serial, ruling), executing], durable
+        durable = bool(ruling.analysis.effects - ONLY_READ) or bool(command.request)
+        return entries, durable
+
+    def _executing(self, command: RecordExecution, noted: _Noted) -> Entry:
+        unmask = command.ruling.decision.unmask
+        return entry_of(
+            events.statement_executing(
+                self.session,
+                noted.statement,
+                noted.name,
+                masked=[word(mask) for mask in command.shown],
+                conflicts=command.conflicts,
+                request=command.request,
+                unmask=[str(column) for column in unmask.columns] if unmask is not None and command.request else (),
+                unmask_rows=unmask.rows if unmask is not None else 0,
+            )
+        )
 
     def refusal(self, command: RecordRefusal) -> None:
         """A statement that was refused; the refusal stands whether or not it can be written."""
@@ -93,35 +119,37 @@ class Records:
             policy_version=ruling.decision.policy_version if ruling is not None else "",
         )
         self._services.metrics.statement(self.database, analysis.kind, Outcome.DENY.value)
-        self.write([self._decision(command.serial, analysis, decision)])
-        self._forget(command.serial)
+        noted = self._noted.pop(command.serial, None) or self._note(command.serial)
+        self._noted.pop(command.serial, None)
+        try:
+            data = decided_data(self.database, self.role, analysis, decision)
+        except AuditFailed:
+            self._services.metrics.audit_events.labels("file", "failed").inc()
+        else:
+            self.write([Entry(DECIDED, noted.ids, data)])
 
-    def outcome(self, command: RecordOutcome) -> None:
-        """What came of an execution."""
-        started = self._started.get(command.serial)
-        seconds = time.perf_counter() - started if started is not None else 0.0
+    def outcome(self, command: RecordOutcome) -> list[Entry]:
+        """What came of an execution: for the log, and counted."""
+        noted = self._note(command.serial)
+        seconds = time.perf_counter() - noted.started if noted.started else 0.0
         metrics = self._services.metrics
         metrics.statement_duration.labels("upstream").observe(seconds)
         metrics.rows.inc(command.rows)
         metrics.cells_masked.inc(command.cells)
         metrics.rows_unmasked.inc(command.unmasked)
-        strategy = self._strategies.get(command.serial)
-        if strategy is not None:
-            metrics.rows_masked.labels(strategy).inc(command.rows)
-        finished = events.statement_finished(
-            self.session,
-            self.statement_id(command.serial),
-            self._name(),
+        if noted.strategy:
+            metrics.rows_masked.labels(noted.strategy).inc(command.rows)
+        del self._noted[command.serial]
+        data = finished(
             tag=command.tag,
             rows=command.rows,
             cells=command.cells,
             size=command.size,
             seconds=seconds,
             sqlstate=command.sqlstate,
-            unmasked=command.unmasked if command.ruling.decision.unmask is not None else None,
+            unmasked=command.unmasked if command.ruling.decision.unmask is not None else -1,
         )
-        self.write([finished])
-        self._forget(command.serial)
+        return [Entry(FINISHED, noted.ids, data)]
 
     def canary(self, canary_id: str) -> None:
         """The alarm: a canary was about to be sent. It is on the disk before the client sees the session's end."""
@@ -136,51 +164,37 @@ class Records:
         )
         self.write([seen], durable=True)
 
-    def write(self, batch: Sequence[AuditEvent], *, durable: bool = False) -> Refusal | None:
-        """None when it is written; else the refusal that everything waiting for it gets."""
+    def write(self, batch: Sequence[AuditEvent | Entry], *, durable: bool = False) -> Refusal | None:
+        """At once. None when it is written; else the refusal that everything waiting for it gets."""
         metrics = self._services.metrics
         try:
             self._services.audit.write_all(batch, durable)
         except AuditFailed as error:
             metrics.audit_events.labels("file", "failed").inc(len(batch))
-            return Refusal(
-                error.sqlstate,
-                "the audit log cannot be written, so nothing may run",
-                hint="Tell the operator; the proxy goes on as soon as the log does.",
-            )
+            return refused(error)
         metrics.audit_events.labels("file", "written").inc(len(batch))
         return None
 
-    async def write_durably(self, batch: Sequence[AuditEvent]) -> Refusal | None:
+    async def write_durably(self, batch: Sequence[AuditEvent | Entry]) -> Refusal | None:
         """The same, on the disk, without holding up the event loop."""
         return await asyncio.to_thread(self.write, batch, durable=True)
 
-    def _decision(self, serial: int, analysis: Analysis, decision: Decision) -> AuditEvent:
-        return events.statement_decided(
-            self.session,
-            self.statement_id(serial),
-            self._name(),
-            database=self.database,
-            role=self.role,
-            analysis=analysis,
-            decision=decision,
-        )
+    def _note(self, serial: int) -> _Noted:
+        found = self._noted.get(serial)
+        if found is None or found.name != self._name():
+            statement = self._services.ids.new("stm") if found is None else found.statement
+            name = self._name()
+            made = _Noted(statement, name, ids_of(self.session, statement, name))
+            if found is not None:
+                made.decided, made.started, made.strategy = found.decided, found.started, found.strategy
+            found = self._noted[serial] = made
+        return found
 
     def _name(self) -> str:
         return self.principal.name if self.principal is not None else ""
-
-    def _forget(self, serial: int) -> None:
-        self._ids.pop(serial, None)
-        self._decided.discard(serial)
-        self._started.pop(serial, None)
-        self._strategies.pop(serial, None)
 
 
 def _reason(refusal: Refusal) -> str:
     """Why, without what the client wrote: `syntax error at or near "'937-63-8919'"` would be a value in the log."""
     quotes = refusal.sqlstate in QUOTING or any(name == "setting" for name, _ in refusal.facts)
     return condition(refusal.sqlstate).replace("_", " ") if quotes else refusal.message
-
-
-def _word(mask: Mask | None) -> str | None:
-    return None if mask is None else str(mask)

@@ -42,7 +42,7 @@ class Owner(Protocol):
 
 
 @final
-class UpstreamProtocol(asyncio.Protocol):
+class UpstreamProtocol:
     """Agrees on TLS where there is to be some, then hands everything to its owner (manual, 53.2.10)."""
 
     def __init__(self, owner: Owner, context: ssl.SSLContext | None, host: str, *, direct: bool) -> None:
@@ -87,6 +87,9 @@ class UpstreamProtocol(asyncio.Protocol):
             self._owner.upstream_lost()
         else:
             self._refuse(exc if isinstance(exc, OSError) else ConnectionResetError("the server closed the connection"))
+
+    def eof_received(self) -> None:
+        """The transport closes itself."""
 
     def pause_writing(self) -> None:
         self._owner.upstream_full(full=True)
@@ -152,9 +155,9 @@ async def connect_upstream(owner: Owner, upstream: Upstream, context: ssl.SSLCon
     direct = upstream.sslnegotiation == "direct"
     made: list[UpstreamProtocol] = []
 
-    def factory() -> UpstreamProtocol:
+    def factory() -> asyncio.Protocol:
         made.append(UpstreamProtocol(owner, context, upstream.host, direct=direct))
-        return made[-1]
+        return cast("asyncio.Protocol", made[-1])  # in all but its class, which is compiled
 
     async def connect() -> Stream:
         if upstream.by_socket:

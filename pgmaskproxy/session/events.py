@@ -361,7 +361,7 @@ class RecordExecution:
     ticket: int
     serial: int
     ruling: Ruling
-    shown: Sequence[Mask | None]
+    shown: tuple[Mask | None, ...]
     conflicts: int
     request: str = ""
 

@@ -54,9 +54,6 @@ MADE = [
     ),
     events.statement_decided("ses_1", "stm_1", "bot", database="shop", role="reader", analysis=ANALYSIS, decision=DENY),
     events.statement_executing("ses_1", "stm_1", "bot", masked=[None, "pii.ssn:redact"], conflicts=0, request="apr_1"),
-    events.statement_finished(
-        "ses_1", "stm_1", "bot", tag="SELECT 3", rows=3, cells=3, size=120, seconds=0.0123456, sqlstate=""
-    ),
     events.keys_in_force(["masking/2 0a1b2c3d"], ["masking/1 00000000"]),
     events.canary_watched(2, ["can_1", "can_2"], []),
     events.canary_seen("ses_1", "bot", database="shop", canary="can_1", label="pii.ssn", column="shop.customers.ssn"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import psycopg
 import pytest
 
 from pgmaskproxy.approval.request import State
+from pgmaskproxy.audit.log import AuditLog
 from pgmaskproxy.demo.stage import AGENT
 from pgmaskproxy.errors import InternalError
 from pgmaskproxy.model import Refusal
@@ -18,6 +20,7 @@ from pgmaskproxy.proxy.connection import ClientConnection
 from pgmaskproxy.proxy.judge import Judge
 from pgmaskproxy.proxy.questions import Questions
 from pgmaskproxy.proxy.records import Records
+from pgmaskproxy.proxy.stream import Stream
 from pgmaskproxy.session import events as ev
 from pgmaskproxy.session.session import Session
 from pgmaskproxy.wire.backend import (
@@ -69,23 +72,43 @@ async def test_answers_that_come_at_once_keep_the_commands_in_order(
     assert opened.count("RecordExecution") == opened.count("RecordOutcome") == 2
 
 
-async def test_nothing_is_sent_before_it_is_recorded(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("what", "text"), [("sync", "SET application_name = 'x'"), ("flush", "SELECT 2")])
+async def test_nothing_is_sent_before_it_is_recorded(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, what: str, text: str
+) -> None:
     client = await stage.client()
     await client.ask("SELECT 1")
     stage.relay.sent.clear()
-    executing = asyncio.Event()
-    written = Records.write_durably
+    seen: list[bool] = []
+    done = getattr(AuditLog, what)
 
-    async def slow(self: Records, batch: Any) -> Refusal | None:
-        executing.set()
-        await asyncio.sleep(0.05)
-        assert EXECUTE not in stage.relay.sent, "Execute went before its record"
-        return await written(self, batch)
+    def slow(self: AuditLog) -> None:
+        done(self)
+        time.sleep(0.02)
+        seen.append(EXECUTE in stage.relay.sent)
 
-    monkeypatch.setattr(Records, "write_durably", slow)
-    assert await client.ask("SET application_name = 'x'") == ""
-    assert executing.is_set()
+    monkeypatch.setattr(AuditLog, what, slow)
+    assert await client.ask(text) == ""
+    assert seen[0] is False, "Execute went before its record"
     assert EXECUTE in stage.relay.sent
+
+
+async def test_an_answer_leaves_when_its_outcome_is_in_the_log(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = await stage.client()
+    await client.ask("SELECT 1")
+    connection, written = only(stage), list[bool]()
+    assert connection._client is not None
+    write = Stream.write
+
+    def watched(self: Stream, data: bytes) -> None:
+        if self is connection._client and b"SELECT 1\0" in data:
+            written.append("statement.finished" in [each["kind"] for each in stage.records()[before:]])
+        write(self, data)
+
+    before = len(stage.records())
+    monkeypatch.setattr(Stream, "write", watched)
+    await client.ask("SELECT 2")
+    assert written == [True]
 
 
 async def test_a_pipeline_keeps_its_order(stage: Stage) -> None:
@@ -113,7 +136,6 @@ def broken_now(*_arguments: object, **_more: object) -> Any:
         ("Judge", "judge", broken),
         ("Judge", "cached", broken_now),
         ("Records", "execution", broken_now),
-        ("Records", "write", broken_now),
         ("Records", "outcome", broken_now),
         ("Session", "receive", broken_now),
     ],
@@ -165,14 +187,14 @@ async def test_an_answer_that_comes_after_a_fault_lets_nothing_pass(
         patch.setattr(Questions, "judge", fails)
         connection.feed(ev.ClientData(Query(b"SELECT 1").encode()))
     sent = stage.proxy.metrics.bytes.labels("to_upstream")
-    before, records = sent._value.get(), stage.records()
+    before, records = sent.value, stage.records()
     principal = connection._questions.principal
     assert principal is not None
     found = stage.proxy.judge.cached(asked[0].statement, principal)
     assert found is not None
     assert connection._client is not None, "the event loop had no turn in which to say that it is gone"
     connection.feed(ev.Judged(asked[0].ticket, found.rulings, found.visibility))
-    assert (sent._value.get(), stage.records()) == (before, records)
+    assert (sent.value, stage.records()) == (before, records)
     await stage.is_clean()
 
 

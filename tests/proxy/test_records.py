@@ -12,6 +12,7 @@ import pytest
 from pgmaskproxy.audit.log import AuditLog
 from pgmaskproxy.metrics import Metrics
 from pgmaskproxy.model import Analysis, AuditEvent, Decision, Effect, Mask, Outcome, Refusal, RuleRef, Ruling
+from pgmaskproxy.proxy.phrases import DECIDED, EXECUTING
 from pgmaskproxy.proxy.records import Records
 from pgmaskproxy.proxy.services import Services
 from pgmaskproxy.session.events import RecordExecution, RecordOutcome, RecordRefusal
@@ -82,7 +83,7 @@ def test_an_execution_is_decided_then_executing_then_finished(ledger: Ledger) ->
     batch, durable = ledger.records.execution(execution())
     assert not durable
     assert ledger.records.write(batch) is None
-    ledger.records.outcome(outcome())
+    ledger.records.write(ledger.records.outcome(outcome()))
     decided, executing, finished = ledger.written("statement.decided", "statement.executing", "statement.finished")
     assert decided["ids"] == executing["ids"] == finished["ids"]
     assert set(decided["ids"]) == {"session", "statement", "principal"}
@@ -119,8 +120,8 @@ def test_all_but_plain_reads_must_survive_a_power_cut(
 
 def test_a_statement_is_decided_once_however_often_it_is_asked(ledger: Ledger) -> None:
     """A held one is decided before the request, and not again before it runs."""
-    assert [each.kind for each in ledger.records.decided(1, READ)] == ["statement.decided"]
-    assert [each.kind for each in ledger.records.execution(execution())[0]] == ["statement.executing"]
+    assert [each.kind for each in ledger.records.decided(1, READ)] == [DECIDED]
+    assert [each.kind for each in ledger.records.execution(execution())[0]] == [EXECUTING]
     assert ledger.records.decided(1, READ) == []
 
 
@@ -128,7 +129,7 @@ def test_each_execution_of_a_statement_has_an_id_of_its_own(ledger: Ledger) -> N
     for _ in range(2):
         batch, _durable = ledger.records.execution(execution(serial=1))
         ledger.records.write(batch)
-        ledger.records.outcome(outcome(serial=1))
+        ledger.records.write(ledger.records.outcome(outcome(serial=1)))
     ids = [each["ids"]["statement"] for each in ledger.written("statement.decided")]
     assert len(set(ids)) == 2
 
@@ -166,7 +167,7 @@ async def test_what_cannot_be_written_is_a_refusal(ledger: Ledger, path: str, sq
 def test_a_refusal_stands_when_it_cannot_be_written(ledger: Ledger) -> None:
     with failing(ledger.log):
         ledger.records.refusal(RecordRefusal(1, Refusal("42501", "no"), READ, SQL))
-        ledger.records.outcome(outcome())
+        ledger.records.write(ledger.records.outcome(outcome()))
     assert len(ledger.written()) == 1, "the genesis record"
 
 
@@ -177,15 +178,13 @@ def test_nothing_is_kept_of_what_has_ended(ledger: Ledger) -> None:
         records.write(batch)
         records.outcome(outcome(serial))
         records.refusal(RecordRefusal(1000 + serial, Refusal("42501", "no"), READ, SQL))
-    assert not records._ids
-    assert not records._decided
-    assert not records._started
+    assert not records._noted
 
 
 def test_numbers_reach_the_metrics(ledger: Ledger) -> None:
     batch, _ = ledger.records.execution(execution())
     ledger.records.write(batch)
-    ledger.records.outcome(outcome())
+    ledger.records.write(ledger.records.outcome(outcome()))
     assert ledger.count("statements_total", database="shop", kind="SelectStmt", decision="allow") == 1
     assert ledger.count("rows_total") == 3
     assert ledger.count("cells_masked_total") == 4

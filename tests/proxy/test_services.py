@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from pgmaskproxy.metrics import Metrics
 from pgmaskproxy.proxy.services import Services
 
 
@@ -16,7 +17,7 @@ def services(**changes: Any) -> Services:
         "broker": nothing,
         "budgets": nothing,
         "audit": nothing,
-        "metrics": nothing,
+        "metrics": Metrics(process=False),
         "mock_secret": b"",
         "link": str,
         "cancel": nothing,
@@ -26,9 +27,9 @@ def services(**changes: Any) -> Services:
 
 def test_ids_are_made_of_the_clock_and_the_randomness_given() -> None:
     made = services(clock=lambda: 1_800_000_000.0, randbytes=lambda size: b"\7" * size)
-    assert made.new_id("ses") == made.new_id("ses")
-    assert made.new_id("ses").startswith("ses_")
-    assert services().new_id("stm") != services().new_id("stm")
+    assert made.ids.new("ses") == made.ids.new("ses")
+    assert made.ids.new("ses").startswith("ses_")
+    assert services().ids.new("stm") != services().ids.new("stm")
 
 
 async def test_what_is_held_is_counted_for_each_proxy_by_itself() -> None:

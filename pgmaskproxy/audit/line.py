@@ -1,0 +1,54 @@
+"""One record's line, made: what `chain` says of its members, in canonical form, with its hash. Compiled.
+
+`data` and `hash` sort before all other members, so what was hashed is the line without one piece in its middle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final, final
+
+from pgmaskproxy.audit.canonical import Unrecordable, canonical
+from pgmaskproxy.model import AuditEvent
+
+MAX_RECORD: Final = 4 * 1024 * 1024
+"""Bytes a record may have: beyond the largest statement allowed, several times over."""
+
+
+@final
+class Entry:
+    """An event whose members are in canonical form already: `kind` a string, `ids` and `data` objects."""
+
+    __slots__ = ("data", "ids", "kind")
+
+    def __init__(self, kind: bytes, ids: bytes, data: bytes) -> None:
+        self.kind = kind
+        self.ids = ids
+        self.data = data
+
+
+def entry_of(event: AuditEvent) -> Entry:
+    """The event in canonical form. Raises Unrecordable."""
+    try:
+        ids = ids_of(event.session, event.statement, event.principal, event.request)
+        return Entry(canonical(event.kind), ids, canonical(event.data))
+    except Unrecordable as error:
+        raise Unrecordable(f"{event.kind} cannot be recorded: {error}") from error
+
+
+def ids_of(session: str, statement: str, principal: str, request: str = "") -> bytes:
+    """To whom a record belongs, without those that are ''. Raises Unrecordable."""
+    named = {"principal": principal, "request": request, "session": session, "statement": statement}
+    return canonical({name: value for name, value in named.items() if value})
+
+
+def written(entry: Entry, seq: int, prev: str, stamp: str) -> tuple[bytes, str]:
+    """The line behind the record whose hash is `prev`, newline included, and its own hash. Raises Unrecordable."""
+    front = b'{"data":' + entry.data
+    rest = b',"kind":' + entry.kind + b',"prev":"' + prev.encode() + b'","seq":' + str(seq).encode()
+    back = b'"ids":' + entry.ids + rest + b',"ts":"' + stamp.encode() + b'"}'
+    digest = hashlib.sha256(front + b"," + back).hexdigest()
+    line = front + b',"hash":"' + digest.encode() + b'",' + back + b"\n"
+    if len(line) > MAX_RECORD:
+        raise Unrecordable(f"{entry.kind.decode()} cannot be recorded: {len(line)} bytes")
+    return line, digest

@@ -1,0 +1,33 @@
+"""A record's line, made of what is in canonical form already."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pgmaskproxy.audit.canonical import Unrecordable
+from pgmaskproxy.audit.chain import START, ZERO_HASH, decode, encode
+from pgmaskproxy.audit.line import MAX_RECORD, Entry, entry_of, ids_of, written
+from pgmaskproxy.model import AuditEvent
+
+EVENT = AuditEvent("statement.finished", session="ses_1", statement="stm_1", principal="bot", data={"rows": 1, "a": []})
+
+
+def test_it_is_the_record_of_its_event() -> None:
+    entry = Entry(b'"statement.finished"', ids_of("ses_1", "stm_1", "bot"), b'{"a":[],"rows":1}')
+    made = entry_of(EVENT)
+    assert (made.kind, made.ids, made.data) == (entry.kind, entry.ids, entry.data)
+    line, digest = written(entry, 0, ZERO_HASH, "1970-01-01T00:00:00.000Z")
+    assert (line, digest) == (encode(EVENT, START, 0.0)[0], decode(line[:-1]).hash)
+    assert decode(line[:-1]).data == EVENT.data
+
+
+def test_to_whom_it_belongs_has_only_who_there_is() -> None:
+    assert json.loads(ids_of("ses_1", "", "", "apr_1")) == {"session": "ses_1", "request": "apr_1"}
+    assert ids_of("", "", "") == b"{}"
+
+
+def test_no_line_is_too_long_to_be_read_again() -> None:
+    with pytest.raises(Unrecordable, match="bytes"):
+        written(Entry(b'"x"', b"{}", b'"' + b"y" * MAX_RECORD + b'"'), 1, ZERO_HASH, "")
