@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from pgmaskproxy.model import (
@@ -27,9 +28,9 @@ EXPLAIN: Final = "ExplainStmt"
 _CHANGES: Final = frozenset({Effect.WRITE, Effect.DDL, Effect.PRIVILEGE, Effect.ADMIN, Effect.EXPORT})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Touched:
-    """A statement's facts for one principal under one policy."""
+    """A statement's facts for one principal under one policy. What is asked for again and again is found once."""
 
     policy: Policy
     principal: Principal
@@ -40,7 +41,7 @@ class Touched:
     labels_by_relation: Mapping[RelationRef, frozenset[str]]
     """Every label of every relation that has any, whether the statement touches it or not."""
 
-    @property
+    @cached_property
     def relations(self) -> frozenset[RelationRef]:
         return self.analysis.reads | self.analysis.writes
 
@@ -58,7 +59,7 @@ class Touched:
         """Whether `relation` has a labelled column that the principal is not cleared for."""
         return not self.clears(self.labels_by_relation.get(relation, ()))
 
-    @property
+    @cached_property
     def opaque(self) -> str:
         """Why something about the statement is not known, '' when everything is."""
         if self.analysis.opaque:
@@ -72,6 +73,10 @@ class Touched:
 
     def written(self) -> frozenset[ColumnRef]:
         """Columns that are the target of a write."""
+        return self._written
+
+    @cached_property
+    def _written(self) -> frozenset[ColumnRef]:
         return frozenset(use.column for use in self.analysis.uses if use.use is Use.WRITTEN)
 
     def chosen(self) -> frozenset[ColumnRef]:
@@ -80,12 +85,20 @@ class Touched:
 
     def sources(self) -> frozenset[ColumnRef]:
         """Columns that are read: in outputs, and in every use but as the target of a write."""
+        return self._sources
+
+    @cached_property
+    def _sources(self) -> frozenset[ColumnRef]:
         return output_columns(self.analysis) | frozenset(
             use.column for use in self.analysis.uses if use.use is not Use.WRITTEN
         )
 
     def all_labels(self) -> tuple[str, ...]:
         """The labels of every column that the statement touches, sorted."""
+        return self._all_labels
+
+    @cached_property
+    def _all_labels(self) -> tuple[str, ...]:
         found = {label for column in self.sources() | self.written() for label in self.labels(column).labels}
         if self.opaque:
             for relation in self.relations:
@@ -103,12 +116,25 @@ def output_columns(analysis: Analysis) -> frozenset[ColumnRef]:
     )
 
 
-def touched(policy: Policy, principal: Principal, analysis: Analysis, labelling: Labelling) -> Touched:
-    """The facts that `decide` works on."""
-    by_relation: dict[RelationRef, frozenset[str]] = {}
+def labels_by_relation(labelling: Labelling) -> Mapping[RelationRef, frozenset[str]]:
+    """Every label of every relation that has any: the same for all statements."""
+    found: dict[RelationRef, frozenset[str]] = {}
     for column, labels in labelling.items():
         if labels.labels:
-            by_relation[column.relation] = by_relation.get(column.relation, frozenset()) | labels.labels
+            found[column.relation] = found.get(column.relation, frozenset()) | labels.labels
+    return found
+
+
+def touched(
+    policy: Policy,
+    principal: Principal,
+    analysis: Analysis,
+    labelling: Labelling,
+    by_relation: Mapping[RelationRef, frozenset[str]] | None = None,
+) -> Touched:
+    """The facts that `decide` works on; `by_relation` is `labels_by_relation(labelling)` where that is known."""
+    if by_relation is None:
+        by_relation = labels_by_relation(labelling)
     plain = Touched(policy, principal, analysis, labelling, frozenset(), by_relation)
     return Touched(policy, principal, analysis, labelling, _effects(plain), by_relation)
 

@@ -261,13 +261,16 @@ def _decided(
 ) -> Decision:
     """The text's decision. A refusal that rests only on what the text could not prove, or guessed by a function's name,
     says so: where the server's own tree is to come, that decides."""
-    decision = placed(
-        decide(policy, principal, statement, analysis, known.labelling, quotable=known.quotable), known.catalog
+    labelling, by_relation = known.labelling, known.by_relation
+    decision = decide(
+        policy, principal, statement, analysis, labelling, quotable=known.quotable, by_relation=by_relation
     )
+    decision = placed(decision, known.catalog)
     refusal = decision.refusal
     if refusal is None or refusal.unproven:
         return decision
-    if decide(policy, principal, statement, certain(analysis), known.labelling).outcome is Outcome.DENY:
+    surely = decide(policy, principal, statement, certain(analysis), labelling, by_relation=by_relation)
+    if surely.outcome is Outcome.DENY:
         return decision
     return replace(decision, refusal=replace(refusal, unproven=True))
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import final
 
-from pgmaskproxy.model import Analysis, ColumnLabels, ColumnRef, Principal, Quotable, Visibility
+from pgmaskproxy.model import Analysis, ColumnLabels, ColumnRef, Principal, Quotable, RelationRef, Visibility
 from pgmaskproxy.policy.engine import declared_labels, visibility
+from pgmaskproxy.policy.facts import labels_by_relation
 from pgmaskproxy.policy.outputs import is_transparent
 from pgmaskproxy.policy.principals import Directory
 from pgmaskproxy.policy.rules import Policy
@@ -35,6 +36,11 @@ class Database:
     def quotable(self) -> Quotable:
         """What errors could quote. Like `witness` made on the deep thread, when first asked for."""
         return quotable(self.catalog, self.labelling)
+
+    @cached_property
+    def by_relation(self) -> Mapping[RelationRef, frozenset[str]]:
+        """The labels of its relations."""
+        return labels_by_relation(self.labelling)
 
     @cached_property
     def witness(self) -> Witness:

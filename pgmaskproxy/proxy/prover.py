@@ -177,7 +177,15 @@ def _prove(
     read = _read(asked.own, major, shapes) if before is None else _Read(before, "")
     nested = [attest(_text(tree), major) for tree in asked.nested]
     analysis = proven(asked.ruling.analysis, read.attestation, nested, witness)
-    decision = decide(snapshot.policy, principal, asked.statement, analysis, known.labelling, quotable=known.quotable)
+    decision = decide(
+        snapshot.policy,
+        principal,
+        asked.statement,
+        analysis,
+        known.labelling,
+        quotable=known.quotable,
+        by_relation=known.by_relation,
+    )
     decision = placed(decision, known.catalog)
     attested = hashlib.sha256(asked.own).hexdigest()
     # The epoch stays the text's: when that is judged again, so is this.

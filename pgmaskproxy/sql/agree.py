@@ -40,6 +40,10 @@ _GIVES_UP: Final = (SqlglotError, ValueError, TypeError, AttributeError, LookupE
 """What its parser raises of what it does not know, or has not thought of: ValueError of `date_part('', now())`."""
 
 
+_NAMELESS: Final = frozenset({"lockingClause", "A_Const", "ColumnRef"})
+"""What in a tree names no relation, or names one again."""
+
+
 class Second(enum.Enum):
     """What the second reader says."""
 
@@ -63,11 +67,10 @@ def second_reading(kind: str, node: Node, canonical: str) -> tuple[Second, str]:
         if len(trees) != 1 or trees[0] is None or isinstance(trees[0], exp.Command):
             return Second.GAVE_UP, "the second reader has no tree for it"
         tree = trees[0]
-        theirs = _their_relations(tree)
-        commands = next(tree.find_all(exp.Command), None)
+        theirs, commands = _their_relations(tree)
     except (*_GIVES_UP, RecursionError, Unparsable) as error:
         return Second.GAVE_UP, f"the second reader gave up ({type(error).__name__})"
-    if commands is not None:
+    if commands:
         return Second.GAVE_UP, "the second reader has no tree for a part of it"
     if not isinstance(tree, expected):
         return Second.DISAGREES, f"the second reader takes it for {type(tree).__name__}"
@@ -93,15 +96,23 @@ def _our_relations(node: Node) -> frozenset[str]:
                 named.add(name.lower())
             if "ctename" in current:
                 ctes.add(text(current.get("ctename")).lower())
-            pending.extend(part for key, part in current.items() if key != "lockingClause")
+            for key, part in current.items():
+                if isinstance(part, (dict, list)) and key not in _NAMELESS:
+                    pending.append(part)
     return frozenset(named - ctes)
 
 
-def _their_relations(tree: exp.Expr) -> frozenset[str]:
-    named = {
-        table.name.lower()
-        for table in tree.find_all(exp.Table)
-        if isinstance(table.this, exp.Identifier) and not isinstance(table.parent, exp.Lock)
-    }
-    ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
-    return frozenset(named - ctes)
+def _their_relations(tree: exp.Expr) -> tuple[frozenset[str], bool]:
+    """The same in the second reader's tree; and whether there is a part in it that it only carries along as text."""
+    named: set[str] = set()
+    ctes: set[str] = set()
+    commands = False
+    for node in tree.walk():
+        if isinstance(node, exp.Table):
+            if isinstance(node.this, exp.Identifier) and not isinstance(node.parent, exp.Lock):
+                named.add(node.name.lower())
+        elif isinstance(node, exp.CTE):
+            ctes.add(node.alias.lower())
+        elif isinstance(node, exp.Command):
+            commands = True
+    return frozenset(named - ctes), commands

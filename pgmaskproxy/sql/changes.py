@@ -40,7 +40,9 @@ def changes_of(
     """The changes of a statement, or of the query inside one; `facts` are all of the whole."""
     kind, node = statement.kind, statement.node
     columns = _Columns(catalog, read_view)
-    deleted = {key[0] for relation in _emptied(node, kind, catalog, search_path) for key in columns.all_of(relation)}
+    # The word is a keyword, which can be written in no other way; mostly it is not there.
+    emptied = _emptied(node, kind, catalog, search_path) if "delete" in statement.text.lower() else ()
+    deleted = {key[0] for relation in emptied for key in columns.all_of(relation)}
     updated: set[Key] = set()
     inserted: set[Key] = set()
     tested: set[Key] = set()

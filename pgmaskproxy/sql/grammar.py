@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pgmaskproxy.errors import Unparsable
+from pgmaskproxy.sql.skeleton import skeleton
 from pgmaskproxy.sql.tree import Node, kind_of, mapping, without_locations
 
 STACK_BYTES: Final = 64 << 20
@@ -45,9 +46,15 @@ MAX_STATEMENTS: Final = 1000
 """In one text: each is read by itself, and others wait meanwhile."""
 
 _JSON_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET: Final = re.compile(rb"[][{}\\]")
+"""Or an escape that may stand for one: without them no string of the tree has any."""
 _TO_BRACES: Final = bytes.maketrans(b"[]", b"{}")
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _BETWEEN: Final = re.compile(rb"[ \t\n\r\f\v]+|;|--[^\n\r]*|/\*")
+_NOT_ONLY_SPACE: Final = re.compile(r"--|/\*|\"")
+"""Of a skeleton: comments, and names that may have spaces in them."""
+_SPACE: Final = re.compile(r"[ \t\n\r\f]+")
+_MARK: Final = re.compile(r"\0[silf]")
 _NESTING: Final = re.compile(rb"/\*|\*/")
 _SET: Final = re.compile(r"\bset\b", re.IGNORECASE)
 _QUERIES: Final = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
@@ -174,6 +181,9 @@ def redact(sql: str) -> str:
 
     Never raises: of what the scanner refuses, nothing is kept.
     """
+    bare = skeleton(sql)
+    if bare is not None and _NOT_ONLY_SPACE.search(bare) is None:
+        return _MARK.sub("?", _SPACE.sub(" ", bare).strip(" "))
     try:
         data = sql.encode()
         if b"\0" in data:
@@ -200,7 +210,7 @@ def _parse_json(data: bytes) -> list[Node]:
         tree: bytes = result.parse_tree
     finally:
         lib.pg_query_free_parse_result(result)
-    _check_depth(tree)
+    _check_depth(tree, plain=_BRACKET.search(data) is None)
     statements: list[Node] = json.loads(tree)["stmts"]
     return statements
 
@@ -254,9 +264,10 @@ def _raise_error(result: ctypes.Structure) -> None:
     raise Unparsable(message, position=position)
 
 
-def _check_depth(tree: bytes) -> None:
-    """Raise 54001 when the JSON text is nested deeper than `MAX_DEPTH`, without recursion."""
-    braces = _JSON_STRING.sub(b"", tree).translate(_TO_BRACES, _NOT_BRACKETS)
+def _check_depth(tree: bytes, *, plain: bool) -> None:
+    """Raise 54001 when the JSON text is nested deeper than `MAX_DEPTH`, without recursion. `plain`: no string in it can
+    have a bracket."""
+    braces = (tree if plain else _JSON_STRING.sub(b"", tree)).translate(_TO_BRACES, _NOT_BRACKETS)
     leaves = 3
     for _ in range(leaves):  # at memcpy's speed; most of a tree is leaves
         braces = braces.replace(b"{}", b"")

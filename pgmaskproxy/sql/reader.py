@@ -97,7 +97,7 @@ def analyse(raw: RawStatement, catalog: Catalog, search_path: tuple[str, ...]) -
         inputs=(*facts.inputs, *_loose(raw, facts)),
     )
     # The kinds in which every reader of a constant says so (`looked`). Where the first $n stands is the text's own.
-    by_kinds = raw.kind in BY_KINDS and not (facts.looked or facts.loose or analysis.settings or parameters)
+    by_kinds = raw.kind in BY_KINDS and not (facts.looked or analysis.settings or parameters)
     by_kinds = by_kinds and skeleton(raw.canonical) is not None  # else the second reader has seen the constants
     return ReadStatement(raw.text, raw.offset, analysis, by_kinds)
 
@@ -109,6 +109,7 @@ def _loose(raw: RawStatement, facts: Facts) -> list[Input]:
     texts: dict[str, None] = {}
     for kind, fields in descend(raw.node):
         if kind == "A_Const" and "sval" in fields and fields.get("location", 0) not in facts.placed:
+            facts.looked = True
             texts[text(mapping(fields["sval"]).get("sval"))] = None
     texts.pop("", None)
     return [Input(column, Use.WRITTEN, where, literal=literal) for column, where in facts.loose for literal in texts]
@@ -186,6 +187,8 @@ def view_reading(catalog: Catalog, view: Relation) -> tuple[tuple[ColumnOrigin, 
 
 def _parameters(raw: RawStatement) -> int:
     """The highest $n."""
+    if "$" not in raw.text:
+        return 0
     numbers: Iterable[object] = (fields.get("number", 0) for kind, fields in descend(raw.node) if kind == "ParamRef")
     return max((number for number in numbers if isinstance(number, int)), default=0)
 

@@ -80,4 +80,4 @@ def descend(value: object) -> Iterator[tuple[str, Node]]:
             kind = kind_of(current)
             if kind and kind[0].isupper():
                 yield kind, mapping(current[kind])
-            pending.extend(current.values())
+            pending.extend([part for part in current.values() if isinstance(part, (dict, list))])

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgmaskproxy.errors import Unparsable
+from pgmaskproxy.sql.grammar import LITERALS, lexemes, redact
 from pgmaskproxy.sql.skeleton import LONGEST, grammar_looks, skeleton
 from tests.sql.conftest import FIXTURES, deep
 from tests.sql.constants import exchanged, marked
@@ -128,3 +129,27 @@ def test_it_is_the_scanners_over_made_up_texts(sql: str) -> None:
 )
 def test_the_grammar_looks_at_the_precision_of_float(sql: str, *, looks: bool) -> None:
     assert grammar_looks(sql) is looks
+
+
+def redacted(sql: str) -> str:
+    """By the scanner's tokens."""
+    data = sql.encode()
+    parts: list[str] = []
+    end = 0
+    for lexeme in lexemes(data):
+        parts += [" "] if parts and lexeme.start > end else []
+        parts.append("?" if lexeme.kind in LITERALS else lexeme.text)
+        end = lexeme.end
+    return "".join(parts)
+
+
+def test_what_is_logged_is_the_same_by_skeleton_and_by_tokens() -> None:
+    def run() -> None:
+        for sql in texts():
+            try:
+                expected = redacted(sql)
+            except Unparsable:
+                continue
+            assert redact(sql) == expected
+
+    deep(run)
