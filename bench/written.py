@@ -14,11 +14,27 @@ from bench.report import Report, latency, median, number
 README, GUIDE = CHECKOUT / "README.md", CHECKOUT / "docs" / "performance.md"
 SHORT = ("select, prepared, 8", "select, simple, 8", "literals", "rows, libpq text", "COPY out")
 """What the README shows."""
+PROFILED = (
+    "select, prepared, 8",
+    "select, simple, 8",
+    "literals",
+    "new, long",
+    "rows, libpq text",
+    "COPY out",
+    "connect",
+)
+LINES = 8
 
 
 def write(found: Report, readme: Path = README, guide: Path = GUIDE) -> None:
     """Into both. Raises ValueError where a page has no place for it."""
-    blocks = {"conditions": told(found), "aims": aims_table(found), "rates": rates(found), "costs": costs(found)}
+    blocks = {
+        "conditions": told(found),
+        "aims": aims_table(found),
+        "rates": rates(found),
+        "costs": costs(found),
+        "profiles": profiles(found),
+    }
     readme.write_text(filled(readme.read_text("utf-8"), {"short": short(found)}), "utf-8")
     guide.write_text(filled(guide.read_text("utf-8"), blocks), "utf-8")
 
@@ -84,6 +100,17 @@ def short(found: Report) -> str:
     conditions = found["conditions"]
     said = f"{conditions['pgmaskproxy']}; {conditions['machine']}; {conditions['server'].split(',')[0]}"
     return table(["masking and attesting", "", "x direct", "x PgBouncer"], rows) + f"\n\n{said}."
+
+
+def profiles(found: Report) -> str:
+    """Of a few workloads, the functions that took most."""
+    parts = []
+    for workload in found["workloads"]:
+        for title, key in (("proxy", "profile"), ("server", "server_profile")):
+            if workload["name"] in PROFILED and workload[key]:
+                rows = [[f"`{name}`", f"{own:.0%}", f"{whole:.0%}"] for name, own, whole in workload[key][:LINES]]
+                parts.append(table([f"{workload['name']}: the {title}'s time", "itself", "with what it calls"], rows))
+    return "\n\n".join(parts)
 
 
 def _anywhere(found: Report, lane: str) -> bool:

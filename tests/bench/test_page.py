@@ -138,6 +138,7 @@ def test_blocks_are_written_between_their_comments(tmp_path: Path) -> None:
     assert "| a & b | 630 tx/s | 0.60 | 1.20 |" in readme.read_text("utf-8")
     assert "| select, prepared, 8 | 1,050 tx/s | 0.50 | 0.60 | 1.20 |" in guide.read_text("utf-8")
     once = guide.read_text("utf-8")
+    assert "| `decode <x> (wire/frames.py)` | 50% | 60% |" in once
     write(made_up(), readme, guide)
     assert guide.read_text("utf-8") == once
 
