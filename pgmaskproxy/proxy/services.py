@@ -12,15 +12,17 @@ from typing import final
 from pgmaskproxy.approval.broker import Broker
 from pgmaskproxy.audit.log import AuditLog
 from pgmaskproxy.config import Config
-from pgmaskproxy.ids import new_id
+from pgmaskproxy.ids import Ids
 from pgmaskproxy.metrics import Metrics
 from pgmaskproxy.proxy.budgets import Budgets
 from pgmaskproxy.proxy.canaries import Canaries
 from pgmaskproxy.proxy.cancel import CancelKeys
 from pgmaskproxy.proxy.certificates import ServerCertificates
 from pgmaskproxy.proxy.held import Held
+from pgmaskproxy.proxy.journal import Journal
 from pgmaskproxy.proxy.judge import Judge
 from pgmaskproxy.proxy.keys import Keys
+from pgmaskproxy.proxy.phrases import Phrases
 from pgmaskproxy.proxy.prover import Prover
 
 
@@ -53,6 +55,12 @@ class Services:
     clock: Callable[[], float] = time.time
     randbytes: Callable[[int], bytes] = secrets.token_bytes
 
-    def new_id(self, prefix: str) -> str:
-        """A fresh `ses_`, `stm_` or `apr_`."""
-        return new_id(prefix, self.clock, self.randbytes)  # type: ignore[arg-type]
+    ids: Ids = field(init=False)
+    """Makes `ses_`, `stm_` and `apr_`."""
+    journal: Journal = field(init=False)
+    """Writes to `audit` for the event loop."""
+    phrases: Phrases = field(default_factory=Phrases)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ids", Ids(self.clock, self.randbytes))
+        object.__setattr__(self, "journal", Journal(self.audit, self.metrics))
