@@ -24,7 +24,6 @@ from pgmaskproxy.front import Front
 from pgmaskproxy.logs import get_logger
 from pgmaskproxy.metrics import Metrics
 from pgmaskproxy.ports import bind
-from pgmaskproxy.proxy.plane import Plane
 from pgmaskproxy.proxy.reading import read_all
 from pgmaskproxy.proxy.supervisor import Supervisor
 from pgmaskproxy.proxy.unix_socket import UnixSocket
@@ -57,6 +56,8 @@ class Proxy:
 
     async def start(self) -> None:
         """Build the services and bind the ports. Raises ConfigError, Unavailable or AuditFailed."""
+        from pgmaskproxy.proxy.plane import Plane  # noqa: PLC0415 - who has workers leaves it to them
+
         config, stack = self.config, self._stack
         found = await asyncio.to_thread(read_all, config, os.environ)
         bound = bind(config.listen.host, config.listen.port)
@@ -79,11 +80,11 @@ class Proxy:
             randbytes=secrets.token_bytes,
         )
         stack.callback(self.plane.close)
+        self.front.serve(lambda: self.knowledge.now.directory, self.ready)
         await self.front.recover()
         await self.plane.prepare(found)
         self.knowledge, self.judge = self.plane.knowledge, self.plane.judge
         self.services, self.listener = self.plane.services, self.plane.listener
-        self.front.serve(lambda: self.knowledge.now.directory, self.ready)
         self.ports = Ports(bound.getsockname()[1], *self.front.ports)
         upstream = f"{config.upstream.host}:{config.upstream.port}"
         listen = f"{config.listen.host}:{self.ports.proxy}"
@@ -92,10 +93,9 @@ class Proxy:
         await self.plane.listen(bound, by_file)
         self._log.info("server_started", listen=listen, upstream=upstream, policy_version=version)
 
-    def tasks(self) -> tuple[list[Coroutine[Any, Any, None]], list[Coroutine[Any, Any, None]]]:
-        """What ends by itself after `stop`, and what runs until then."""
-        tasks, serving = self.front.tasks(), len(self.front.servers)
-        return tasks[:serving], [*tasks[serving:], *self.plane.tasks()]
+    def tasks(self) -> list[Coroutine[Any, Any, None]]:
+        """What runs beside `front.run`, which ends by itself after `stop`."""
+        return [*self.front.tasks(), *self.plane.tasks()]
 
     async def stop(self, why: str, seconds: float = DRAIN_SECONDS) -> None:
         """Drain (statements and transactions may finish), then say that it is over."""
@@ -146,6 +146,10 @@ class Proxy:
 class Runs(Protocol):
     """A proxy that runs, of one process or of several."""
 
+    @property
+    def front(self) -> Front:
+        """What there is one of."""
+
     def status(self) -> str:
         """One line for who supervises it."""
 
@@ -160,10 +164,8 @@ async def running(config: Config, *, drain_seconds: float = DRAIN_SECONDS) -> As
     try:
         await proxy.start()
         async with asyncio.TaskGroup() as group:
-            serving, beside = proxy.tasks()
-            for each in serving:
-                group.create_task(each)
-            tasks = [group.create_task(each) for each in beside]
+            group.create_task(proxy.front.run())
+            tasks = [group.create_task(each) for each in proxy.tasks()]
             try:
                 yield proxy
             finally:
@@ -186,12 +188,13 @@ async def serve(config: Config, logging: Logging) -> None:
 
         around = parent.running(config, logging, DRAIN_SECONDS)
     async with contextlib.AsyncExitStack() as after, around as proxy:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
         # What is there now stays: without this, looking through all of it again and again stops everybody for
         # a tenth of a second each time.
         gc.collect()
         gc.freeze()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+        proxy.front.on_loaded = gc.freeze
         supervisor.ready(proxy.status())
         after.callback(supervisor.close)
         after.callback(asyncio.ensure_future(supervisor.live(proxy.status)).cancel)  # draining is a life too

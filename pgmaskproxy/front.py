@@ -10,8 +10,9 @@ import random
 import secrets
 import socket
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final, final
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, final
 
 from sqlalchemy.engine import make_url
 
@@ -19,24 +20,24 @@ import pgmaskproxy
 from pgmaskproxy.approval.broker import Broker
 from pgmaskproxy.audit.log import AuditLog
 from pgmaskproxy.channels.channel import Channel, Receipt, Sent
-from pgmaskproxy.channels.making import make_channel
 from pgmaskproxy.channels.outbox import Outbox
 from pgmaskproxy.config import Config
 from pgmaskproxy.errors import ProxyError, Unavailable
 from pgmaskproxy.ids import new_id
 from pgmaskproxy.logs import get_logger
 from pgmaskproxy.metrics import Metrics
+from pgmaskproxy.policy.principals import Directory
+from pgmaskproxy.ports import bind
 from pgmaskproxy.store.sqlite import SqliteStore
-from pgmaskproxy.web.app import create_app
-from pgmaskproxy.web.health import Ready, create_health_app
 from pgmaskproxy.web.pulse import Pulse
-from pgmaskproxy.web.server import EmbeddedServer, embedded_server
-from pgmaskproxy.web.services import People
-from pgmaskproxy.web.services import Services as WebServices
 from pgmaskproxy.writers import all_writers
 
-Exposition = Callable[[str], Awaitable[tuple[bytes, str]]]
-"""What is asked for (an Accept header) -> the metrics page and its type."""
+if TYPE_CHECKING:
+    from pgmaskproxy.web.health import Page, Ready
+    from pgmaskproxy.web.server import EmbeddedServer
+
+BACKLOG: Final = 128
+"""Connections that wait to be accepted."""
 
 CLAIM_PAUSE_SECONDS: Final = 0.05
 
@@ -54,8 +55,11 @@ class Front:
         self._pulse = Pulse()
         self.on_changed: Callable[[str], None] = lambda _request: None
         """Called with the id of a request that has changed here."""
-        self._web_port = config.web.port
-        self.servers: list[tuple[EmbeddedServer, socket.socket]] = []
+        self._bound: list[socket.socket] = []
+        self._make: Callable[[], Sequence[EmbeddedServer]] = list
+        self._ended = asyncio.Event()
+        self.on_loaded: Callable[[], None] = lambda: None
+        """Called when everything is there that there will be for good."""
         self.claim = -1
         """The descriptor of the lock on the state: nobody else may start while anybody has it."""
 
@@ -88,46 +92,60 @@ class Front:
             changed=self._changed,
         )
 
-    def serve(self, people: Callable[[], People], ready: Ready, exposition: Exposition | None = None) -> None:
-        """Bind the page's port and the metrics'. Raises Unavailable."""
-        config = self._config
-        web = create_app(
-            WebServices(
-                broker=self.broker,
-                store=self.store,
-                directory=people,
-                audit=self._audit,
-                metrics=self._metrics,
-                version=pgmaskproxy.__version__,
-                public_url=config.web.public_url or "",
-                pulse=self._pulse,
-            )
-        )
-        health = create_health_app(self._metrics, ready, exposition)
-        for app, host, port in (
-            (web, config.web.host, config.web.port),
-            (health, config.metrics.host, config.metrics.port),
-        ):
-            server, bound = embedded_server(app, host, port, closing=self._pulse.close)
+    def serve(self, people: Callable[[], Directory], ready: Ready, page: Page | None = None) -> None:
+        """Take the page's port and the metrics': who comes before they are served waits a moment. Raises Unavailable.
+
+        `people` is asked for each request; `ready` and `page` say what /readyz and /metrics show.
+        """
+        for where in (self._config.web, self._config.metrics):
+            bound = bind(where.host, where.port)
             self._stack.callback(bound.close)
-            self.servers.append((server, bound))
-        self._web_port = self.ports[0]
+            bound.listen(BACKLOG)
+            self._bound.append(bound)
+        self._make = partial(self._servers, people, ready, page)
 
     @property
     def ports(self) -> tuple[int, int]:
         """The page's and the metrics'."""
-        web, metrics = (bound.getsockname()[1] for _, bound in self.servers)
+        web, metrics = (bound.getsockname()[1] for bound in self._bound)
         return web, metrics
 
+    async def run(self) -> None:
+        """Serve the ports, until `end` and what is open then has ended."""
+        # Loading all of this takes longer than everything else: nobody else is to wait for it.
+        servers = await asyncio.to_thread(self._make)
+        self.on_loaded()
+        if not self._ended.is_set():
+            serving = [server.serve(sockets=[bound]) for server, bound in zip(servers, self._bound, strict=True)]
+            tasks = [asyncio.ensure_future(each) for each in serving]
+            await self._ended.wait()
+            for server in servers:
+                server.should_exit = True
+            await asyncio.gather(*tasks)
+
     def tasks(self) -> list[Coroutine[Any, Any, None]]:
-        """The servers, which end by themselves after `end`; then what runs beside them."""
-        serving: list[Coroutine[Any, Any, None]] = [server.serve(sockets=[bound]) for server, bound in self.servers]
-        return [*serving, self.outbox.run(), self._expire_for_ever()]
+        """What runs beside `run`."""
+        return [self.outbox.run(), self._expire_for_ever()]
 
     def end(self) -> None:
         """No more page."""
-        for server, _ in self.servers:
-            server.should_exit = True
+        self._ended.set()
+
+    def _servers(self, people: Callable[[], Directory], ready: Ready, page: Page | None) -> Sequence[EmbeddedServer]:
+        from pgmaskproxy.web.services import Services  # noqa: PLC0415
+        from pgmaskproxy.web.serving import make_servers  # noqa: PLC0415
+
+        services = Services(
+            broker=self.broker,
+            store=self.store,
+            directory=people,
+            audit=self._audit,
+            metrics=self._metrics,
+            version=pgmaskproxy.__version__,
+            public_url=self._config.web.public_url or "",
+            pulse=self._pulse,
+        )
+        return make_servers(services, ready, page)
 
     def changed(self) -> None:
         """A request has changed: channels are told, and pages look again."""
@@ -139,7 +157,7 @@ class Front:
 
     def link(self, request: str) -> str:
         """Where a request can be decided."""
-        return self._config.web.link(self._web_port, request)
+        return self._config.web.link(self.ports[0], request)
 
     async def _expire_for_ever(self) -> None:
         """End requests whose deadline has come, whoever holds them."""
@@ -189,6 +207,10 @@ def _lock(path: str) -> int:
 
 
 def _channels(config: Config) -> list[Channel]:
+    if not config.channels:
+        return []
+    from pgmaskproxy.channels.making import make_channel  # noqa: PLC0415 - loads an HTTP client
+
     return [
         make_channel(
             channel.kind,

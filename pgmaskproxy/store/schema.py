@@ -21,6 +21,9 @@ from sqlalchemy import (
 
 METADATA: Final = MetaData()
 
+NEWEST: Final = "0006"
+"""The last of the steps in `migrations`."""
+
 REQUESTS: Final = Table(
     "requests",
     METADATA,

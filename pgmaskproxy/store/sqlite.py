@@ -14,12 +14,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-import alembic.command
-import alembic.config
-import alembic.util
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Select, StaticPool, create_engine, event, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Select,
+    StaticPool,
+    create_engine,
+    event,
+    func,
+    insert,
+    inspect,
+    select,
+    update,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -40,7 +47,7 @@ from pgmaskproxy.store.rows import (
     token_row,
     vote_row,
 )
-from pgmaskproxy.store.schema import CANARIES, OUTBOX, REQUESTS, TOKENS, VOTES
+from pgmaskproxy.store.schema import CANARIES, NEWEST, OUTBOX, REQUESTS, TOKENS, VOTES
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -354,12 +361,16 @@ def _connect(url: str, path: Path, patience: float) -> Engine:
     except SQLAlchemyError as error:
         engine.dispose()
         raise Unavailable(f"the state {path} cannot be used: {_cause(error)}") from error
-    except alembic.util.CommandError as error:
+    except _Newer as error:
         engine.dispose()
         raise ConfigError(
             [Problem(f"the state {path} was written by a newer version", hint=f"use that version ({error})")]
         ) from error
     return engine
+
+
+class _Newer(Exception):
+    """This version knows nothing of what the state says that it is."""
 
 
 def _on_connect(raw: Any, _record: object) -> None:
@@ -374,12 +385,21 @@ def _on_begin(connection: Connection) -> None:
 
 
 def _upgrade(connection: Connection) -> None:
+    if inspect(connection).has_table("alembic_version"):
+        found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all()
+        if found == [NEWEST]:
+            return  # and alembic, which takes its time to load, need not be
+    import alembic.command  # noqa: PLC0415
+    import alembic.config  # noqa: PLC0415
+    import alembic.util  # noqa: PLC0415
+
     config = alembic.config.Config()
     config.set_main_option("script_location", "pgmaskproxy.store:migrations")
-    newest = ScriptDirectory.from_config(config).get_current_head()
-    if MigrationContext.configure(connection).get_current_revision() != newest:
-        config.attributes["connection"] = connection
+    config.attributes["connection"] = connection
+    try:
         alembic.command.upgrade(config, "head")
+    except alembic.util.CommandError as error:
+        raise _Newer(str(error)) from error
 
 
 def _put(connection: Connection, notifications: Sequence[tuple[str, Notification]]) -> None:

@@ -17,13 +17,13 @@ Ready: TypeAlias = Callable[[], Mapping[str, bool]]
 """What the process needs, by name, and whether it has it: upstream, state, audit, policy..."""
 
 
-def create_health_app(
-    metrics: Metrics, ready: Ready, page: Callable[[str], Awaitable[tuple[bytes, str]]] | None = None
-) -> Guard:
-    """The ASGI application of the metrics listener. `ready` is called per /readyz and must not block.
+Page: TypeAlias = Callable[[str], Awaitable[tuple[bytes, str]]]
+"""What /metrics shows: an Accept header -> the body and its type."""
 
-    `page` makes what /metrics shows where that is more than `metrics`: an Accept header -> the body and its type.
-    """
+
+def create_health_app(metrics: Metrics, ready: Ready, page: Page | None = None) -> Guard:
+    """The ASGI application of the metrics listener. `ready` is called per /readyz and must not block; `page` shows more
+    than `metrics` has."""
 
     async def exposition(request: Request) -> Response:
         accept = request.headers.get("accept", "")

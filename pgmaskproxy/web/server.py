@@ -43,10 +43,13 @@ def embedded_server(
 
     Binds at once, so that a taken port is known before anything is served. Raises `Unavailable`.
     """
+    return server_of(app, closing), bind(host, port)
+
+
+def server_of(app: ASGIApp, closing: Callable[[], None] = lambda: None) -> EmbeddedServer:
+    """A server for `app`, without a socket."""
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -59,4 +62,4 @@ def embedded_server(
         limit_concurrency=256,
         h11_max_incomplete_event_size=32 * 1024,
     )
-    return EmbeddedServer(config, closing), bind(host, port)
+    return EmbeddedServer(config, closing)

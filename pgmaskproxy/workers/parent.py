@@ -58,6 +58,7 @@ class Parent:
         self._held = Held()
         self._mock_secret = secrets.token_bytes(32)
         self._work: set[asyncio.Task[None]] = set()
+        self._begun = False
 
     async def start(self) -> None:
         """Build what there is one of, and start the workers. Raises ConfigError, Unavailable or AuditFailed."""
@@ -77,29 +78,32 @@ class Parent:
         self.audit = stack.enter_context(AuditLog(config.audit.directory, WRITER))
         self.front = Front(config, self.audit, self.metrics, stack)
         await self.front.open(patience=CLAIM_SECONDS)
-        await self.front.recover()
         self._crowd_fd = make_crowd()
         stack.callback(os.close, self._crowd_fd)
         self._crowd = SharedCrowd(self._crowd_fd, 0)
         stack.callback(self._crowd.close)
         self.front.serve(lambda: self._directory, self.ready, self._page)
+        await self.front.recover()
         self.crew = Crew(
             config.workers, brief=self._brief, started=self._started, heard=self._heard, gone=self._member_gone
         )
         self.front.on_changed = self._request_changed
+        # Beside the workers' own beginning, which takes as long.
+        self.serving = asyncio.ensure_future(self.front.run())
+        stack.push_async_callback(self._stop_serving)
         upstream = f"{config.upstream.host}:{config.upstream.port}"
         listen = f"{config.listen.host}:{self.port}"
         started = events.server_started(pgmaskproxy.__version__, self._version, listen, upstream)
         self.audit.write(started, durable=True)
         await stack.enter_async_context(self.crew.running())
+        self._begun = True
         self._log.info(
             "server_started", listen=listen, upstream=upstream, policy_version=self._version, count=config.workers
         )
 
-    def tasks(self) -> tuple[list[Coroutine[Any, Any, None]], list[Coroutine[Any, Any, None]]]:
-        """What ends by itself after `stop`, and what runs until then."""
-        tasks, serving = self.front.tasks(), len(self.front.servers)
-        return tasks[:serving], [*tasks[serving:], self.crew.trouble()]
+    def tasks(self) -> list[Coroutine[Any, Any, None]]:
+        """What runs beside `front.run`, which ends by itself after `stop`."""
+        return [*self.front.tasks(), self.crew.trouble()]
 
     async def stop(self, why: str, seconds: float) -> None:
         """Let all workers drain, then say that it is over."""
@@ -110,6 +114,10 @@ class Parent:
         self.front.end()
         with contextlib.suppress(AuditFailed):  # it ends all the same, and the log says so by its silence
             self.audit.write(events.server_stopped(why), durable=True)
+
+    async def _stop_serving(self) -> None:
+        self.serving.cancel()
+        await asyncio.wait({self.serving})
 
     async def close(self) -> None:
         """Let go of everything."""
@@ -143,7 +151,7 @@ class Parent:
 
     def ready(self) -> dict[str, bool]:
         """What /readyz reports: one worker is enough."""
-        ready = self.crew.ready
+        ready = self.crew.ready if self._begun else []
         return {"upstream": any(member.upstream for member in ready), "accepting": bool(ready)}
 
     def status(self) -> str:
@@ -303,6 +311,10 @@ def _read(config: Config) -> tuple[Read, Texts]:
     return read_all(config, os.environ, texts), texts
 
 
+async def _until(done: asyncio.Future[None]) -> None:
+    await done
+
+
 @contextlib.asynccontextmanager
 async def running(config: Config, logging: Logging, drain_seconds: float) -> AsyncIterator[Parent]:
     """A proxy of several processes, for as long as the context lasts."""
@@ -310,10 +322,8 @@ async def running(config: Config, logging: Logging, drain_seconds: float) -> Asy
     try:
         await parent.start()
         async with asyncio.TaskGroup() as group:
-            serving, beside = parent.tasks()
-            for each in serving:
-                group.create_task(each)
-            tasks = [group.create_task(each) for each in beside]
+            group.create_task(_until(parent.serving))
+            tasks = [group.create_task(each) for each in parent.tasks()]
             try:
                 yield parent
             finally:

@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 import traceback
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -160,7 +159,6 @@ def as_process(
     ports = Ports(free_port(), free_port(), free_port())
     path = _write(database, directory, passwords, ports, policy)
     config = load_config(path, {})
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "PGMASKPROXY_"))}
     with (
         served(path, directory / "log", ports.metrics, environment or {}) as process,
         ByteTap(HOST, ports.proxy) as tap,
@@ -277,7 +275,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], metrics_port: int, log: 
         if process.poll() is not None:
             break
         with (
-            contextlib.suppress(urllib.error.URLError, ConnectionError),
+            contextlib.suppress(OSError),
             urllib.request.urlopen(f"http://{HOST}:{metrics_port}/readyz", timeout=5) as answer,
         ):
             if answer.status == 200:
