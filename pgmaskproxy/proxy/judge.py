@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,7 @@ from pgmaskproxy.errors import Unavailable, Unparsable
 from pgmaskproxy.metrics import Metrics
 from pgmaskproxy.model import (
     Analysis,
+    ColumnUse,
     Decision,
     Effect,
     Outcome,
@@ -25,6 +27,7 @@ from pgmaskproxy.model import (
 )
 from pgmaskproxy.policy.engine import decide
 from pgmaskproxy.policy.rules import Policy
+from pgmaskproxy.proxy.apart import Lost, apart
 from pgmaskproxy.proxy.catalog import BUSY
 from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.proxy.knowledge import Database, Knowledge, Snapshot, label
@@ -38,6 +41,9 @@ from pgmaskproxy.sql.reader import ReadStatement, read
 CACHED = 4096
 """Judgements kept. A statement of the longest size kept this often would be a gigabyte, so long ones are not."""
 CACHED_LENGTH = 16 * 1024
+
+LONG = 4 * 1024
+"""Characters of a text that is judged by a process of its own: a shorter one takes a few milliseconds."""
 
 WHY = {
     "54000": ("too_long", "Send values as parameters, or the work in several statements."),
@@ -129,7 +135,12 @@ class Judge:
         self._metrics.decision_cache_misses.inc()
         snapshot = self.knowledge.now
         started = time.perf_counter()
-        judgement = await self._deep.run(lambda: _judge(snapshot, statement, principal), asked_by=principal.name)
+        if len(statement.sql) > LONG:
+            judgement = await self._deep.run(
+                lambda: _judge_apart(snapshot, statement, principal), asked_by=principal.name
+            )
+        else:
+            judgement = await self._deep.run(lambda: _judge(snapshot, statement, principal), asked_by=principal.name)
         self._metrics.statement_duration.labels("decide").observe(time.perf_counter() - started)
         if judgement.refusal is not None:
             self._metrics.analysis_rejections.labels(judgement.refusal.sqlstate).inc()
@@ -299,6 +310,29 @@ def _judge(snapshot: Snapshot, statement: Statement, principal: Principal) -> Ju
         found = (ReadStatement(statement.sql, 0, Analysis(kind="", effects=frozenset())),)
     rulings = tuple(_ruling(snapshot, statement, principal, each, known) for each in found)
     return Judgement(rulings, snapshot.visibility(statement.database, principal))
+
+
+def _judge_apart(snapshot: Snapshot, statement: Statement, principal: Principal) -> Judgement:
+    """The same, without a word from the interpreter's lock. What the session sees is the snapshot's, and known here."""
+
+    def work() -> tuple[list[bytes], bool, Refusal | None]:
+        found = _judge(snapshot, statement, principal)
+        return [pickle.dumps(_interned(each)) for each in found.rulings], found.visibility is not None, found.refusal
+
+    try:
+        rulings, seen, refusal = apart(work)
+    except Lost:
+        return Judgement((), None, Refusal("54001", "statement is too complex", hint=WHY["54001"][1]))
+    # One by one, so that this too lets others have the lock.
+    found: tuple[Ruling, ...] = tuple(pickle.loads(each) for each in rulings)  # noqa: S301 - made above
+    return Judgement(found, snapshot.visibility(statement.database, principal) if seen else None, refusal)
+
+
+def _interned(ruling: Ruling) -> Ruling:
+    """The same, with equal uses one object: there are as many as there are terms, and mostly few that differ."""
+    known: dict[ColumnUse, ColumnUse] = {}
+    uses = tuple(known.setdefault(use, use) for use in ruling.analysis.uses)
+    return replace(ruling, analysis=replace(ruling.analysis, uses=uses))
 
 
 def _ruling(

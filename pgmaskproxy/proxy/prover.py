@@ -17,6 +17,7 @@ from pgmaskproxy.errors import Unavailable
 from pgmaskproxy.metrics import Metrics
 from pgmaskproxy.model import Analysis, Principal, Refusal, Ruling, Visibility
 from pgmaskproxy.policy.engine import decide
+from pgmaskproxy.proxy.apart import Lost, apart
 from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.proxy.judge import Judge
 from pgmaskproxy.proxy.knowledge import Snapshot
@@ -32,7 +33,8 @@ from pgmaskproxy.sql.attest.taint import attest
 
 CACHED: Final = 4096
 CACHED_BYTES: Final = 64 * 1024
-"""Of a tree: larger ones are judged each time, so that the caches stay below a few hundred megabytes."""
+"""Of a tree: larger ones are judged each time, so that the caches stay below a few hundred megabytes, and by a process
+of their own."""
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -124,6 +126,8 @@ class Prover:
         before = self._trees.get((major, asked.own))
         shape = None if before is not None else self._shapes
         try:
+            if len(asked.own) > CACHED_BYTES:
+                return await self._deep.run(lambda: _prove_apart(snapshot, asked, principal), asked_by=principal.name)
             proof, found = await self._deep.run(
                 lambda: _prove(snapshot, asked, principal, before, shape), asked_by=principal.name
             )
@@ -194,6 +198,31 @@ def _prove(
     calls = [read.attestation.called, *(called for _, called in read.attestation.viewed)]
     independent = all(judge_calls(called, witness.catalog).constant_independent for called in calls)
     return Proof(ruling, visibility, None, independent), read if independent else _Read(read.attestation, "")
+
+
+def _prove_apart(snapshot: Snapshot, asked: Attest, principal: Principal) -> Proof:
+    """The same by a process of its own; what the session sees is the snapshot's, and known here."""
+
+    def work() -> tuple[str, str, str, str] | tuple[Ruling | None, bool] | None:
+        try:
+            proof, _ = _prove(snapshot, asked, principal, None, None)
+        except Unread:
+            return None
+        except Unattestable as error:
+            return error.sqlstate, error.message, error.detail, error.hint
+        return proof.ruling, proof.independent
+
+    try:
+        found = apart(work)
+    except Lost as error:
+        raise Unattestable("the server's tree of this statement is too complex", sqlstate="54001") from error
+    if found is None:
+        raise Unread("the statement reads a relation that is not in the catalog", sqlstate="42P01")
+    if len(found) == 4:
+        sqlstate, message, detail, hint = found
+        raise Unattestable(message, sqlstate=sqlstate, detail=detail, hint=hint)
+    ruling, independent = found
+    return Proof(ruling, snapshot.visibility(asked.statement.database, principal), None, independent)
 
 
 def _read(tree: bytes, major: int, shapes: OrderedDict[tuple[int, str], Attestation] | None) -> _Read:
