@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,8 +14,10 @@ from bench.builds import CHECKOUT
 from bench.database import Database
 from bench.lanes import Lane
 from bench.pgbench import Pgbench
-from bench.processes import resident, unshared
+from bench.processes import resident, tree, unshared
 from bench.samples import Sample
+
+SETTLED = 20.0
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,9 @@ class Idle:
     def run(self, lane: Lane, seconds: float) -> Sample:
         """Kilobytes each in what is between client and server and in the server; logins a second; how much is left of
         the busy one's rate."""
-        alone = self.busy.run(lane, seconds)
         roots = {"server": self.database.postmaster, **({"proxy": lane.process.pid} if lane.process else {})}
+        self._settle()
+        alone = self.busy.run(lane, seconds)
         before = {name: unshared(root) for name, root in roots.items()}
         with _held(lane, self.number) as opened:
             after = {name: unshared(root) for name, root in roots.items()}
@@ -39,6 +43,12 @@ class Idle:
         left = (beside.count / beside.seconds) / (alone.count / alone.seconds)
         more = {**each, **shown, "logins": opened, "busy_left": left}
         return Sample(beside.count, beside.seconds, latencies=beside.latencies, more=more, costs=False)
+
+    def _settle(self) -> None:
+        """Until what the lane before has left in the server is gone: PgBouncer keeps connections for a while."""
+        until = time.monotonic() + SETTLED
+        while len(tree(self.database.postmaster)) > self.number / 2 and time.monotonic() < until:
+            time.sleep(0.2)
 
 
 @contextmanager

@@ -78,7 +78,7 @@ def top(stacks: Iterable[str], lines: int = LINES) -> list[Line]:
     total = 0
     for stack in stacks:
         text, _, count = stack.strip().rpartition(" ")
-        names = [name for name, _ in groupby(map(function, text.split(";"))) if name]
+        names = [name for name, _ in groupby(filter(None, map(function, text.split(";"))))]
         if not count.isdigit() or not names or names[-1] == POLLED or any(lock in text for lock in LOCKS):
             continue
         if names[-1].endswith(CALL) and len(names) > 1:

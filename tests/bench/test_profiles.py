@@ -26,7 +26,9 @@ def test_waiting_is_left_out_and_lines_of_one_function_are_added() -> None:
 
 
 def test_a_call_to_the_system_says_for_whom() -> None:
-    (line,) = top(["main (app.py:10);write_all (pgmaskproxy/audit/log.py:9);write (uv.c:5);__libc_write (libc.so.6) 5"])
+    (line,) = top(
+        ["main (app.py:10);write_all (pgmaskproxy/audit/log.py:9);__libc_write (c.so);x (y.so);write (c.so) 5"]
+    )
     assert line.function == "write, for write_all (audit/log.py)"
 
 
