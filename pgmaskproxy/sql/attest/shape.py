@@ -80,7 +80,7 @@ class Shape:
         if strange:
             raise Unattestable(f"{node.label} has an unknown field, {min(strange)[:60]}")
         if node.label not in OPTIONAL:
-            raise Unattestable(f"{node.label} lacks the field {min(known - fields.keys())}")
+            raise Unattestable(f"{node.label} lacks the field {min(known.difference(fields))}")
 
     def node(self, value: Value, label: str) -> Node:
         """A node of that label, checked."""
