@@ -59,8 +59,13 @@ def _databases(value: object) -> object:
 
 def _workers(value: object) -> object:
     if value == "auto":
-        return min(len(os.sched_getaffinity(0)), MOST_WORKERS)
+        return min(core_count(), MOST_WORKERS)
     return value
+
+
+def core_count() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def _names(value: object) -> object:

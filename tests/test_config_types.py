@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from pgmaskproxy import config_types as types
         (types.Databases, {"a": "b"}, {"a": "b"}),
         (types.FilePath, "x", Path("x")),
         (types.Port, 0, 0),
+        (types.Workers, "3", 3),
+        (types.Workers, "auto", len(os.sched_getaffinity(0))),
     ],
 )
 def test_what_is_written(kind: Any, written: object, value: object) -> None:
@@ -46,6 +49,9 @@ def test_what_is_written(kind: Any, written: object, value: object) -> None:
         (types.Signatures, ["shop.f(integer"]),
         (types.Databases, []),
         (types.Port, 65_536),
+        (types.Workers, 0),
+        (types.Workers, 65),
+        (types.Workers, "many"),
         (types.Rights, ["root"]),
     ],
 )

@@ -26,6 +26,7 @@ from pgmaskproxy.cli.upstream import NEWEST, OLDEST, Server, probe
 from pgmaskproxy.cli.view_checks import compared_findings
 from pgmaskproxy.config import Config, read_text
 from pgmaskproxy.config_peers import Upstream
+from pgmaskproxy.config_types import core_count
 from pgmaskproxy.errors import ConfigError, Unavailable
 from pgmaskproxy.model import ColumnLabels, ColumnRef, ColumnUse, RelationRef
 from pgmaskproxy.policy.doubts import doubts
@@ -84,8 +85,12 @@ def everything(path: Path | None, settings: Sequence[str], *, offline: bool, pin
         config = configured(path, settings)
     except ConfigError as error:
         return of_problems("configuration", error)
-    size = f"{len(config.upstream.databases)} databases, {len(config.channels)} channels"
-    found = [Finding("configuration", "ok", size)]
+    size = f"{len(config.upstream.databases)} databases, {len(config.channels)} channels, {config.workers} workers"
+    found = [Finding("configuration", "ok", size.removesuffix(", 1 workers"))]
+    cores = core_count()
+    if config.workers > cores:
+        message = f"{config.workers} workers share {cores} cores"
+        found.append(Finding("configuration", "warning", message, hint="workers: auto is as many as there are"))
     policy, about_policy = _policy(config)
     directory, about_people = _people(config)
     found += [*about_policy, *about_people]

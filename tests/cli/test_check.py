@@ -83,6 +83,12 @@ def test_policy_principals_and_server_are_wrong_at_once(invoke: Invoke, tmp_path
     assert "upstream" in errors, "an unreachable server is told all the same"
 
 
+def test_more_workers_than_cores(invoke: Invoke, tmp_path: Path) -> None:
+    write(tmp_path)
+    assert "64 workers share" in invoke("check", "--offline", "--set", "workers=64").stdout
+    assert "workers share" not in invoke("check", "--offline", "--set", "workers=1").stdout
+
+
 def test_an_unreachable_server_exits_69(invoke: Invoke, tmp_path: Path) -> None:
     write(tmp_path)
     assert "cannot log in" in said(checked(invoke, code=69), "error")
