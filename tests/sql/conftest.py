@@ -8,10 +8,13 @@ from typing import TypeVar
 
 import pytest
 
+from pgmaskproxy.build_info import compiled
 from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.sql.catalog import Catalog
 
 T = TypeVar("T")
+
+interpreted = pytest.mark.skipif(compiled(), reason="what the test patches is compiled in")
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 FIXTURES = Path(__file__).parent / "fixtures"

@@ -23,7 +23,7 @@ from pgmaskproxy.sql.catalog import Catalog, Operator
 from pgmaskproxy.sql.closure import close_labels
 from pgmaskproxy.sql.grammar import MAX_BYTES, MAX_STATEMENTS
 from pgmaskproxy.sql.reader import ReadStatement, read
-from tests.sql.conftest import FIXTURES, SEARCH_PATH, SNAPSHOTS, deep
+from tests.sql.conftest import FIXTURES, SEARCH_PATH, SNAPSHOTS, deep, interpreted
 from tests.sql.notation import output, written
 
 LEAKS = Path(__file__).parent / "corpus" / "leaks.json"
@@ -66,6 +66,7 @@ def test_where_the_second_reader_has_no_tree_no_output_is_known() -> None:
     assert [type(origin) for origin in found.outputs or ()] == [Opaque, Opaque]
 
 
+@interpreted
 def test_where_the_second_reader_says_otherwise_the_statement_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Effect.UNKNOWN not in one("SELECT id FROM customers").effects
     monkeypatch.setattr(reader, "second_reading", lambda *_: (Second.DISAGREES, "it reads another relation"))

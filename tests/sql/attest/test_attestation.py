@@ -9,6 +9,7 @@ from pgmaskproxy.sql.attest import attestation
 from pgmaskproxy.sql.attest.attestation import Calls, Findings, Kind, Output
 from pgmaskproxy.sql.attest.flows import Flow
 from pgmaskproxy.sql.attest.refusal import Unattestable
+from tests.sql.conftest import interpreted
 
 COLUMN = frozenset({(1, 1)})
 
@@ -57,6 +58,7 @@ def test_no_oid_is_zero() -> None:
     assert called.functions == called.operators == called.classes == {5}
 
 
+@interpreted
 def test_steps_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attestation, "MAX_STEPS", 2)
     findings = Findings()

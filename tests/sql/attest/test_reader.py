@@ -13,6 +13,7 @@ from pgmaskproxy.sql.attest import reader
 from pgmaskproxy.sql.attest.reader import MAX_DEPTH, Node, Value, read, stripped, text_of, unfold
 from pgmaskproxy.sql.attest.refusal import Unattestable
 from tests.sql.attest.golden import Case, goldens
+from tests.sql.conftest import interpreted
 
 
 def node(text: str) -> Node:
@@ -124,6 +125,7 @@ def test_depth_is_bounded_without_recursion() -> None:
         assert refused.value.sqlstate == "54001"
 
 
+@interpreted
 def test_size_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "MAX_CHARACTERS", 20)
     assert read("{A :b 1}")
