@@ -23,7 +23,7 @@ from pgmaskproxy.workers.totals import Figures
 SILENCE_SECONDS: Final = 10
 """A worker whose event loop has stood for so long is ended, with its sessions, and replaced."""
 BEGIN_SECONDS: Final = 60
-"""Until it is first heard of."""
+"""The same, before it takes clients: it reads long logs and large catalogs."""
 FIRST_PAUSE: Final = 0.25
 LONGEST_PAUSE: Final = 30.0
 """Between two starts of a worker that ends again and again; doubled each time."""
@@ -63,7 +63,7 @@ class Member:
 
     def heard(self, word: str, facts: Facts, answer: Answer) -> None:
         """It has said something."""
-        self.silent = 0
+        self.silent = 0 if self.ready else SILENCE_SECONDS - BEGIN_SECONDS
         self._heard(self, word, facts, answer)
 
     def say(self, word: str, **facts: Any) -> None:

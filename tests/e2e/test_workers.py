@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,7 +34,8 @@ POLICY = (
 @pytest.fixture(scope="module")
 def working(pg18: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     """`pgmaskproxy serve` with two workers, for all tests here. The agent owns a view and what it shows."""
-    with servers.fresh_shop(pg18) as database:
+    # A socket's path is short.
+    with servers.fresh_shop(pg18) as database, tempfile.TemporaryDirectory(prefix="workers-") as sockets:
         with psycopg.connect(database.admin, autocommit=True) as admin:
             admin.execute(f"ALTER TABLE shop.customers OWNER TO {database.role}")
             admin.execute(f"GRANT CREATE, USAGE ON SCHEMA shop TO {database.role}")
@@ -41,7 +43,13 @@ def working(pg18: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> I
             admin.execute(f"ALTER VIEW shop.names OWNER TO {database.role}")
         directory: Path = tmp_path_factory.mktemp("workers")
         limits = {"PGMASKPROXY_LIMITS__CONNECTIONS": "9", "PGMASKPROXY_LIMITS__HELD_REQUESTS": "3"}
-        with proxies.as_process(database, directory, policy=POLICY, environment={**TWO, **limits}) as running:
+        by_file = {"PGMASKPROXY_LISTEN__UNIX_SOCKET_DIRECTORY": sockets}
+        with proxies.as_process(
+            database, directory, policy=POLICY, environment={**TWO, **limits, **by_file}
+        ) as running:
+            running.config = running.config.model_copy(
+                update={"listen": running.config.listen.model_copy(update={"unix_socket_directory": Path(sockets)})}
+            )
             yield running
             running.check_bytes()
             report = verify([running.config.audit.directory])
@@ -95,7 +103,7 @@ def test_what_one_principal_may_have_held_is_counted_for_all_workers(working: Pr
             each.request()
         for number in (1, 2):
             with pytest.raises(psycopg.errors.ConfigurationLimitExceeded):
-                connected_to(working, number, stack).execute(HELD)
+                ask(connected_to(working, number, stack), HELD).result()
     eventually(lambda: metric(working, "approvals_pending") == 0, "a request is left")
     with ExitStack() as stack:
         again = ask(connected_to(working, 2, stack), HELD)
@@ -127,6 +135,17 @@ def test_what_one_worker_redefines_all_know(working: Proxy) -> None:
         told = [each["data"]["epoch"] for each in chain(working, "proxy-2", "catalog.refreshed")]
         assert there.execute(statement, prepare=False).fetchone() == ("***",)
         assert chain(working, "proxy-2", "catalog.refreshed")[-1]["data"]["epoch"] > told[0]
+    quiet(working)
+
+
+def test_the_unix_socket_is_everybodys(working: Proxy) -> None:
+    """Whoever of them is quicker."""
+    with ExitStack() as stack:
+        for _ in range(8):
+            connection = stack.enter_context(
+                working.connect(host=str(working.config.listen.unix_socket_directory), port=working.port)
+            )
+            assert connection.execute("SELECT ssn FROM customers WHERE id = 1").fetchone() == ("***",)
     quiet(working)
 
 

@@ -34,7 +34,7 @@ from pgmaskproxy.demo.stage import AGENT, OWNER, SECOND, Passwords, Ports, Upstr
 from pgmaskproxy.demo.tap import ByteTap
 from tests.harness.servers import Database
 
-START_SECONDS: Final = 30.0
+START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
 DRAIN_SECONDS: Final = 1.0
 
