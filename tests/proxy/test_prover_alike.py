@@ -14,7 +14,7 @@ from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.proxy.judge import Judge
 from pgmaskproxy.proxy.prover import Prover
 from pgmaskproxy.session.events import Attest
-from pgmaskproxy.sql.catalog import Catalog
+from pgmaskproxy.sql.catalog import Catalog, Function
 from tests.proxy import known
 from tests.proxy.test_prover import limited, tree
 from tests.sql.attest.building import node, query, target
@@ -100,15 +100,22 @@ async def test_not_where_a_constant_of_the_text_counts(prover: Prover) -> None:
 
 
 async def test_not_where_a_function_could_choose_data_by_them(prover: Prover) -> None:
+    """One that the operator vouches for may read, and its arguments say what."""
+    function = Function(20_100, "shop", "f", "", volatility="s")
+    trusting = replace(known.catalog(), functions=(function,), trusted=frozenset({20_100}))
+    prover._judge.knowledge.learn("shop", known.database(trusting))
+
     def called(value: int) -> bytes:
         constant = node(
-            "CONST", consttype="2205", constlen="4", constbyval="true", constisnull="false",
+            "CONST", consttype="25", constlen="4", constbyval="true", constisnull="false",
             constvalue=f"4 [ {value} 0 0 0 ]",
         )  # fmt: skip
-        call = node("FUNCEXPR", funcid="2923", funcresulttype="142", args=f"({constant})")
+        call = node("FUNCEXPR", funcid="20100", funcresulttype="25", args=f"({constant})")
         return f"({query(target(call))})\n".replace("20000", "20001").encode()
 
-    await prover.prove(await asking(prover, 1, own=called(1)), AGENT)
+    first = await prover.prove(await asking(prover, 1, own=called(1)), AGENT)
+    assert first.ruling is not None
+    assert (first.ruling.decision.outcome, first.independent) == (Outcome.ALLOW, False)
     assert prover.cached(await asking(prover, 2, own=called(2)), AGENT) is None
 
 
