@@ -12,7 +12,6 @@ from pgmaskproxy.errors import PeerError
 from pgmaskproxy.logs import get_logger
 from pgmaskproxy.model import Refusal
 from pgmaskproxy.policy.settings import Startup, check_startup
-from pgmaskproxy.proxy.behind import Behind
 from pgmaskproxy.proxy.endings import (
     CANCEL_REQUEST,
     CLIENT_LEFT,
@@ -25,6 +24,7 @@ from pgmaskproxy.proxy.endings import (
 from pgmaskproxy.proxy.entrance import Entrance
 from pgmaskproxy.proxy.holds import Holds
 from pgmaskproxy.proxy.login import look_up, proven_by
+from pgmaskproxy.proxy.outgoing import Outgoing
 from pgmaskproxy.proxy.questions import GONE, Questions
 from pgmaskproxy.proxy.records import Records
 from pgmaskproxy.proxy.services import Services
@@ -82,7 +82,7 @@ class ClientConnection:
         self._client_is_full = False
         self._transparent = False
         """It began under a transparent policy."""
-        self._behind = Behind(services.journal, self._do)
+        self._outgoing = Outgoing(services.journal, services.metrics, self._fail, self._close_transports)
         self._tasks: set[asyncio.Task[None]] = set()
         self._connecting: asyncio.Task[None] | None = None
         self._startup: Startup | None = None
@@ -98,7 +98,7 @@ class ClientConnection:
     # --- the client's transport ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._client = Stream(cast("asyncio.Transport", transport))
+        self._client = self._outgoing.client = Stream(cast("asyncio.Transport", transport))
         self._entrance = Entrance(self._client, self._certificates, self._services.metrics)
         peer = transport.get_extra_info("peername")
         self._questions.address = str(peer[0]) if isinstance(peer, tuple) else "local"
@@ -175,7 +175,7 @@ class ClientConnection:
         self._failed = True
         self._closing = self._closing or "internal error"
         self._events.clear()
-        self._behind.forget()
+        self._outgoing.forget()
         self._abort()
 
     def _read_or_wait(self) -> None:
@@ -244,16 +244,10 @@ class ClientConnection:
         return self._records.database
 
     def _do(self, command: ev.Command) -> None:
-        if self._behind.waits(command):
-            return
         if isinstance(command, ev.SendClient):
-            if self._client is not None:
-                self._services.metrics.bytes.labels("to_client").inc(len(command.data))
-                self._client.write(command.data)
+            self._outgoing.to_client(command.data)
         elif isinstance(command, ev.SendServer):
-            if self._upstream is not None:
-                self._services.metrics.bytes.labels("to_upstream").inc(len(command.data))
-                self._upstream.write(command.data)
+            self._outgoing.to_upstream(command.data)
         elif isinstance(command, ev.Judge):
             self._questions.judge(command, refresh=command.refresh or self._session.redefining)
         elif isinstance(command, ev.Attest):
@@ -261,7 +255,7 @@ class ClientConnection:
         elif isinstance(command, ev.RecordExecution):
             self._questions.record_execution(command)
         elif isinstance(command, ev.RecordOutcome):
-            self._behind.record(self._records.outcome(command))
+            self._outgoing.record(self._records.outcome(command))
         elif isinstance(command, ev.RecordRefusal):
             self._records.refusal(command)
         elif isinstance(command, ev.RecordCanary):
@@ -283,6 +277,7 @@ class ClientConnection:
     def _do_at_start(self, command: ev.Command) -> None:
         if isinstance(command, ev.StartTls):
             assert self._entrance is not None
+            self._outgoing.send()  # in plaintext, that it begins
             self._entrance.start_tls(command.ticket)
         elif isinstance(command, ev.LookUpLogin):
             self._look_up(command)
@@ -298,6 +293,7 @@ class ClientConnection:
         elif isinstance(command, ev.CancelPeer):
             self._services.cancel.present(command.process_id, command.secret_key)
         elif isinstance(command, ev.CancelUpstream):
+            self._outgoing.hurry()
             self._start(self._cancel_upstream())
 
     # --- answers ---
@@ -395,7 +391,7 @@ class ClientConnection:
         if self._over():
             stream.abort()
             return None
-        self._upstream = stream
+        self._upstream = self._outgoing.upstream = stream
         self.feed(
             ev.UpstreamConnected(
                 command.ticket,
@@ -431,7 +427,7 @@ class ClientConnection:
 
     def upstream_lost(self) -> None:
         """The server's connection ended."""
-        self._upstream = None
+        self._upstream = self._outgoing.upstream = None
         self.feed(ev.ServerClosed())
         self._settle()
 
@@ -452,7 +448,7 @@ class ClientConnection:
         self._closing = command.reason or "closed"
         if command.alarm:
             self._log.error("guard_held", reason=command.reason)
-        self._close_transports()
+        self._outgoing.end()
 
     def _close_transports(self) -> None:
         for transport in (self._client, self._upstream):
@@ -474,7 +470,7 @@ class ClientConnection:
 
     def _finish(self) -> None:
         """The client's transport is gone; the upstream's goes with it (issue: none outlives its client)."""
-        self._client = None
+        self._client = self._outgoing.client = None
         self._services.cancel.withdraw(self._process_id)
         self._services.metrics.client_connections.dec()
         if self._session.redefining:

@@ -7,6 +7,7 @@ that; what must survive a power cut is synced by a thread, once for all who wait
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, TypeAlias, final
@@ -21,6 +22,8 @@ Told: TypeAlias = Callable[[Refusal | None], None]
 """What is called when the records are written; with the refusal of what depends on them when they could not be."""
 
 BROKEN: Final = Refusal("XX000", "the audit log cannot be written, so nothing may run", hint="Tell the operator.")
+ROUNDS: Final = 4
+"""Of one turn: a pipeline's statements follow each other without another look at the sockets."""
 HINT: Final = "Tell the operator; the proxy goes on as soon as the log does."
 
 
@@ -33,6 +36,9 @@ class Journal:
         self._written = metrics.audit_events.labels("file", "written")
         self._failed = metrics.audit_events.labels("file", "failed")
         self._count = 0
+        """Records that are staged and not written."""
+        self._scheduled = False
+        self._afterwards: deque[Callable[[], None]] = deque()
         self._waiting: list[Told] = []
         self._durable: list[Told] = []
         """The same of what must survive a power cut."""
@@ -50,13 +56,37 @@ class Journal:
             failed = refusal(error)
             asyncio.get_running_loop().call_soon(told, failed)
             return
-        if not self._count:
-            asyncio.get_running_loop().call_soon(self._flush)
         self._count += len(events)
         if durable:
             self._durable.append(told)
         else:
             self._waiting.append(told)
+        self._schedule()
+
+    def afterwards(self, work: Callable[[], None]) -> None:
+        """Call `work` at the end of this turn, when all that was staged until then is written, or known not to be."""
+        self._afterwards.append(work)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._end_turn)
+
+    def _end_turn(self) -> None:
+        """Write what was staged, and what those stage who are told of it; then what comes afterwards. Who goes on
+        without end goes on behind the others."""
+        rounds = 0
+        try:
+            while self._count and rounds < ROUNDS:
+                rounds += 1
+                self._flush()
+            while self._afterwards and not self._count:
+                self._afterwards.popleft()()
+        finally:
+            self._scheduled = False
+            if self._count or self._afterwards:
+                self._schedule()
 
     def _flush(self) -> None:
         count, self._count = self._count, 0
