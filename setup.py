@@ -100,6 +100,7 @@ COMPILED = [
     "pgmaskproxy/session/simple.py",
     "pgmaskproxy/session/statements.py",
     "pgmaskproxy/session/texts.py",
+    "pgmaskproxy/session/traffic.py",
     "pgmaskproxy/session/trees.py",
     "pgmaskproxy/session/upstream.py",
     "pgmaskproxy/session/values.py",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from functools import partial
-from typing import Final, final
+from typing import Final, cast, final
 
 from pgmaskproxy.model import Refusal
 from pgmaskproxy.proxy.connection import ClientConnection
@@ -40,9 +41,10 @@ class Listener:
     async def start(self, bound: socket.socket, by_file: socket.socket | None = None) -> None:
         """Take connections on a bound socket, and on a Unix one."""
         loop = asyncio.get_running_loop()
-        self._servers.append(await loop.create_server(self._connection, sock=bound, backlog=512))
+        client = cast("Callable[..., asyncio.Protocol]", self._connection)  # in all but its class, which is compiled
+        self._servers.append(await loop.create_server(client, sock=bound, backlog=512))
         if by_file is not None:
-            local = partial(self._connection, local=True)
+            local = partial(client, local=True)
             self._servers.append(await loop.create_unix_server(local, sock=by_file, backlog=512))
 
     async def reap(self) -> None:

@@ -125,7 +125,8 @@ class Attesting:
             return answer.refusal
         if answer.visibility is not None:
             link.see(answer.visibility)
-        prepared.attested = replace(answer.ruling, offset=ruling.offset)
+        same = answer.ruling.offset == ruling.offset
+        prepared.attested = answer.ruling if same else replace(answer.ruling, offset=ruling.offset)
         prepared.judged, prepared.independent = list(prepared.sources), answer.independent and not trees.nested
         return prepared.attested
 

@@ -28,20 +28,22 @@ Key: TypeAlias = tuple[str, tuple[int, ...], tuple[int, ...]]
 class Allowed:
     """A read that ran: its ruling, its tree without constants, its shape, and how its rows are shown."""
 
-    __slots__ = ("fields", "plan", "ruling", "shown", "tree")
+    __slots__ = ("exact", "fields", "plan", "ruling", "shown", "tree")
 
     def __init__(
         self, ruling: Ruling, tree: bytes, fields: tuple[Field, ...], plan: MaskPlan, shown: tuple[Mask | None, ...]
     ) -> None:
         self.ruling = ruling
         self.tree = tree
+        self.exact: list[bytes] = []
+        """Trees as they came that were found to be this one but for constants and places: the last of them."""
         self.fields = fields
         self.plan = plan
         self.shown = shown
 
     def at_parse(self) -> Promise:
         """What Parse must bring: this tree, and no function's."""
-        return Promise(self.tree, None)
+        return Promise(self.tree, None, self.exact)
 
     def at_bind(self) -> Promise:
         """What Bind must bring: no tree at all."""
@@ -59,12 +61,13 @@ class Early:
     def __init__(self) -> None:
         self._kept: OrderedDict[Key, Allowed] = OrderedDict()
 
-    def find(self, key: Key, text: Ruling, epoch: int) -> Allowed | None:
-        """What was allowed for exactly this, if it still counts. `text` is the text's ruling of now."""
+    def find(self, key: Key, text: Ruling, epoch: int, path: tuple[str, ...] | None = None) -> Allowed | None:
+        """What was allowed for exactly this, if it still counts. `text` is the text's ruling of now; `path` the
+        search_path of now, where that is not the one `text` was read under."""
         found = self._kept.get(key)
         if found is None or found.ruling.epoch != epoch or text.epoch != epoch:
             return None
-        if text.search_path != found.ruling.search_path or text.unmask:
+        if (text.search_path if path is None else path) != found.ruling.search_path or text.unmask:
             return None
         self._kept.move_to_end(key)
         return found

@@ -14,27 +14,21 @@ from typing import TypeAlias, final
 
 from pgmaskproxy.model import Mask, Parameter, Refusal, Ruling, Statement, Visibility
 from pgmaskproxy.session.news import DefinitionsDoubted, EpochMoved, UseKeys, WatchFor
+from pgmaskproxy.session.traffic import ClientData, SendClient, SendServer, ServerData
 from pgmaskproxy.wire.scram import ScramVerifier
 
-__all__ = ["DefinitionsDoubted", "EpochMoved", "UseKeys", "WatchFor"]
+__all__ = [
+    "ClientData",
+    "DefinitionsDoubted",
+    "EpochMoved",
+    "SendClient",
+    "SendServer",
+    "ServerData",
+    "UseKeys",
+    "WatchFor",
+]
 
 # --- events: from the shell to the session ---
-
-
-@final
-@dataclass(slots=True)
-class ClientData:
-    """Bytes arrived from the client."""
-
-    data: bytes
-
-
-@final
-@dataclass(slots=True)
-class ServerData:
-    """Bytes arrived from the server."""
-
-    data: bytes
 
 
 @final
@@ -144,12 +138,14 @@ class Attested:
 
 
 @final
-@dataclass(slots=True)
 class Recorded:
     """Answers a `Record...`: it is written. With a refusal: it could not be, so nothing may run."""
 
-    ticket: int
-    refusal: Refusal | None = None
+    __slots__ = ("refusal", "ticket")
+
+    def __init__(self, ticket: int, refusal: Refusal | None = None) -> None:
+        self.ticket = ticket
+        self.refusal = refusal
 
 
 @final
@@ -241,22 +237,6 @@ Event: TypeAlias = (
 )
 
 # --- commands: from the session to the shell ---
-
-
-@final
-@dataclass(slots=True)
-class SendClient:
-    """Write these bytes to the client."""
-
-    data: bytes
-
-
-@final
-@dataclass(slots=True)
-class SendServer:
-    """Write these bytes to the server."""
-
-    data: bytes
 
 
 @final
@@ -354,16 +334,26 @@ class Attest:
 
 
 @final
-@dataclass(slots=True)
 class RecordExecution:
     """Write down that this statement is about to run, and how its outputs are shown."""
 
-    ticket: int
-    serial: int
-    ruling: Ruling
-    shown: tuple[Mask | None, ...]
-    conflicts: int
-    request: str = ""
+    __slots__ = ("conflicts", "request", "ruling", "serial", "shown", "ticket")
+
+    def __init__(  # noqa: PLR0917 - what is recorded
+        self,
+        ticket: int,
+        serial: int,
+        ruling: Ruling,
+        shown: tuple[Mask | None, ...],
+        conflicts: int,
+        request: str = "",
+    ) -> None:
+        self.ticket = ticket
+        self.serial = serial
+        self.ruling = ruling
+        self.shown = shown
+        self.conflicts = conflicts
+        self.request = request
 
 
 @final
@@ -378,20 +368,24 @@ class RecordRefusal:
 
 
 @final
-@dataclass(slots=True)
 class RecordOutcome:
     """Write down how an execution ended."""
 
-    serial: int
-    ruling: Ruling
-    tag: str
-    sqlstate: str
-    rows: int
-    cells: int
-    size: int
-    """Bytes of rows that went to the client."""
-    unmasked: int = 0
-    """Rows that were shown with fewer masks, since a person agreed."""
+    __slots__ = ("cells", "rows", "ruling", "serial", "size", "sqlstate", "tag", "unmasked")
+
+    def __init__(  # noqa: PLR0917 - what is recorded
+        self, serial: int, ruling: Ruling, tag: str, sqlstate: str, rows: int, cells: int, size: int, unmasked: int = 0
+    ) -> None:
+        self.serial = serial
+        self.ruling = ruling
+        self.tag = tag
+        self.sqlstate = sqlstate
+        self.rows = rows
+        self.cells = cells
+        self.size = size
+        """Bytes of rows that went to the client."""
+        self.unmasked = unmasked
+        """Rows that were shown with fewer masks, since a person agreed."""
 
 
 @final

@@ -6,7 +6,6 @@ an Execute, and a substitute where one is refused.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import final
 
 from pgmaskproxy.model import Outcome, Refusal, Ruling
@@ -265,7 +264,7 @@ class Extended:
             return None
         ruling = portal.prepared.ruling
         key = (ruling.sql, portal.prepared.types, bind.result_formats)
-        if link.early.find(key, replace(ruling, search_path=link.search_path), link.epoch) is not allowed:
+        if link.early.find(key, ruling, link.epoch, link.search_path) is not allowed:
             return None
         described = portal.description
         if described is not None and described.settled and described.fields != allowed.fields:

@@ -37,11 +37,13 @@ class Promise:
     For PARSE `tree` is the statement's own, without constants; for BIND no tree may come; `fields` are for DESCRIBE.
     """
 
-    __slots__ = ("fields", "tree")
+    __slots__ = ("exact", "fields", "tree")
 
-    def __init__(self, tree: bytes | None, fields: tuple[Field, ...] | None) -> None:
+    def __init__(self, tree: bytes | None, fields: tuple[Field, ...] | None, exact: list[bytes] | None = None) -> None:
         self.tree = tree
         self.fields = fields
+        self.exact = exact
+        """The tree that kept the last promise of this statement, byte for byte: seen again, it is not read again."""
 
 
 @final

@@ -213,7 +213,10 @@ class Simple:
 
     def _early(self, decided: Decided, allowed: Allowed) -> Flow[Exchange | None]:
         """Everything at once: what comes back must be what came back before (DESIGN 3c)."""
-        decided.ruling = replace(allowed.ruling, offset=decided.ruling.offset)
+        if allowed.ruling.offset != decided.ruling.offset:
+            decided.ruling = replace(allowed.ruling, offset=decided.ruling.offset)
+        else:
+            decided.ruling = allowed.ruling
         parse, bind = self._parse(decided.ruling), self._bind(decided.ruling)
         description = self._execution.describe(b"", decided.ruling, forward=True)
         parse.promise, bind.promise, description.promise = allowed.at_parse(), allowed.at_bind(), allowed.at_describe()

@@ -94,8 +94,14 @@ def kept(exchange: Exchange) -> bool:
         return True
     if promise.fields is not None:
         return exchange.returns_rows and exchange.fields == promise.fields
+    if promise.exact and promise.exact == exchange.own:
+        return not exchange.nested
     own = [without_constants(tree) for tree in exchange.own]
-    return not exchange.nested and own == ([promise.tree] if promise.tree is not None else [])
+    if exchange.nested or own != ([promise.tree] if promise.tree is not None else []):
+        return False
+    if promise.exact is not None:
+        promise.exact[:] = exchange.own
+    return True
 
 
 def _plain(tree: bytes) -> bytes:

@@ -10,6 +10,7 @@ import pytest
 from pgmaskproxy.approval.request import State
 from pgmaskproxy.model import Refusal
 from pgmaskproxy.proxy import connection as connections
+from pgmaskproxy.proxy.endings import READ_AHEAD_BYTES
 from pgmaskproxy.wire.backend import (
     CommandComplete,
     DataRow,
@@ -85,9 +86,9 @@ async def test_a_client_that_sends_behind_a_running_statement_is_read_no_further
             sent += 1
 
     filling = asyncio.ensure_future(fill())
-    await until(lambda: connection._session.backlog > connections.READ_AHEAD_BYTES)
+    await until(lambda: connection._session.backlog > READ_AHEAD_BYTES)
     await asyncio.sleep(0.3)
-    assert connection._session.backlog < connections.READ_AHEAD_BYTES + (1 << 20)
+    assert connection._session.backlog < READ_AHEAD_BYTES + (1 << 20)
     for _ in range(301):
         await client.until(ReadyForQuery)
     await filling
