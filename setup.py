@@ -26,6 +26,7 @@ from setuptools.errors import BaseError, CCompilerError
 COMPILED = [
     "pgmaskproxy/audit/canonical.py",
     "pgmaskproxy/audit/line.py",
+    "pgmaskproxy/audit/log.py",
     "pgmaskproxy/ids.py",
     "pgmaskproxy/mask/array.py",
     "pgmaskproxy/mask/calendar.py",

@@ -19,7 +19,7 @@ from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPEN
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.registry import Collector
 
-from pgmaskproxy.tallies import Spreads, Tallies
+from pgmaskproxy.tallies import Spreads, Tallies, Tally
 
 PREFIX: Final = "pgmaskproxy"
 
@@ -32,6 +32,7 @@ WAIT_BUCKETS: Final = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1
 LAG_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 """Seconds for which nobody was served."""
 
+_KEPT: Final = 1024
 _LABEL: Final = re.compile(r"[A-Za-z0-9_.\-]{1,63}")
 
 
@@ -80,6 +81,7 @@ class Metrics:
     def __init__(self, *, version: str = "", compiled: bool = False, process: bool = True) -> None:
         self.registry: Final = CollectorRegistry(auto_describe=True)
         registry = self.registry
+        self._bounded: dict[tuple[str, str, str], Tally] = {}
 
         def counter(name: str, about: str, *labels: str) -> Counter:
             return Counter(name, about, labels, namespace=PREFIX, registry=registry)
@@ -208,7 +210,13 @@ class Metrics:
 
     def statement(self, database: str, kind: str, decision: str) -> None:
         """Counts one judged statement; names that are no short identifiers become `other`."""
-        self.statements.labels(bounded(database), bounded(kind or "empty"), bounded(decision)).inc()
+        key = database, kind, decision
+        found = self._bounded.get(key)
+        if found is None:
+            found = self.statements.labels(bounded(database), bounded(kind or "empty"), bounded(decision))
+            if len(self._bounded) < _KEPT:
+                self._bounded[key] = found
+        found.inc()
 
     def policy_in_force(self, version: str) -> None:
         """Makes `version` the only one that policy_info shows."""

@@ -42,10 +42,12 @@ def _write(value: object, parts: list[str], depth: int) -> None:
         parts.append(str(value))
     elif depth == DEEPEST:
         raise Unrecordable("nested too deeply")
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         _object(value, parts, depth + 1)
     elif isinstance(value, list | tuple):
         _array(value, parts, depth + 1)
+    elif isinstance(value, Mapping):
+        _object(value, parts, depth + 1)
     else:
         raise Unrecordable(f"a record has no {type(value).__name__}s, and its numbers are whole")
 

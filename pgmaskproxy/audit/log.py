@@ -58,7 +58,9 @@ class AuditLog:
         self._staged: list[bytes] = []
         self._staged_head = START
         self._staging_failed: AuditFailed | None = None
-        self._stamped = (-1, "")
+        self._second = -1
+        self._moment = ""
+        """The present second, as a timestamp begins."""
         self._size = 0
         self._torn = False
         self._dead = ""
@@ -151,11 +153,11 @@ class AuditLog:
         return lines, Head(seq, digest)
 
     def _stamp(self) -> str:
-        now = self._clock()
-        millisecond = int(now * 1000)
-        if millisecond != self._stamped[0]:
-            self._stamped = (millisecond, timestamp(now))
-        return self._stamped[1]
+        millisecond = int(self._clock() * 1000)
+        second = millisecond // 1000
+        if second != self._second:
+            self._second, self._moment = second, timestamp(second)[:-4]
+        return f"{self._moment}{millisecond % 1000:03d}Z"
 
     def _write_staged(self) -> None:
         """What was staged comes first. Where it cannot be written, whoever staged it hears of it at `flush`."""

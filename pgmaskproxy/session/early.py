@@ -28,13 +28,15 @@ Key: TypeAlias = tuple[str, tuple[int, ...], tuple[int, ...]]
 class Allowed:
     """A read that ran: its ruling, its tree without constants, its shape, and how its rows are shown."""
 
-    __slots__ = ("exact", "fields", "plan", "ruling", "shown", "tree")
+    __slots__ = ("described", "exact", "fields", "plan", "ruling", "shown", "tree")
 
     def __init__(
         self, ruling: Ruling, tree: bytes, fields: tuple[Field, ...], plan: MaskPlan, shown: tuple[Mask | None, ...]
     ) -> None:
         self.ruling = ruling
         self.tree = tree
+        self.described: list[bytes] = []
+        """The description of that shape as it came: the last of them."""
         self.exact: list[bytes] = []
         """Trees as they came that were found to be this one but for constants and places: the last of them."""
         self.fields = fields
@@ -51,7 +53,7 @@ class Allowed:
 
     def at_describe(self) -> Promise:
         """What the portal must be described as."""
-        return Promise(None, self.fields)
+        return Promise(None, self.fields, self.described)
 
 
 @final

@@ -8,7 +8,7 @@ refused one has already run.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import final
+from typing import Final, final
 
 from pgmaskproxy.errors import PeerError
 from pgmaskproxy.mask.copy import CopyStream, OpenCopy
@@ -48,6 +48,10 @@ ANALYSED_ANEW = Refusal(
     "a definition changed while this statement was bound",
     hint="Bind the statement again and execute that.",
 )
+
+
+DESCRIBE_UNNAMED: Final = Describe(b"P", b"").encode()
+EXECUTE_UNNAMED: Final = Execute(b"", 0).encode()
 
 
 @final
@@ -146,7 +150,7 @@ class Execution:
         """Ask for the portal's own RowDescription: the statement's names may have moved since Parse (THREATS M02)."""
         exchange = Exchange(DESCRIBE, forward=forward)
         exchange.scrub, exchange.offset = ruling.decision.scrub, ruling.offset
-        return self._link.send(Describe(b"P", portal).encode(), exchange)
+        return self._link.send(Describe(b"P", portal).encode() if portal else DESCRIBE_UNNAMED, exchange)
 
     def refuse(
         self, refusal: Refusal, ruling: Ruling | None, sql: str, *, offset: int = 0, serial: int | None = None
@@ -310,7 +314,7 @@ class Execution:
             # Once: what runs behind it is masked, unless this fails.
             link.wish.spend()
             exchange.undo = link.wish.take_back
-        link.send(Execute(portal, max_rows).encode(), exchange)
+        link.send(Execute(portal, max_rows).encode() if portal or max_rows else EXECUTE_UNNAMED, exchange)
         if exchange.failed:
             # Something before it failed meanwhile: it was not sent.
             link.commands.append(RecordOutcome(serial, ruling, SKIPPED, "", 0, 0, 0))

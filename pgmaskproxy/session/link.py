@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 from pgmaskproxy.errors import CanarySeen, PeerError
 from pgmaskproxy.mask.canary import Watch, Watcher
@@ -19,6 +19,8 @@ from pgmaskproxy.session.wish import Wish
 from pgmaskproxy.wire.frontend import Flush, Parse, Sync
 
 UNKNOWN_EPOCH = -1
+FLUSH: Final = Flush().encode()
+SYNC_FRAME: Final = Sync().encode()
 OFF = "off"
 REQUIRED = "required"
 """Attestation (DESIGN 3)."""
@@ -229,7 +231,7 @@ class Link:
 
     def flush(self) -> None:
         """Without it the server keeps what it has to say until Sync."""
-        self.to_server(Flush().encode())
+        self.to_server(FLUSH)
 
     def drain(self) -> Flow[None]:
         """Wait until nothing is owed: only then is `status` the truth."""
@@ -244,7 +246,7 @@ class Link:
         exchange = Exchange(SYNC, forward=forward)
         exchange.generation = self.generation
         self.generation += 1
-        self.send(b"" if by_itself else Sync().encode(), exchange)
+        self.send(b"" if by_itself else SYNC_FRAME, exchange)
         self.pipeline.discarding = False
         if self._renamed:
             self.settling, self._renamed = exchange, False

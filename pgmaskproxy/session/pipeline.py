@@ -43,7 +43,7 @@ class Promise:
         self.tree = tree
         self.fields = fields
         self.exact = exact
-        """The tree that kept the last promise of this statement, byte for byte: seen again, it is not read again."""
+        """The tree or description that kept the last promise of this statement: the same bytes are not read again."""
 
 
 @final

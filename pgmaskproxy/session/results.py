@@ -40,10 +40,11 @@ from pgmaskproxy.wire.backend import (
     decode,
 )
 from pgmaskproxy.wire.copy import CopyDone
-from pgmaskproxy.wire.framing import BACKEND_LIMITS, FrameBuffer
+from pgmaskproxy.wire.framing import BACKEND_LIMITS, Frame, FrameBuffer
 
 DATA_ROW: Final = ord("D")
 COPY_DATA: Final = ord("d")
+ROW_DESCRIPTION: Final = ord("T")
 
 REPORTED: Final = frozenset(
     {
@@ -112,7 +113,8 @@ class Results:
         frame = self._buffer.next()
         if frame is None:
             return False
-        self._dispatch(decode(frame))
+        if frame.type != ROW_DESCRIPTION or not self._described_again(frame):
+            self._dispatch(decode(frame), frame)
         return True
 
     def _rows(self) -> bool:
@@ -214,26 +216,27 @@ class Results:
         self._streaming -= len(part)
         return bool(part)
 
-    def _dispatch(self, message: BackendMessage) -> None:
+    def _dispatch(self, message: BackendMessage, frame: Frame) -> None:
+        """What is forwarded goes as it came: decoding is exact."""
         link = self._link
         if isinstance(message, ErrorResponse):
             self._error(message)
         elif isinstance(message, NoticeResponse):
             self._notice(message)
         elif isinstance(message, CommandComplete | EmptyQueryResponse | PortalSuspended):
-            self._executed(message)
+            self._executed(message, frame)
         elif isinstance(message, ParseComplete):
-            self._forward(self._as_promised(link.pipeline.complete(PARSE)), message.encode())
+            self._forward(self._as_promised(link.pipeline.complete(PARSE)), frame)
         elif isinstance(message, BindComplete):
-            self._forward(self._as_promised(link.pipeline.complete(BIND)), message.encode())
+            self._forward(self._as_promised(link.pipeline.complete(BIND)), frame)
         elif isinstance(message, CloseComplete):
-            self._forward(link.pipeline.complete(CLOSE), message.encode())
+            self._forward(link.pipeline.complete(CLOSE), frame)
         elif isinstance(message, ParameterDescription):
             head = link.pipeline.expect(DESCRIBE)
             head.parameter_types = message.types
-            self._forward(head, message.encode())
+            self._forward(head, frame)
         elif isinstance(message, RowDescription | NoData):
-            self._described(message)
+            self._described(message, frame)
         elif isinstance(message, ReadyForQuery):
             self._ready(message)
         elif isinstance(message, ParameterStatus):
@@ -244,25 +247,25 @@ class Results:
             if (copy is None or copy.to_stdout) and not link.transparent:
                 raise PeerError("the server asks for COPY data that no statement has")
             head.copy_in = True
-            self._forward(head, message.encode())
+            self._forward(head, frame)
         elif isinstance(message, CopyOutResponse):
             head = link.pipeline.expect(EXECUTE)
             if head.copy is None:
                 raise SealedError("COPY data was announced without a plan")
             head.copy.announced(message.format, message.column_formats)
-            self._forward(head, message.encode())
+            self._forward(head, frame)
         elif isinstance(message, CopyDone):
             head = link.pipeline.expect(EXECUTE)
             if head.copy is None:
                 raise SealedError("COPY data ended without a plan")
             head.copy.finish()
-            self._forward(head, message.encode())
+            self._forward(head, frame)
         elif isinstance(message, NotificationResponse):
             self._notified(message)
         elif isinstance(message, FunctionCallResponse):
             called = link.pipeline.complete(FUNCTION)
             self._record(called)
-            self._forward(called, message.encode())
+            self._forward(called, frame)
         else:
             raise PeerError("the server sent a message that has no place here")
 
@@ -288,18 +291,32 @@ class Results:
         else:
             self._link.to_client(data)
 
-    def _forward(self, exchange: Exchange, data: bytes) -> None:
+    def _forward(self, exchange: Exchange, frame: Frame) -> None:
         if exchange.forward:
-            self._link.to_client(data)
+            self._link.to_client(frame.encode())
 
-    def _described(self, message: RowDescription | NoData) -> None:
+    def _described_again(self, frame: Frame) -> bool:
+        """Whether it is the promised description to the byte: then it need not be read again."""
+        head = self._link.pipeline.head
+        promise = head.promise if head is not None and head.kind == DESCRIBE else None
+        if promise is None or promise.fields is None or not promise.exact or promise.exact[0] != frame.body:
+            return False
+        exchange = self._link.pipeline.complete(DESCRIBE)
+        exchange.fields, exchange.returns_rows = promise.fields, True
+        self._forward(exchange, frame)
+        return True
+
+    def _described(self, message: RowDescription | NoData, frame: Frame) -> None:
         exchange = self._link.pipeline.complete(DESCRIBE)
         if isinstance(message, RowDescription):
             exchange.fields = message.fields
             exchange.returns_rows = True
-        self._forward(self._as_promised(exchange), message.encode())
+        self._forward(self._as_promised(exchange), frame)
+        promise = exchange.promise
+        if promise is not None and promise.fields is not None and promise.exact is not None:
+            promise.exact[:] = [frame.body]
 
-    def _executed(self, message: CommandComplete | EmptyQueryResponse | PortalSuspended) -> None:
+    def _executed(self, message: CommandComplete | EmptyQueryResponse | PortalSuspended, frame: Frame) -> None:
         exchange = self._link.pipeline.complete(EXECUTE)
         exchange.suspended = isinstance(message, PortalSuspended)
         if isinstance(message, CommandComplete):
@@ -311,9 +328,9 @@ class Results:
         if exchange.clear is not None and exchange.rows > exchange.clear.rows and self._hears(b"WARNING"):
             self._link.to_client(partly_masked(exchange.clear.rows))
         if exchange.hold_back:
-            self._held_back = message.encode()
+            self._held_back = frame.encode()
         else:
-            self._forward(exchange, message.encode())
+            self._forward(exchange, frame)
 
     def _record(self, exchange: Exchange) -> None:
         if exchange.ruling is not None:

@@ -94,12 +94,12 @@ def kept(exchange: Exchange) -> bool:
         return True
     if promise.fields is not None:
         return exchange.returns_rows and exchange.fields == promise.fields
-    if promise.exact and promise.exact == exchange.own:
+    if promise.tree is not None and promise.exact and promise.exact == exchange.own:
         return not exchange.nested
     own = [without_constants(tree) for tree in exchange.own]
     if exchange.nested or own != ([promise.tree] if promise.tree is not None else []):
         return False
-    if promise.exact is not None:
+    if promise.tree is not None and promise.exact is not None:
         promise.exact[:] = exchange.own
     return True
 
