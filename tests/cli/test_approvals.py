@@ -10,7 +10,7 @@ import pytest
 
 from pgmaskproxy.approval.request import State
 from pgmaskproxy.model import ApprovalTerms, Parameter
-from pgmaskproxy.web.server import bind
+from pgmaskproxy.ports import bind
 from tests.cli.conftest import Invoke
 from tests.cli.running import Running
 from tests.web.stage import EXPORTS, SQL

@@ -77,7 +77,7 @@ async def test_only_for_the_same_otherwise(prover: Prover) -> None:
         # The same words, but another reading of them.
         {"ruling": replace(like.ruling, analysis=replace(like.ruling.analysis))},
     ):
-        assert prover.cached(replace(like, **changes), AGENT) is None  # type: ignore[arg-type]
+        assert prover.cached(replace(like, **changes), AGENT) is None
     prover._judge.outdated("shop")
     assert prover.cached(like, AGENT) is None
     await prover._judge.catch_up("shop")
