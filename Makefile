@@ -19,12 +19,12 @@ demo: $(VENV)/.demo ## A real PostgreSQL 18 behind the proxy, ready for psql. AR
 tour: $(VENV)/.demo ## The tour, which decides for itself as the second person: what CI runs.
 	@$(VENV)/bin/pgmaskproxy demo --tour --yes
 
-# Every test once, and what passes rows twice: half an hour is enough for both together. The interpreted session is
-# what tests/proxy, tests/corpus and tests/fuzz go through. `make test-all` runs everything both ways.
-COMPILED := tests/wire tests/mask tests/session tests/e2e tests/test_build_info.py
+# Every test once, and what passes rows twice: half an hour is enough for both together. Session and sql, interpreted,
+# are what tests/proxy, tests/corpus and tests/fuzz go through. `make test-all` runs everything both ways.
+COMPILED := tests/wire tests/mask tests/session tests/audit tests/sql tests/e2e tests/test_build_info.py
 
 test: system $(VENV)/.test ## Every test, against the sources or against the compiled install; what passes rows, both.
-	$(INTERPRETED) --ignore=tests/e2e --ignore=tests/session $(ARGS)
+	$(INTERPRETED) --ignore=tests/e2e --ignore=tests/session --ignore=tests/sql $(ARGS)
 	$(INSTALLED) $(COMPILED) $(ARGS)
 
 test-all: test-interpreted test-compiled ## Every test, against the sources and against the compiled install.

@@ -280,8 +280,9 @@ class AuditLog:
 
 def _write(fd: int, data: bytes) -> None:
     view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+    while len(view):
+        written_now = os.write(fd, view)  # by itself: compiled, a slice's bound is computed twice
+        view = view[written_now:]
 
 
 def _take_lock(lock: Path, chain: Path) -> int:
