@@ -280,7 +280,7 @@ class AuditLog:
 
 def _write(fd: int, data: bytes) -> None:
     view = memoryview(data)
-    while len(view):
+    while view:
         written_now = os.write(fd, view)  # by itself: compiled, a slice's bound is computed twice
         view = view[written_now:]
 
