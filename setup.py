@@ -95,6 +95,8 @@ COMPILED = [
     "pgmaskproxy/session/news.py",
     "pgmaskproxy/session/pipeline.py",
     "pgmaskproxy/session/query.py",
+    "pgmaskproxy/session/repeat.py",
+    "pgmaskproxy/session/repeated.py",
     "pgmaskproxy/session/results.py",
     "pgmaskproxy/session/scrub.py",
     "pgmaskproxy/session/session.py",

@@ -28,7 +28,7 @@ Key: TypeAlias = tuple[str, tuple[int, ...], tuple[int, ...]]
 class Allowed:
     """A read that ran: its ruling, its tree without constants, its shape, and how its rows are shown."""
 
-    __slots__ = ("described", "exact", "fields", "plan", "ruling", "shown", "tree")
+    __slots__ = ("described", "exact", "fields", "opening", "plan", "ruling", "shown", "tree")
 
     def __init__(
         self, ruling: Ruling, tree: bytes, fields: tuple[Field, ...], plan: MaskPlan, shown: tuple[Mask | None, ...]
@@ -37,6 +37,8 @@ class Allowed:
         self.tree = tree
         self.described: list[bytes] = []
         """The description of that shape as it came: the last of them."""
+        self.opening = b""
+        """What the server's answer to a Bind and a Describe of it began with; '' while it is not known."""
         self.exact: list[bytes] = []
         """Trees as they came that were found to be this one but for constants and places: the last of them."""
         self.fields = fields

@@ -40,7 +40,7 @@ class Extended:
         self._link = link
         self._asking = asking
         self._holding = holding
-        self._naming = naming
+        self.naming = naming
         self._attesting = naming.attesting
         self._execution = execution
 
@@ -90,7 +90,7 @@ class Extended:
         if link.names.full and message.portal not in link.names.portals:
             return self._execution.refuse(too_many_names(), prepared.ruling, prepared.ruling.sql)
         # A portal's names mean what they do now, under the search_path of this moment.
-        allowed = self._allowed_before(prepared, message)
+        allowed = self.allowed_before(prepared, message)
         if allowed is not None:
             early = self._bound(message, allowed.ruling)
             if isinstance(early, Refusal):
@@ -102,10 +102,10 @@ class Extended:
         if isinstance(judged, Refusal):
             return self._execution.refuse(judged, prepared.ruling, prepared.ruling.sql)
         # What EXECUTE or FETCH will run is looked up only when what came before has run.
-        if self._naming.goes_by_name(prepared.ruling):
+        if self.naming.goes_by_name(prepared.ruling):
             yield from link.drain()
         refusal = judged.decision.refusal
-        by_name = self._naming.goes_by_name(judged) or prepares(judged)
+        by_name = self.naming.goes_by_name(judged) or prepares(judged)
         later = prepares(judged) and self._attesting.may_prove(judged)
         if judged.decision.outcome is Outcome.DENY and refusal is not None and not later:
             return self._execution.refuse(refusal, judged, judged.sql, offset=judged.offset)
@@ -143,7 +143,7 @@ class Extended:
         if not inner:
             prepared.analysed_by(exchange)
         portal = Portal(message.portal, prepared, message, link.generation, holdable=False)
-        portal.target = self._naming.target(prepared.ruling)
+        portal.target = self.naming.target(prepared.ruling)
         portal.bound = exchange if inner else None
         portal.allowed = allowed
         portal.inputs, portal.by_token = ruling.decision.inputs, sent.by_token
@@ -154,7 +154,7 @@ class Extended:
         exchange.undo = link.names.bind(portal)
         link.send(sent.message.encode(), exchange)
 
-    def _allowed_before(self, prepared: Prepared, message: Bind) -> Allowed | None:
+    def allowed_before(self, prepared: Prepared, message: Bind) -> Allowed | None:
         """What this session was allowed for the same text before, if it may go early now."""
         link, ruling = self._link, prepared.ruling
         if link.search_path != ruling.search_path or link.redefined or not self._attesting.at_parse(ruling):
@@ -226,7 +226,7 @@ class Extended:
             if ruling.decision.outcome is Outcome.DENY and ruling.decision.refusal is not None:
                 return self._execution.refuse(ruling.decision.refusal, ruling, ruling.sql, serial=grant.serial)
         description = portal.description
-        if description is None or description.failed or self._naming.goes_by_name(ruling):
+        if description is None or description.failed or self.naming.goes_by_name(ruling):
             description = portal.description = self._execution.describe(message.portal, ruling)
         if not description.settled:
             link.flush()
@@ -296,12 +296,12 @@ class Extended:
             yield Wait(exchange=bound)
         if bound is not None and bound.own:
             return ANALYSED_ANEW
-        ruling = yield from self._naming.current(portal.prepared, open_portal=True)
+        ruling = yield from self.naming.current(portal.prepared, open_portal=True)
         if isinstance(ruling, Refusal):
             return ruling
         if not portal.started and portal.bind is not None and ruling.decision.inputs != portal.inputs:
             return ANALYSED_ANEW  # its parameters were read by other rules
-        found = yield from self._naming.effective(ruling, portal.target)
+        found = yield from self.naming.effective(ruling, portal.target)
         return paid(found) if portal.started and isinstance(found, Ruling) else found
 
     def _judged(self, prepared: Prepared) -> Flow[Ruling | Refusal | None]:
@@ -312,7 +312,7 @@ class Extended:
             if probe.failed:
                 return None
             prepared.sources, prepared.attested = [probe], None
-        return (yield from self._naming.current(prepared, open_portal=False))
+        return (yield from self.naming.current(prepared, open_portal=False))
 
     def _ask(self, prepared: Prepared, ruling: Ruling, message: Bind) -> Flow[Grant | None]:
         """Hold a query when its parameters are known and nothing of it has been planned; None when that was no."""
@@ -339,7 +339,7 @@ class Extended:
             return Refusal(
                 "42501", "permission denied by policy", detail="The policy changed after this cursor was declared."
             )
-        if not self._naming.goes_by_name(ruling) and not portal.started:
+        if not self.naming.goes_by_name(ruling) and not portal.started:
             return Refusal(
                 "42501",
                 "permission denied by policy",

@@ -13,7 +13,7 @@ from pgmaskproxy.model import Refusal, Visibility
 from pgmaskproxy.session.early import Early
 from pgmaskproxy.session.events import Command, DefinitionsChanged, SendClient, SendServer
 from pgmaskproxy.session.flow import Flow, Wait
-from pgmaskproxy.session.pipeline import PARSE, SYNC, Exchange, Pipeline
+from pgmaskproxy.session.pipeline import PARSE, SYNC, Exchange, Pipeline, Whole
 from pgmaskproxy.session.statements import Names
 from pgmaskproxy.session.wish import Wish
 from pgmaskproxy.wire.frontend import Flush, Parse, Sync
@@ -253,6 +253,14 @@ class Link:
         self.unsynced = False
         self.executed = False
         return exchange
+
+    def send_whole(self, frames: bytes, owed: Whole) -> None:
+        """Send frames whose last is a Sync, and which are owed as one."""
+        owed.generation = self.generation
+        self.generation += 1
+        self.pipeline.whole = owed
+        self.executed = False
+        self.to_server(frames)
 
     def substitute(self, refusal: Refusal) -> Exchange:
         """Deny by substitution (DESIGN decision 5): make the server fail here, and replace what it says.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final, final
+from typing import Final, Protocol, final
 
 from pgmaskproxy.errors import PeerError
 from pgmaskproxy.mask.copy import CopyStream, OpenCopy
@@ -108,35 +108,63 @@ class Exchange:
         return self.done or self.failed
 
 
+class Whole(Protocol):
+    """Frames that were sent together, the last of them a Sync."""
+
+    generation: int
+    """How many Syncs were sent before that."""
+
+    def spread(self) -> list[Exchange]:
+        """Each of them by itself."""
+        ...
+
+
 @final
 class Pipeline:
     """The queue of exchanges, oldest first."""
 
     def __init__(self) -> None:
         self._owed: deque[Exchange] = deque()
+        self.whole: Whole | None = None
+        """A batch that is owed as one, and all that is owed."""
         self.discarding = False
         """The server failed something and skips until a Sync that has not been sent yet."""
 
     def __len__(self) -> int:
-        return len(self._owed)
+        return len(self._owed) + (self.whole is not None)
+
+    def spread(self) -> Exchange | None:
+        """Owe the frames of `whole` one by one from now on; its Sync, None where there is no such batch."""
+        whole, self.whole = self.whole, None
+        if whole is None:
+            return None
+        exchanges = whole.spread()
+        self._owed.extend(exchanges)
+        return exchanges[-1]
 
     @property
     def executing(self) -> bool:
         """Whether the server owes the answer to something of the client's that it runs."""
+        if self.whole is not None:
+            return True
         return any(exchange.kind == EXECUTE and exchange.forward for exchange in self._owed)
 
     @property
     def syncing(self) -> bool:
         """Whether the server owes the ReadyForQuery of a Sync."""
-        return any(exchange.kind == SYNC for exchange in self._owed)
+        return self.whole is not None or any(exchange.kind == SYNC for exchange in self._owed)
 
     @property
     def head(self) -> Exchange | None:
         """The exchange the server is answering now."""
+        if self.whole is not None:
+            self.spread()
         return self._owed[0] if self._owed else None
 
     def append(self, exchange: Exchange) -> None:
         """A frame goes upstream."""
+        if self.whole is not None:
+            self.spread()
         self._owed.append(exchange)
 
     def expect(self, kind: int) -> Exchange:
@@ -156,6 +184,8 @@ class Pipeline:
     def fail(self) -> list[Exchange]:
         """An ErrorResponse: everything before the next Sync is lost; the first is the one that failed."""
         lost: list[Exchange] = []
+        if self.whole is not None:
+            self.spread()
         while self._owed and self._owed[0].kind != SYNC:
             exchange = self._owed.popleft()
             exchange.failed = True

@@ -16,6 +16,7 @@ from pgmaskproxy.session.holding import Holding
 from pgmaskproxy.session.link import Link
 from pgmaskproxy.session.naming import Naming
 from pgmaskproxy.session.pipeline import Exchange
+from pgmaskproxy.session.repeat import Repeat
 from pgmaskproxy.session.simple import Simple
 from pgmaskproxy.session.texts import too_long
 from pgmaskproxy.wire.copy import CopyData, CopyDone, CopyFail
@@ -46,10 +47,14 @@ class Frontend:
         self._simple = Simple(link, asking, self.holding, naming, self._execution)
         self._functions = Functions(link, asking, self._execution)
         self._extended = Extended(link, asking, self.holding, naming, self._execution)
+        self.repeat = Repeat(link, asking, self._extended, self._execution)
 
     def handle(self, message: FrontendMessage | TooLong) -> Flow[None] | None:
         """The flow that handles a message, or None when that was done at once."""
         link = self._link
+        sync = link.pipeline.spread()
+        if sync is not None:
+            link.settling = sync  # whatever follows a batch that was sent whole needs to know how it ended
         if isinstance(message, Sync):
             self._extended.sync()
             return None

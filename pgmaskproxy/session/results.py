@@ -15,7 +15,8 @@ from pgmaskproxy.model import Ruling, Use
 from pgmaskproxy.session.answers import error_response, partly_masked
 from pgmaskproxy.session.events import CancelUpstream, RecordOutcome
 from pgmaskproxy.session.link import IDLE, OFF, Link
-from pgmaskproxy.session.pipeline import BIND, CLOSE, DESCRIBE, EXECUTE, FUNCTION, PARSE, SKIPPED, SYNC, Exchange
+from pgmaskproxy.session.pipeline import BIND, CLOSE, DESCRIBE, EXECUTE, FUNCTION, PARSE, SKIPPED, SYNC, Exchange, Whole
+from pgmaskproxy.session.repeated import Answered, Repeated
 from pgmaskproxy.session.scrub import passes, rebuilt, reduced, shifted
 from pgmaskproxy.session.trees import is_tree, kept, same_but_for_positions
 from pgmaskproxy.wire.backend import (
@@ -104,8 +105,26 @@ class Results:
     def receive(self, data: bytes) -> None:
         """Bytes arrived. PeerError, or SealedError when a row comes that nothing decided about."""
         self._buffer.feed(data)
+        whole = self._link.pipeline.whole
+        if whole is not None:
+            answered = whole.answered(self._buffer) if isinstance(whole, Repeated) else None
+            if answered is not None:
+                self._pass_whole(whole, answered)
+            else:
+                self._link.pipeline.spread()
         while self._rows() or self._message():
             pass
+
+    def _pass_whole(self, whole: Whole, answered: Answered) -> None:
+        """A repeated batch was answered as it was before; its rows are new, and masked."""
+        link = self._link
+        link.pipeline.whole = None
+        link.to_client(answered.opening)
+        link.to_client(answered.rows, cleared=_released(answered.outcome.ruling))
+        link.commands.append(answered.outcome)
+        self._is_ready(IDLE, whole.generation)
+        link.cancelled = False
+        link.to_client(answered.completion)
 
     def _message(self) -> bool:
         if self._streaming:
@@ -238,7 +257,7 @@ class Results:
         elif isinstance(message, RowDescription | NoData):
             self._described(message, frame)
         elif isinstance(message, ReadyForQuery):
-            self._ready(message)
+            self._ready(message, frame)
         elif isinstance(message, ParameterStatus):
             self._parameter(message)
         elif isinstance(message, CopyInResponse):
@@ -339,13 +358,22 @@ class Results:
             counts = exchange.rows, exchange.cells, exchange.size, unmasked
             self._link.commands.append(RecordOutcome(exchange.serial, exchange.ruling, tag, exchange.sqlstate, *counts))
 
-    def _ready(self, message: ReadyForQuery) -> None:
+    def _ready(self, message: ReadyForQuery, frame: Frame) -> None:
         link = self._link
         exchange = link.pipeline.complete(SYNC)
-        link.status = message.status
-        link.wish.ready(link.status, exchange.generation)
-        if link.status == IDLE:
-            link.names.end_transaction(exchange.generation)
+        self._is_ready(message.status, exchange.generation)
+        if exchange.forward:
+            link.cancelled = False
+            link.to_client(self._held_back + self._behind + frame.encode())
+            self._held_back = self._behind = b""
+
+    def _is_ready(self, status: bytes, generation: int) -> None:
+        """The server has answered a Sync before which so many were sent."""
+        link = self._link
+        link.status = status
+        link.wish.ready(status, generation)
+        if status == IDLE:
+            link.names.end_transaction(generation)
             if link.path_moved_in_block:
                 link.path_moved_in_block = False
                 link.names_moved()
@@ -353,10 +381,6 @@ class Results:
                 # Only now others can see it: read the catalog once more.
                 link.redefined = False
                 link.definitions_changed()
-        if exchange.forward:
-            link.cancelled = False
-            link.to_client(self._held_back + self._behind + message.encode())
-            self._held_back = self._behind = b""
 
     def _parameter(self, message: ParameterStatus) -> None:
         pinned = PINNED.get(message.name)

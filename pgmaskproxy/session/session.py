@@ -243,6 +243,11 @@ class Session:
                     return
                 self._advance(answer)
                 continue
+            if self._established and self._client.pending and not self._skipping:
+                self._flow = self._frontend.repeat.take(self._client)
+                if self._flow is not None:
+                    self._advance(None)
+                    continue
             message = self._message()
             if message is None:
                 return
