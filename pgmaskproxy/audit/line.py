@@ -27,6 +27,27 @@ class Entry:
         self.data = data
 
 
+@final
+class End:
+    """Where a chain ends: the last record's seq and hash. It moves along with what is made to follow."""
+
+    __slots__ = ("hash", "seq")
+
+    def __init__(self, seq: int, digest: str) -> None:
+        self.seq = seq
+        self.hash = digest
+
+    def copy(self) -> End:
+        """Another one here."""
+        return End(self.seq, self.hash)
+
+    def follow(self, entry: Entry, stamp: str) -> bytes:
+        """The line of the next record, and the end is behind it. Raises Unrecordable, and then it stays."""
+        line, digest = written(entry, self.seq + 1, self.hash, stamp)
+        self.seq, self.hash = self.seq + 1, digest
+        return line
+
+
 def entry_of(event: AuditEvent) -> Entry:
     """The event in canonical form. Raises Unrecordable."""
     try:

@@ -22,7 +22,7 @@ from typing import Final, Self
 
 import pgmaskproxy
 from pgmaskproxy.audit.chain import START, Head, Unrecordable, genesis, timestamp
-from pgmaskproxy.audit.line import Entry, entry_of, written
+from pgmaskproxy.audit.line import End, Entry, entry_of
 from pgmaskproxy.audit.verify import check_chain
 from pgmaskproxy.errors import AuditFailed
 from pgmaskproxy.model import AuditEvent
@@ -54,9 +54,9 @@ class AuditLog:
         self._clock = clock
         self._version = version
         self._mutex = threading.Lock()
-        self._head = START
+        self._end = End(START.seq, START.hash)
         self._staged: list[bytes] = []
-        self._staged_head = START
+        self._staged_end = End(START.seq, START.hash)
         self._staging_failed: AuditFailed | None = None
         self._second = -1
         self._moment = ""
@@ -78,7 +78,7 @@ class AuditLog:
     @property
     def head(self) -> Head:
         """The last record written: its seq and hash."""
-        return self._head
+        return Head(self._end.seq, self._end.hash)
 
     def write(self, event: AuditEvent, durable: bool) -> None:
         """Append one event. See `write_all`."""
@@ -92,9 +92,10 @@ class AuditLog:
         """
         with self._mutex:
             self._write_staged()
-            lines, head = self._encoded(events, self._head)
+            end = self._end.copy()
+            lines = self._encoded(events, end)
             self._append(b"".join(lines), durable)
-            self._head = head
+            self._end = end
 
     def stage(self, events: Sequence[AuditEvent | Entry]) -> None:
         """Take `events` in, to be written with the next `flush` or, in this order, before what is written until then.
@@ -102,9 +103,10 @@ class AuditLog:
         Raises AuditFailed where one cannot be recorded: then none of these is taken.
         """
         with self._mutex:
-            lines, head = self._encoded(events, self._staged_head if self._staged else self._head)
+            end = (self._staged_end if self._staged else self._end).copy()
+            lines = self._encoded(events, end)
             self._staged += lines
-            self._staged_head = head
+            self._staged_end = end
 
     def flush(self) -> None:
         """Write what was staged; returns when it survives kill -9.
@@ -137,20 +139,15 @@ class AuditLog:
         finally:
             os.close(fd)
 
-    def _encoded(self, events: Sequence[AuditEvent | Entry], head: Head) -> tuple[list[bytes], Head]:
-        """The lines that follow `head`, and the head after them. Raises AuditFailed."""
+    def _encoded(self, events: Sequence[AuditEvent | Entry], end: End) -> list[bytes]:
+        """The lines that follow `end`, which moves behind them. Raises AuditFailed."""
         if self._dead:
             raise AuditFailed(self._dead, hint=RESTART)
-        seq, digest, stamp, lines = head.seq, head.hash, self._stamp(), []
+        stamp = self._stamp()
         try:
-            for event in events:
-                seq += 1
-                entry = event if isinstance(event, Entry) else entry_of(event)
-                line, digest = written(entry, seq, digest, stamp)
-                lines.append(line)
+            return [end.follow(event if isinstance(event, Entry) else entry_of(event), stamp) for event in events]
         except Unrecordable as error:
             raise AuditFailed(str(error)) from error
-        return lines, Head(seq, digest)
 
     def _stamp(self) -> str:
         millisecond = int(self._clock() * 1000)
@@ -171,7 +168,7 @@ class AuditLog:
         except AuditFailed as error:
             self._staging_failed = error
             raise
-        self._head = self._staged_head
+        self._end = self._staged_end
 
     def close(self) -> None:
         """Make everything durable and let go of the chain. Idempotent."""
@@ -213,9 +210,9 @@ class AuditLog:
                 f"the audit log is broken: {found.problem}",
                 hint="keep the file as evidence, move it away, and start a new chain",
             )
-        self._head, self._size = found.head, found.whole_bytes
+        self._end, self._size = End(found.head.seq, found.head.hash), found.whole_bytes
         recovered = self._set_aside(directory, found.writer)
-        if self._head == START:
+        if self.head == START:
             self.write(genesis(self.writer, self._version), durable=True)
         elif found.writer != self.writer:
             raise AuditFailed(f"{self.path} is the chain of writer {found.writer!r}, not of {self.writer!r}")

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from pgmaskproxy.audit.canonical import Unrecordable
-from pgmaskproxy.audit.chain import START, ZERO_HASH, decode, encode
-from pgmaskproxy.audit.line import MAX_RECORD, Entry, entry_of, ids_of, written
+from pgmaskproxy.audit.chain import START, ZERO_HASH, decode, encode, follows
+from pgmaskproxy.audit.line import MAX_RECORD, End, Entry, entry_of, ids_of, written
 from pgmaskproxy.model import AuditEvent
 
 EVENT = AuditEvent("statement.finished", session="ses_1", statement="stm_1", principal="bot", data={"rows": 1, "a": []})
@@ -31,3 +31,17 @@ def test_to_whom_it_belongs_has_only_who_there_is() -> None:
 def test_no_line_is_too_long_to_be_read_again() -> None:
     with pytest.raises(Unrecordable, match="bytes"):
         written(Entry(b'"x"', b"{}", b'"' + b"y" * MAX_RECORD + b'"'), 1, ZERO_HASH, "")
+
+
+def test_the_end_moves_behind_what_follows_and_stays_where_nothing_can() -> None:
+    end = End(START.seq, START.hash)
+    before = end.copy()
+    first = end.follow(entry_of(EVENT), "1970-01-01T00:00:00.000Z")
+    second = end.follow(entry_of(EVENT), "1970-01-01T00:00:00.000Z")
+    assert follows(decode(first[:-1]), START) != "", "only the genesis record is first"
+    assert follows(decode(second[:-1]), decode(first[:-1]).head) == ""
+    assert (end.seq, end.hash) == (1, decode(second[:-1]).hash)
+    assert (before.seq, before.hash) == (START.seq, START.hash)
+    with pytest.raises(Unrecordable):
+        end.follow(Entry(b'"x"', b"{}", b'"' + b"y" * MAX_RECORD + b'"'), "")
+    assert (end.seq, end.hash) == (1, decode(second[:-1]).hash)
