@@ -26,7 +26,7 @@ Key: TypeAlias = tuple[str, tuple[int, ...], tuple[int, ...]]
 
 @final
 class Allowed:
-    """A read that ran: its ruling, its tree without constants, its shape, and how its rows are shown."""
+    """A read that ran: its ruling, its tree, its shape, and how its rows are shown."""
 
     __slots__ = ("described", "exact", "fields", "opening", "plan", "ruling", "shown", "tree")
 
@@ -40,7 +40,7 @@ class Allowed:
         self.opening = b""
         """What the server's answer to a Bind and a Describe of it began with; '' while it is not known."""
         self.exact: list[bytes] = []
-        """Trees as they came that were found to be this one but for constants and places: the last of them."""
+        """The last tree that was found to be this one but for constants and places."""
         self.fields = fields
         self.plan = plan
         self.shown = shown

@@ -27,7 +27,7 @@ from pgmaskproxy.session.link import Link
 from pgmaskproxy.session.naming import Naming
 from pgmaskproxy.session.pipeline import CLOSE, DESCRIBE, EXECUTE, PARSE, SKIPPED, Exchange
 from pgmaskproxy.session.statements import Prepared
-from pgmaskproxy.session.trees import Trees, latest, without_constants
+from pgmaskproxy.session.trees import Trees, latest
 from pgmaskproxy.wire.backend import Field
 from pgmaskproxy.wire.copy import CopyData, CopyDone, CopyFail
 from pgmaskproxy.wire.frontend import Close, Describe, Execute, Flush, Parse, Sync, Terminate
@@ -135,8 +135,7 @@ class Execution:
     def _remember(self, decided: Decided, description: Exchange, verdict: Verdict) -> None:
         trees = latest(decided.prepared.sources)
         if isinstance(trees, Trees) and trees.own is not None and not trees.nested and not verdict.conflicts:
-            tree = without_constants(trees.own)
-            allowed = Allowed(decided.ruling, tree, description.fields, verdict.plan, verdict.shown)
+            allowed = Allowed(decided.ruling, trees.own, description.fields, verdict.plan, verdict.shown)
             self._link.early.keep(decided.key, allowed)
 
     @staticmethod

@@ -94,12 +94,14 @@ def kept(exchange: Exchange) -> bool:
         return True
     if promise.fields is not None:
         return exchange.returns_rows and exchange.fields == promise.fields
-    if promise.tree is not None and promise.exact and promise.exact == exchange.own:
-        return not exchange.nested
-    own = [without_constants(tree) for tree in exchange.own]
-    if exchange.nested or own != ([promise.tree] if promise.tree is not None else []):
+    if promise.tree is None or exchange.nested or len(exchange.own) != 1:
+        return promise.tree is None and not exchange.nested and not exchange.own
+    own = exchange.own[0]
+    if own == promise.tree or (promise.exact and promise.exact[0] == own):
+        return True
+    if without_constants(own) != without_constants(promise.tree):
         return False
-    if promise.tree is not None and promise.exact is not None:
+    if promise.exact is not None:
         promise.exact[:] = exchange.own
     return True
 
