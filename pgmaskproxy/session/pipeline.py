@@ -34,8 +34,8 @@ SKIPPED: Final = "SKIPPED"
 class Promise:
     """What the answer to a frame must be, since what follows it was sent without waiting (DESIGN 3c).
 
-    For PARSE `tree` is the statement's own, and its constants may be others; for BIND no tree may come; `fields` are for
-    DESCRIBE.
+    For PARSE `tree` is the statement's own, and its constants may be others; for BIND no tree may come; `fields` are
+    for DESCRIBE.
     """
 
     __slots__ = ("exact", "fields", "tree")
