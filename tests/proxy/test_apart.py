@@ -51,12 +51,20 @@ def test_it_keeps_no_connection_open() -> None:
 
 
 def test_nothing_is_left_of_it() -> None:
-    before = set(FDS.iterdir())
-    for _ in range(3):
-        apart(lambda: 1)
+    before, forked, fork = set(FDS.iterdir()), list[int](), os.fork
+
+    def noted() -> int:
+        forked.append(fork())
+        return forked[-1]
+
+    with patch.object(os, "fork", noted):
+        for _ in range(3):
+            apart(lambda: 1)
     assert set(FDS.iterdir()) == before
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert len(forked) == 3
+    for pid in forked:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
 
 
 def test_where_none_can_be_made_it_is_done_here() -> None:
