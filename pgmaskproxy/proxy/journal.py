@@ -105,9 +105,17 @@ class Journal:
             else:
                 self._failed.inc(count)
                 waiting += durable
-            for told in waiting:
-                told(answer)
             self._sync_if_due()
+            self._tell(deque(waiting), answer)
+
+    def _tell(self, waiting: deque[Told], answer: Refusal | None) -> None:
+        """One's fault keeps no other from hearing."""
+        try:
+            while waiting:
+                waiting.popleft()(answer)
+        finally:
+            if waiting:
+                asyncio.get_running_loop().call_soon(self._tell, waiting, answer)
 
     def _sync_if_due(self) -> None:
         if self._unsynced and not self._syncing:
@@ -129,9 +137,10 @@ class Journal:
         try:
             answer = done.result()
         finally:
-            for told in unsynced:
-                told(answer)
-            self._sync_if_due()
+            try:
+                self._tell(deque(unsynced), answer)
+            finally:
+                self._sync_if_due()
 
 
 def refusal(error: AuditFailed) -> Refusal:

@@ -167,3 +167,19 @@ async def test_a_fault_of_our_own_is_never_taken_for_written(desk: Desk, monkeyp
         await desk.settle(2)
     assert [refusal for _, refusal, _ in desk.told] == [BROKEN, BROKEN]
     assert len(faults) == 1
+
+
+@pytest.mark.parametrize("durable", [False, True])
+async def test_ones_fault_keeps_no_other_from_hearing(desk: Desk, durable: bool) -> None:
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: faults.append(context["exception"]))
+
+    def broken(_refusal: Refusal | None) -> None:
+        raise InternalError("a guard held")
+
+    desk.journal.stage([AuditEvent("x")], broken, durable=durable)
+    desk.stage("a", durable=durable)
+    desk.stage("b", durable=durable)
+    await desk.settle(2)
+    assert [(name, refusal) for name, refusal, _ in desk.told] == [("a", None), ("b", None)]
+    assert len(faults) == 1
