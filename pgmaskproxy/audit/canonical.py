@@ -23,10 +23,27 @@ def canonical(value: object) -> bytes:
     """`value` in its one spelling, as UTF-8. Raises Unrecordable."""
     parts: list[str] = []
     _write(value, parts, 0)
+    return encoded("".join(parts))
+
+
+def encoded(spelled: str) -> bytes:
+    """What is spelled, as UTF-8. Raises Unrecordable."""
     try:
-        return "".join(parts).encode()
+        return spelled.encode()
     except UnicodeEncodeError as error:
         raise Unrecordable("text that is not Unicode") from error
+
+
+def quoted(text: str) -> str:
+    """A string in its one spelling."""
+    return encode_basestring(text)
+
+
+def whole(number: int) -> str:
+    """A number in its one spelling. Raises Unrecordable."""
+    if not -LARGEST <= number <= LARGEST:
+        raise Unrecordable("a number that not every reader of JSON keeps")
+    return str(number)
 
 
 def _write(value: object, parts: list[str], depth: int) -> None:
@@ -37,9 +54,7 @@ def _write(value: object, parts: list[str], depth: int) -> None:
     elif isinstance(value, bool):
         parts.append("true" if value else "false")
     elif isinstance(value, int):
-        if not -LARGEST <= value <= LARGEST:
-            raise Unrecordable("a number that not every reader of JSON keeps")
-        parts.append(str(value))
+        parts.append(whole(value))
     elif depth == DEEPEST:
         raise Unrecordable("nested too deeply")
     elif isinstance(value, dict):

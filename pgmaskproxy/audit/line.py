@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import Final, final
 
-from pgmaskproxy.audit.canonical import Unrecordable, canonical
+from pgmaskproxy.audit.canonical import Unrecordable, canonical, encoded, quoted
 from pgmaskproxy.model import AuditEvent
 
 MAX_RECORD: Final = 4 * 1024 * 1024
@@ -59,8 +59,16 @@ def entry_of(event: AuditEvent) -> Entry:
 
 def ids_of(session: str, statement: str, principal: str, request: str = "") -> bytes:
     """To whom a record belongs, without those that are ''. Raises Unrecordable."""
-    named = {"principal": principal, "request": request, "session": session, "statement": statement}
-    return canonical({name: value for name, value in named.items() if value})
+    members: list[str] = []
+    if principal:
+        members.append('"principal":' + quoted(principal))
+    if request:
+        members.append('"request":' + quoted(request))
+    if session:
+        members.append('"session":' + quoted(session))
+    if statement:
+        members.append('"statement":' + quoted(statement))
+    return encoded("{" + ",".join(members) + "}")
 
 
 def written(entry: Entry, seq: int, prev: str, stamp: str) -> tuple[bytes, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, final
 
 from pgmaskproxy.audit import events
-from pgmaskproxy.audit.canonical import Unrecordable, canonical
+from pgmaskproxy.audit.canonical import Unrecordable, canonical, encoded, quoted, whole
 from pgmaskproxy.errors import AuditFailed
 from pgmaskproxy.mask.kinds import strength
 from pgmaskproxy.model import Analysis, Decision, Mask
@@ -99,17 +99,10 @@ def decided_data(database: str, role: str, analysis: Analysis, decision: Decisio
 def finished(*, tag: str, rows: int, cells: int, size: int, seconds: float, sqlstate: str, unmasked: int = -1) -> bytes:
     """The data of `statement.finished`: the command tag, rows and `size` bytes to the client, masked cells; or the
     error. In `unmasked` rows columns were shown as they are, since a person agreed; -1 where none was to be."""
-    data: dict[str, int | str] = {
-        "tag": tag,
-        "rows": rows,
-        "masked_cells": cells,
-        "bytes": size,
-        "microseconds": int(seconds * 1_000_000),
-        "sqlstate": sqlstate,
-    }
-    if unmasked >= 0:
-        data["unmasked_rows"] = unmasked
-    return canonical(data)
+    # Member by member, in the order that RFC 8785 has: no statement is without this record.
+    first = f'{{"bytes":{whole(size)},"masked_cells":{whole(cells)},"microseconds":{whole(int(seconds * 1_000_000))}'
+    then = f',"rows":{whole(rows)},"sqlstate":{quoted(sqlstate)},"tag":{quoted(tag)}'
+    return encoded(first + then + (f',"unmasked_rows":{whole(unmasked)}}}' if unmasked >= 0 else "}"))
 
 
 def word(mask: Mask | None) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import rfc8785
 
 from pgmaskproxy.audit.canonical import Unrecordable
 from pgmaskproxy.audit.chain import START, ZERO_HASH, decode, encode, follows
@@ -26,6 +27,23 @@ def test_it_is_the_record_of_its_event() -> None:
 def test_to_whom_it_belongs_has_only_who_there_is() -> None:
     assert json.loads(ids_of("ses_1", "", "", "apr_1")) == {"session": "ses_1", "request": "apr_1"}
     assert ids_of("", "", "") == b"{}"
+
+
+AWKWARD = ("", "bot", 'a"b\\c', "\x00\x1f\x7f", "köln\u2028\U0001f600", "ses_1")
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+@pytest.mark.parametrize("request_id", ["", "apr_1", 'a"'])
+def test_to_whom_it_belongs_is_in_the_librarys_spelling(name: str, request_id: str) -> None:
+    named = {"session": name, "statement": "stm_1", "principal": name, "request": request_id}
+    assert ids_of(name, "stm_1", name, request_id) == rfc8785.dumps(
+        {key: value for key, value in named.items() if value}
+    )
+
+
+def test_nobody_is_named_by_what_is_not_unicode() -> None:
+    with pytest.raises(Unrecordable, match="Unicode"):
+        ids_of("ses_1", "stm_1", "\ud800")
 
 
 def test_no_line_is_too_long_to_be_read_again() -> None:

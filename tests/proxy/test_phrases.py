@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+import rfc8785
 
+from pgmaskproxy.audit.canonical import Unrecordable
 from pgmaskproxy.errors import AuditFailed
 from pgmaskproxy.model import Analysis, Decision, Effect, Mask, Outcome
 from pgmaskproxy.proxy import phrases
@@ -70,3 +72,16 @@ def test_what_came_of_it() -> None:
     assert json.loads(finished(tag="", rows=1, cells=0, size=9, seconds=0.0, sqlstate="22012", unmasked=1)) == {
         "tag": "", "rows": 1, "masked_cells": 0, "bytes": 9, "microseconds": 0, "sqlstate": "22012", "unmasked_rows": 1,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("tag", ["", "SELECT 3", 'a"b\\c', "\x01\ufffd"])
+@pytest.mark.parametrize("unmasked", [-1, 0, 7])
+def test_it_is_in_the_librarys_spelling(tag: str, unmasked: int) -> None:
+    made = finished(tag=tag, rows=3, cells=2, size=120, seconds=0.5, sqlstate="22012", unmasked=unmasked)
+    assert made == rfc8785.dumps(json.loads(made))
+    assert json.loads(made)["tag"] == tag
+
+
+def test_a_number_that_not_every_reader_keeps_is_not_recorded() -> None:
+    with pytest.raises(Unrecordable):
+        finished(tag="", rows=(1 << 53), cells=0, size=0, seconds=0.0, sqlstate="")
