@@ -40,6 +40,7 @@ class Node:
 
 
 _TOKEN: Final = re.compile(r"\[ [-0-9 ]*\]|[(){}]|[^ (){}\\]+(?:\\.[^ (){}\\]*)*|(?:\\.[^ (){}\\]*)+", re.DOTALL)
+_NUMBER: Final = re.compile(r"-?[0-9]+")
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _CUT: Final = re.compile(r"\n(?:[^\n][^ \n]*+)?+\n")
 _NUMBERS: Final = frozenset({"i", "o", "b", "x"})
@@ -86,10 +87,43 @@ def read(tree: str) -> Value:
         raise Unattestable("the server's tree of this statement is too large", sqlstate="54000")
     if "\n" in tree.replace("\\\n", ""):
         raise Unattestable("a line break in the server's tree")
-    tokens = _TOKEN.findall(tree)
+    tokens = _tokens(tree)
     if not tokens or tree[-1] not in {"}", ")", ">"}:
         raise Unattestable("the server's tree is cut short")
     return _Reader(tokens).whole()
+
+
+def _tokens(tree: str) -> list[str]:
+    """What `_TOKEN` finds in it: brackets, what is between them and spaces, and a datum's bytes as one."""
+    if "\\" not in tree and "  " not in tree:
+        # Without a backslash a token ends where a space or a bracket is: the same at a fifth of the cost.
+        apart = tree.replace("{", " { ").replace("}", " } ").replace("(", " ( ").replace(")", " ) ")
+        words = [word for word in apart.split(" ") if word]
+        found = _with_data(words) if "[" in words else words
+        if found is not None:
+            return found
+    every: list[str] = _TOKEN.findall(tree)
+    return every
+
+
+def _with_data(words: list[str]) -> list[str] | None:
+    """The words, each datum's put together; None where a bracket is not surely one's."""
+    found: list[str] = []
+    at = 0
+    count = len(words)
+    while at < count:
+        word = words[at]
+        if word == "[":
+            end = at + 1
+            while end < count and _NUMBER.fullmatch(words[end]) is not None:
+                end += 1
+            if end == count or words[end] != "]":
+                return None
+            word = " ".join(words[at : end + 1])
+            at = end
+        found.append(word)
+        at += 1
+    return found
 
 
 @final

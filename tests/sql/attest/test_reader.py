@@ -100,6 +100,20 @@ def test_damaged_trees_raise_nothing_else(golden: tuple[Case, int, str], seed: i
         read(unfold(text))
 
 
+@given(st.text(alphabet='{}()[] :<>"Ab01-]', max_size=60))
+@example("{A :b 4 [ 1 0 -1 0 ] :c [ :d 0 [ ]}")
+@example("([ 1 ]x [ - ] [ 1]")
+@example("{A :b a[ 1 ] [  1 ]}")
+def test_the_quick_way_to_tokens_finds_the_same(text: str) -> None:
+    assert reader._tokens(text) == reader._TOKEN.findall(text)
+
+
+def test_the_quick_way_to_tokens_finds_the_same_in_every_golden_tree() -> None:
+    for _, _, tree in goldens():
+        text = unfold(tree)
+        assert reader._tokens(text) == reader._TOKEN.findall(text)
+
+
 def test_every_golden_tree_is_read() -> None:
     for _, _, tree in goldens():
         assert read(unfold(tree)) is None or isinstance(read(unfold(tree)), list)
