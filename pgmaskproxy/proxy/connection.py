@@ -396,7 +396,7 @@ class ClientConnection:
             ev.UpstreamConnected(
                 command.ticket,
                 upstream.user,
-                upstream.password.get_secret_value() if upstream.password is not None else None,
+                services.password,
                 pinned_parameters(startup, principal, self._session_id, services.attestation),
                 services.attestation,
                 channel_binding(upstream, stream),

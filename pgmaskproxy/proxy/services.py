@@ -24,6 +24,7 @@ from pgmaskproxy.proxy.judge import Judge
 from pgmaskproxy.proxy.keys import Keys
 from pgmaskproxy.proxy.phrases import Phrases
 from pgmaskproxy.proxy.prover import Prover
+from pgmaskproxy.wire.scram import Password
 
 
 @final
@@ -60,7 +61,11 @@ class Services:
     journal: Journal = field(init=False)
     """Writes to `audit` for the event loop."""
     phrases: Phrases = field(default_factory=Phrases)
+    password: Password | None = field(init=False, repr=False)
+    """For the server."""
 
     def __post_init__(self) -> None:
+        password = self.config.upstream.password
+        object.__setattr__(self, "password", Password(password.get_secret_value()) if password is not None else None)
         object.__setattr__(self, "ids", Ids(self.clock, self.randbytes))
         object.__setattr__(self, "journal", Journal(self.audit, self.metrics))

@@ -15,7 +15,7 @@ from typing import TypeAlias, final
 from pgmaskproxy.model import Mask, Parameter, Refusal, Ruling, Statement, Visibility
 from pgmaskproxy.session.news import DefinitionsDoubted, EpochMoved, UseKeys, WatchFor
 from pgmaskproxy.session.traffic import ClientData, SendClient, SendServer, ServerData
-from pgmaskproxy.wire.scram import ScramVerifier
+from pgmaskproxy.wire.scram import Password, ScramVerifier
 
 __all__ = [
     "ClientData",
@@ -92,7 +92,7 @@ class UpstreamConnected:
 
     ticket: int
     user: str
-    password: str | None
+    password: Password | None
     parameters: tuple[tuple[str, str], ...]
     """The pinned start-up parameters, besides user and database (DESIGN 3d)."""
     attestation: str = "off"

@@ -106,7 +106,7 @@ class Upstream:
         elif isinstance(message, AuthenticationCleartextPassword):
             if answer.password is None:
                 return self._failed("the server wants a password and none is configured")
-            self._link.to_server(password_message(answer.password.encode()).encode())
+            self._link.to_server(password_message(answer.password.text).encode())
             message = yield from self._next()
         if isinstance(message, ErrorResponse):
             return self._refused(message)

@@ -193,6 +193,30 @@ class ServerExchange:
 
 
 @final
+class Password:
+    """A password to log in with, time and again. What it makes of a salt is kept, as RFC 5802 has it: the same server
+    asks by the same salt, and the iterations take milliseconds in which nobody else is served."""
+
+    __slots__ = ("_key", "_prepared", "_salted", "text")
+
+    def __init__(self, text: str | bytes) -> None:
+        self.text = text.encode() if isinstance(text, str) else text
+        self._prepared = saslprep(text)
+        self._key = (b"", 0)
+        self._salted = b""
+
+    def __repr__(self) -> str:
+        return "<Password>"  # a repr ends in logs
+
+    def salted(self, salt: bytes, iterations: int) -> bytes:
+        """RFC 5802's SaltedPassword. Takes some milliseconds where it was not the last one asked for."""
+        if self._key != (salt, iterations):
+            self._salted = hashlib.pbkdf2_hmac("sha256", self._prepared, salt, iterations)
+            self._key = (salt, iterations)
+        return self._salted
+
+
+@final
 class ClientExchange:
     """The client's side of one login: `first`, `final`, `verify`, once each.
 
@@ -208,7 +232,7 @@ class ClientExchange:
     def __init__(
         self,
         user: bytes,
-        password: str | bytes,
+        password: Password,
         nonce: bytes,
         *,
         least_iterations: int = DEFAULT_ITERATIONS,
@@ -219,7 +243,7 @@ class ClientExchange:
             raise InternalError("a nonce that is not printable ASCII without comma, or a zero byte in a name")
         if plus and binding is None:
             raise InternalError("channel binding without a channel to bind")
-        self._password = saslprep(password)
+        self._password = password
         self._nonce = nonce
         self._least_iterations = least_iterations
         self._gs2_header = (_BOUND if plus else b"y" if binding is not None else b"n") + b",,"
@@ -232,7 +256,7 @@ class ClientExchange:
         return self._gs2_header + self._bare
 
     def final(self, server_first: bytes) -> bytes:
-        """The client-final-message that answers `server_first`. Takes some milliseconds."""
+        """The client-final-message that answers `server_first`. Takes as long as the password's salting."""
         if self._server_signature:
             raise InternalError("a SCRAM exchange was used twice")
         attributes = server_first.split(b",")
@@ -249,7 +273,7 @@ class ClientExchange:
             raise AuthenticationFailed("malformed SCRAM message: invalid salt or iterations") from None
         if not salt or not self._least_iterations <= iterations <= MAX_ITERATIONS:
             raise AuthenticationFailed(f"the server asks for {iterations} iterations and a salt of {len(salt)} bytes")
-        salted = hashlib.pbkdf2_hmac("sha256", self._password, salt, iterations)
+        salted = self._password.salted(salt, iterations)
         client_key = _hmac(salted, b"Client Key")
         without_proof = b"c=%b,r=%b" % (_to_base64(self._channel), nonce)
         message = b",".join((self._bare, server_first, without_proof))

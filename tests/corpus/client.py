@@ -14,7 +14,7 @@ from typing import Final, TypeAlias, final
 from pgmaskproxy.wire.authentication import SASLInitialResponse, SASLResponse
 from pgmaskproxy.wire.frontend import Bind, CopyData, CopyDone, Describe, Execute, Parse, Query, Sync, Terminate
 from pgmaskproxy.wire.message import Message
-from pgmaskproxy.wire.scram import MECHANISM, ClientExchange
+from pgmaskproxy.wire.scram import MECHANISM, ClientExchange, Password
 from pgmaskproxy.wire.startup import CancelRequest, StartupMessage
 
 HOST: Final = "127.0.0.1"
@@ -224,7 +224,7 @@ class Client:
 
     def _login(self, parameters: tuple[tuple[bytes, bytes], ...], user: str, password: str) -> None:
         self.send(StartupMessage(3, 0, parameters))
-        exchange = ClientExchange(b"", password, secrets.token_urlsafe(18).encode())
+        exchange = ClientExchange(b"", Password(password), secrets.token_urlsafe(18).encode())
         while True:
             kind, body = self.frame()
             if kind == b"E":

@@ -13,7 +13,7 @@ import pytest
 from pgmaskproxy.audit.verify import verify
 from pgmaskproxy.demo.server import EmbeddedServer
 from pgmaskproxy.wire.authentication import AuthenticationSASL, AuthenticationSASLContinue, SASLInitialResponse
-from pgmaskproxy.wire.scram import MECHANISM, ClientExchange
+from pgmaskproxy.wire.scram import MECHANISM, ClientExchange, Password
 from tests.e2e.commands import active, backend, eventually, health
 from tests.e2e.crews import TWO, chain, connected_to, metric
 from tests.e2e.waiting import ask
@@ -156,7 +156,8 @@ async def test_who_does_not_exist_is_the_same_everywhere(working: Proxy) -> None
         client = await Client.connect(working.port)
         client.start("nobody", working.database.name)
         await client.until(AuthenticationSASL)
-        client.send(SASLInitialResponse(MECHANISM, ClientExchange(b"", "x", b"fyko+d2lbbFgONRv9qkxdawL").first()))
+        exchange = ClientExchange(b"", Password("x"), b"fyko+d2lbbFgONRv9qkxdawL")
+        client.send(SASLInitialResponse(MECHANISM, exchange.first()))
         said = await client.until(AuthenticationSASLContinue)
         salts.add(said.data.split(b",")[1])
         await client.close()

@@ -12,7 +12,7 @@ from pgmaskproxy.wire.backend import BackendKeyData, BackendMessage, ErrorRespon
 from pgmaskproxy.wire.framing import BACKEND_LIMITS, FrameBuffer
 from pgmaskproxy.wire.frontend import Query
 from pgmaskproxy.wire.message import Message
-from pgmaskproxy.wire.scram import MECHANISM, ClientExchange
+from pgmaskproxy.wire.scram import MECHANISM, ClientExchange, Password
 from pgmaskproxy.wire.startup import StartupMessage
 
 M = TypeVar("M", bound=Message)
@@ -94,7 +94,7 @@ class Client:
 
     async def authenticate(self, password: str) -> None:
         """Answer SCRAM, up to the proof; what the server says of it is still to be read."""
-        exchange = ClientExchange(b"", password, b"fyko+d2lbbFgONRv9qkxdawL")
+        exchange = ClientExchange(b"", Password(password), b"fyko+d2lbbFgONRv9qkxdawL")
         await self.until(auth.AuthenticationSASL)
         self.send(auth.SASLInitialResponse(MECHANISM, exchange.first()))
         said = await self.until(auth.AuthenticationSASLContinue)

@@ -35,6 +35,7 @@ from pgmaskproxy.wire.scram import (
     MECHANISM,
     MECHANISM_PLUS,
     ClientExchange,
+    Password,
     ServerExchange,
     make_verifier,
     mock_verifier,
@@ -116,7 +117,7 @@ class Play:
         self._to_server = FrameBuffer(FRONTEND_LIMITS)
         self._startup: StartupBuffer | None = StartupBuffer()
         self._asked: dict[type, Any] = {}
-        self._client = ClientExchange(b"", "wonder", b"nonce")
+        self._client = ClientExchange(b"", Password("wonder"), b"nonce")
         self._server = ServerExchange(UPSTREAM_VERIFIER, b"upstreamnonce")
         self._said: dict[str, bytes] = {}
         if warm:
@@ -158,11 +159,11 @@ class Play:
             if len(words) > 2 or mechanism == MECHANISM_PLUS:  # a third word: what it takes for the channel
                 bound = text(words[2]) if len(words) > 2 else BINDING
                 plus = mechanism == MECHANISM_PLUS
-                self._client = ClientExchange(b"", "wonder", b"nonce", binding=bound, plus=plus)
+                self._client = ClientExchange(b"", Password("wonder"), b"nonce", binding=bound, plus=plus)
             return SASLInitialResponse(mechanism, self._client.first()).encode()
         if name == "SASLResponse":
             if len(words) > 1 and text(words[1]) != b"wonder":
-                wrong = ClientExchange(b"", text(words[1]).decode(), b"nonce")
+                wrong = ClientExchange(b"", Password(text(words[1]).decode()), b"nonce")
                 wrong.first()
                 return SASLResponse(wrong.final(self._said["continue"])).encode()
             return SASLResponse(self._client.final(self._said["continue"])).encode()
@@ -247,7 +248,7 @@ class Play:
             case ["nologin", *rest]:
                 return ev.LoginAnswer(asked[ev.LookUpLogin].ticket, None, refusal=_refusal(rest))
             case ["connected", *rest]:
-                password = "upstream" if "password" in rest else None
+                password = Password("upstream") if "password" in rest else None
                 ticket = asked[ev.ConnectUpstream].ticket
                 mode = next((word for word in rest if word in {"required", "preferred"}), "off")
                 binding = UPSTREAM_BINDING if "encrypted" in rest else None

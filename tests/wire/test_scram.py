@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 
 import pytest
@@ -12,6 +13,7 @@ from pgmaskproxy.errors import AuthenticationFailed, InternalError
 from pgmaskproxy.wire.scram import (
     MAX_ITERATIONS,
     ClientExchange,
+    Password,
     ScramVerifier,
     ServerExchange,
     make_verifier,
@@ -33,7 +35,7 @@ def log_in(verifier: ScramVerifier, client: ClientExchange) -> None:
 
 
 def test_rfc_7677() -> None:
-    client = ClientExchange(b"user", "pencil", CLIENT_NONCE)
+    client = ClientExchange(b"user", Password("pencil"), CLIENT_NONCE)
     assert client.first() == b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO"
     server = ServerExchange(make_verifier("pencil", base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")), SERVER_NONCE)
     server_first = server.first(client.first())
@@ -144,7 +146,7 @@ def scramp_server(password: str) -> scramp.core.ScramServer:
 @pytest.mark.parametrize("password", ["pencil", "p\u00e4ssw\u00f6rd"])
 def test_scramp_as_server(user: str, password: str) -> None:
     server = scramp_server(password)
-    client = ClientExchange(user.encode(), password, CLIENT_NONCE)
+    client = ClientExchange(user.encode(), Password(password), CLIENT_NONCE)
     server.set_client_first(client.first().decode())
     server.set_client_final(client.final(server.get_server_first().encode()).decode())
     client.verify(server.get_server_final().encode())
@@ -152,7 +154,7 @@ def test_scramp_as_server(user: str, password: str) -> None:
 
 def test_scramp_as_server_refuses_a_wrong_password() -> None:
     server = scramp_server("pencil")
-    client = ClientExchange(b"alice", "Pencil", CLIENT_NONCE)
+    client = ClientExchange(b"alice", Password("Pencil"), CLIENT_NONCE)
     server.set_client_first(client.first().decode())
     with pytest.raises(scramp.ScramException):
         server.set_client_final(client.final(server.get_server_first().encode()).decode())
@@ -240,7 +242,7 @@ def test_a_stripped_plus_is_a_downgrade() -> None:
 
 def exchange() -> tuple[ServerExchange, bytes]:
     """A server exchange that waits for the right client-final-message, and that message."""
-    client = ClientExchange(b"", "pencil", CLIENT_NONCE)
+    client = ClientExchange(b"", Password("pencil"), CLIENT_NONCE)
     server = ServerExchange(VERIFIER, SERVER_NONCE)
     return server, client.final(server.first(client.first()))
 
@@ -261,7 +263,7 @@ def test_no_other_client_final_is_accepted() -> None:
 
 def exchange_server() -> ServerExchange:
     server = ServerExchange(VERIFIER, SERVER_NONCE)
-    server.first(ClientExchange(b"", "pencil", CLIENT_NONCE).first())
+    server.first(ClientExchange(b"", Password("pencil"), CLIENT_NONCE).first())
     return server
 
 
@@ -342,7 +344,7 @@ def test_our_own_nonces_are_printable(nonce: bytes) -> None:
     with pytest.raises(InternalError):
         ServerExchange(VERIFIER, nonce)
     with pytest.raises(InternalError):
-        ClientExchange(b"", "pencil", nonce)
+        ClientExchange(b"", Password("pencil"), nonce)
 
 
 # --- users that do not exist
@@ -362,7 +364,7 @@ def test_an_unknown_user_fails_as_a_wrong_password_does() -> None:
     failures = []
     for verifier in (VERIFIER, mock_verifier(b"nobody", SECRET)):
         with pytest.raises(AuthenticationFailed) as caught:
-            log_in(verifier, ClientExchange(b"", "wrong", CLIENT_NONCE))
+            log_in(verifier, ClientExchange(b"", Password("wrong"), CLIENT_NONCE))
         failures.append((str(caught.value), caught.value.sqlstate, caught.value.reason))
     assert failures[0] == failures[1]
     assert failures[0][:2] == ("password authentication failed", "28P01")
@@ -387,8 +389,8 @@ def test_the_mock_has_the_iterations_of_the_others() -> None:
 
 
 def test_both_sides_of_ours() -> None:
-    log_in(VERIFIER, ClientExchange(b"", "pencil", CLIENT_NONCE))
-    log_in(VERIFIER, ClientExchange(b"alice", b"pencil", CLIENT_NONCE))
+    log_in(VERIFIER, ClientExchange(b"", Password("pencil"), CLIENT_NONCE))
+    log_in(VERIFIER, ClientExchange(b"alice", Password(b"pencil"), CLIENT_NONCE))
 
 
 NONCE = CLIENT_NONCE + SERVER_NONCE
@@ -418,22 +420,22 @@ NONCE = CLIENT_NONCE + SERVER_NONCE
 )
 def test_malformed_server_first(server_first: bytes) -> None:
     with pytest.raises(AuthenticationFailed):
-        ClientExchange(b"", "pencil", CLIENT_NONCE).final(server_first)
+        ClientExchange(b"", Password("pencil"), CLIENT_NONCE).final(server_first)
 
 
 @given(st.binary(max_size=80))
 def test_arbitrary_bytes_from_a_server(data: bytes) -> None:
     with pytest.raises(AuthenticationFailed):
-        ClientExchange(b"", "pencil", CLIENT_NONCE).final(data)
+        ClientExchange(b"", Password("pencil"), CLIENT_NONCE).final(data)
 
 
 def test_fewer_iterations_by_request() -> None:
-    log_in(make_verifier("pencil", SALT, 1), ClientExchange(b"", "pencil", CLIENT_NONCE, least_iterations=1))
+    log_in(make_verifier("pencil", SALT, 1), ClientExchange(b"", Password("pencil"), CLIENT_NONCE, least_iterations=1))
 
 
 @pytest.mark.parametrize("server_final", [b"", b"v=", b"v=" + base64.b64encode(bytes(32)), b"e=invalid-proof", b"x"])
 def test_a_server_that_does_not_know_the_password(server_final: bytes) -> None:
-    client = ClientExchange(b"", "pencil", CLIENT_NONCE)
+    client = ClientExchange(b"", Password("pencil"), CLIENT_NONCE)
     client.final(ServerExchange(VERIFIER, SERVER_NONCE).first(client.first()))
     with pytest.raises(AuthenticationFailed) as caught:
         client.verify(server_final)
@@ -441,7 +443,7 @@ def test_a_server_that_does_not_know_the_password(server_final: bytes) -> None:
 
 
 def test_a_client_exchange_happens_in_order() -> None:
-    client = ClientExchange(b"", "pencil", CLIENT_NONCE)
+    client = ClientExchange(b"", Password("pencil"), CLIENT_NONCE)
     with pytest.raises(InternalError):
         client.verify(b"v=")
     server_first = ServerExchange(VERIFIER, SERVER_NONCE).first(client.first())
@@ -449,4 +451,32 @@ def test_a_client_exchange_happens_in_order() -> None:
     with pytest.raises(InternalError):
         client.final(server_first)
     with pytest.raises(InternalError):
-        ClientExchange(b"a\0b", "pencil", CLIENT_NONCE)
+        ClientExchange(b"a\0b", Password("pencil"), CLIENT_NONCE)
+
+
+def test_a_salt_is_worked_in_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[bytes, int]] = []
+    work = hashlib.pbkdf2_hmac
+
+    def counted(name: str, password: bytes, salt: bytes, iterations: int) -> bytes:
+        asked.append((salt, iterations))
+        return work(name, password, salt, iterations)
+
+    monkeypatch.setattr("hashlib.pbkdf2_hmac", counted)
+    password = Password("pencil")
+    again = [password.salted(SALT, 4096), password.salted(SALT, 4096)]
+    assert asked == [(SALT, 4096)]
+    assert again == [work("sha256", b"pencil", SALT, 4096)] * 2
+    assert password.salted(SALT, 4097) == work("sha256", b"pencil", SALT, 4097)
+    assert password.salted(b"other", 4097) == work("sha256", b"pencil", b"other", 4097)
+    assert asked[1:] == [(SALT, 4097), (b"other", 4097)]
+
+
+def test_no_password_ends_in_a_log() -> None:
+    assert "pencil" not in repr(Password("pencil"))
+
+
+def test_who_knows_the_password_logs_in_again_and_again() -> None:
+    password = Password("pencil")
+    for salt in (SALT, SALT, b"another salt"):
+        log_in(make_verifier("pencil", salt, 4096), ClientExchange(b"", password, CLIENT_NONCE))

@@ -6,7 +6,7 @@ import pytest
 import scramp
 
 from pgmaskproxy.errors import AuthenticationFailed, InternalError
-from pgmaskproxy.wire.scram import ClientExchange, ServerExchange
+from pgmaskproxy.wire.scram import ClientExchange, Password, ServerExchange
 from tests.wire.test_scram import CHANNEL, CLIENT_NONCE, SALT, SERVER_NONCE, VERIFIER, log_in
 
 
@@ -23,7 +23,7 @@ def test_scramp_binds_the_channel_in_either_role() -> None:
     mechanism = scramp.ScramMechanism("SCRAM-SHA-256-PLUS")
     auth_info = mechanism.make_auth_info("pencil", 4096, SALT)
     server = mechanism.make_server(lambda _user: auth_info, channel_binding=binding, s_nonce="def")
-    client = ClientExchange(b"user", "pencil", CLIENT_NONCE, binding=CHANNEL, plus=True)
+    client = ClientExchange(b"user", Password("pencil"), CLIENT_NONCE, binding=CHANNEL, plus=True)
     server.set_client_first(client.first().decode())
     server.set_client_final(client.final(server.get_server_first().encode()).decode())
     client.verify(server.get_server_final().encode())
@@ -39,7 +39,7 @@ def test_who_chooses_plus_binds_the_server_s_end_point(header: bytes) -> None:
 
 def test_another_channel_than_ours_has_somebody_in_the_middle() -> None:
     """They know the password's owner and have a certificate of their own: the proof is right, for another channel."""
-    client = ClientExchange(b"", "pencil", CLIENT_NONCE, binding=CHANNEL[::-1], plus=True)
+    client = ClientExchange(b"", Password("pencil"), CLIENT_NONCE, binding=CHANNEL[::-1], plus=True)
     server = ServerExchange(VERIFIER, SERVER_NONCE, binding=CHANNEL, plus=True)
     proof = client.final(server.first(client.first()))
     with pytest.raises(AuthenticationFailed) as caught:
@@ -48,7 +48,7 @@ def test_another_channel_than_ours_has_somebody_in_the_middle() -> None:
 
 
 def test_a_client_that_could_bind_says_so_where_plus_was_not_offered() -> None:
-    client = ClientExchange(b"", "pencil", CLIENT_NONCE, binding=CHANNEL)
+    client = ClientExchange(b"", Password("pencil"), CLIENT_NONCE, binding=CHANNEL)
     assert client.first().startswith(b"y,,")
     log_in(VERIFIER, client)
 
@@ -57,4 +57,4 @@ def test_there_is_no_plus_without_a_channel() -> None:
     with pytest.raises(InternalError):
         ServerExchange(VERIFIER, SERVER_NONCE, plus=True)
     with pytest.raises(InternalError):
-        ClientExchange(b"", "pencil", CLIENT_NONCE, plus=True)
+        ClientExchange(b"", Password("pencil"), CLIENT_NONCE, plus=True)
