@@ -11,7 +11,7 @@ from collections import OrderedDict
 from typing import Final, TypeAlias, final
 
 from pgmaskproxy.mask.plan import MaskPlan
-from pgmaskproxy.model import Effect, Mask, Outcome, Ruling
+from pgmaskproxy.model import Analysis, Effect, Mask, Outcome, Ruling
 from pgmaskproxy.session.pipeline import Promise
 from pgmaskproxy.wire.backend import Field
 
@@ -64,6 +64,9 @@ class Early:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Key, Allowed] = OrderedDict()
+        self._familiar: dict[int, tuple[Analysis, int]] = {}
+        """By the identity of an analysis that stands for many texts: itself, so that its identity stays its own, and the
+        epoch in which a statement of it was allowed."""
 
     def find(self, key: Key, text: Ruling, epoch: int, path: tuple[str, ...] | None = None) -> Allowed | None:
         """What was allowed for exactly this, if it still counts. `text` is the text's ruling of now; `path` the
@@ -83,9 +86,23 @@ class Early:
         if len(self._kept) > KEPT:
             self._kept.popitem(last=False)
 
+    def meet(self, text: Ruling) -> None:
+        """A statement was allowed whose text is like many others but for its constants (`Ruling.general`)."""
+        if text.general:
+            if len(self._familiar) >= KEPT:
+                self._familiar.clear()
+            self._familiar[id(text.analysis)] = (text.analysis, text.epoch)
+
+    def is_familiar(self, text: Ruling, epoch: int) -> bool:
+        """Whether another of these texts was allowed in this session, and nothing has moved since: then it may be bound
+        before its tree has come, as DESIGN 3c has it. It is executed when that was judged, and not before."""
+        found = self._familiar.get(id(text.analysis)) if text.general else None
+        return found is not None and found[0] is text.analysis and found[1] == text.epoch == epoch
+
     def forget(self) -> None:
         """Names may mean something else from now on."""
         self._kept.clear()
+        self._familiar.clear()
 
 
 def may_go_early(ruling: Ruling) -> bool:

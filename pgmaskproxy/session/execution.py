@@ -137,6 +137,7 @@ class Execution:
         if isinstance(trees, Trees) and trees.own is not None and not trees.nested and not verdict.conflicts:
             allowed = Allowed(decided.ruling, trees.own, description.fields, verdict.plan, verdict.shown)
             self._link.early.keep(decided.key, allowed)
+            self._link.early.meet(decided.prepared.ruling)
 
     @staticmethod
     def takes_data(ruling: Ruling) -> bool:

@@ -117,12 +117,13 @@ class Simple:
             if allowed is not None:
                 sent = yield from self._early(decided, allowed)
                 break
-            ruling = yield from self._parsed(decided.prepared, granted=grant is not None)
+            ahead = grant is None and link.early.is_familiar(text, link.epoch)
+            parsed, ruling = yield from self._parsed(decided.prepared, granted=grant is not None, ahead=ahead)
             if ruling is None:
                 return False
             if ruling.decision.outcome is not Outcome.HOLD or grant is not None:
                 decided.ruling = ruling
-                sent = yield from self._bound(decided, grant)
+                sent = yield from self._bound(decided, grant, parsed)
                 break
             # It could not be asked before: what it does, or what its name stands for, is known only now.
             described = not wrapped or ruling.decision.unmask is not None
@@ -153,27 +154,31 @@ class Simple:
             self._execution.refuse(text, judged, judged.sql, offset=judged.offset)
         return None
 
-    def _parsed(self, prepared: Prepared, *, granted: bool) -> Flow[Ruling | None]:
-        """Parsed, and decided by its tree; None when the server or policy refused it, and that is answered."""
+    def _parsed(
+        self, prepared: Prepared, *, granted: bool, ahead: bool
+    ) -> Flow[tuple[tuple[Exchange, Exchange] | None, Ruling | None]]:
+        """Parsed, and decided by its tree; None when the server or policy refused it, and that is answered. First what
+        was sent `ahead` of the tree: Bind and the portal's Describe."""
         link, text = self._link, prepared.ruling
         if text.decision.outcome is Outcome.HOLD and not granted and not self._attesting.may_prove(text):
-            return text  # nothing is sent before a person has agreed
+            return None, text  # nothing is sent before a person has agreed
         parsed = self._parse(text)
         # What it is held for by its tree is parsed once more, and the server says everything again.
         parsed.show_notices = not (granted and self._attesting.may_prove(text))
         if self._attesting.inner(text):
             parsed = yield from self._attesting.probe(text)
         prepared.sources = [parsed]
+        sent = (self._bind(text), self._execution.describe(b"", text)) if ahead else None
         ruling = yield from self._attesting.decided(prepared)
         if link.pipeline.discarding:
-            return None
+            return None, None
         refusal = ruling if isinstance(ruling, Refusal) else ruling.decision.refusal
         denied = isinstance(ruling, Refusal) or (ruling.decision.outcome is Outcome.DENY)
         if denied and refusal is not None:
             self._execution.refuse(refusal, text, text.sql, offset=text.offset)
-            return None
+            return None, None
         assert isinstance(ruling, Ruling)
-        return ruling
+        return sent, ruling
 
     def _parse(self, text: Ruling) -> Exchange:
         link = self._link
@@ -194,13 +199,19 @@ class Simple:
         formats = (1,) if fetches and isinstance(target, Portal) and target.binary else ()
         return self._link.send(Bind(b"", b"", (), (), formats).encode(), exchange)
 
-    def _bound(self, decided: Decided, grant: Grant | None) -> Flow[Exchange | None]:
+    def _bound(
+        self, decided: Decided, grant: Grant | None, ahead: tuple[Exchange, Exchange] | None
+    ) -> Flow[Exchange | None]:
         """From a decided statement to an Execute that was sent; None when it failed or was refused."""
         link, ruling = self._link, decided.ruling
-        bind = self._bind(ruling)
-        description = self._execution.describe(b"", ruling)
-        link.flush()
-        yield Wait(exchange=description)
+        if ahead is None:
+            bind = self._bind(ruling)
+            description = self._execution.describe(b"", ruling)
+            link.flush()
+        else:
+            bind, description = ahead
+        if not description.settled:
+            yield Wait(exchange=description)
         bound = yield from self._after_bind(decided.prepared, ruling, bind)
         if isinstance(bound, Refusal):
             self._execution.refuse(bound, ruling, ruling.sql, offset=ruling.offset)

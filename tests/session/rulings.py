@@ -7,6 +7,8 @@ says of it. Without one it is allowed, its errors are not scrubbed, and its one 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cache
 
 from pgmaskproxy.model import (
     NULL_MASK,
@@ -144,8 +146,18 @@ def _ruling(words: Sequence[str], sql: str, offset: int, statement: Statement) -
         uses=(ColumnUse(SSN_COLUMN, Use.EXPRESSION, "the select list"),) if "expression" in options else (),
         moves_names=transaction is not None or first in _MOVING or "moves" in options,
     )
+    general = "general" in options
+    if general:
+        analysis = _one_for_all(replace(analysis, redacted=""))
     epoch, path = int(options.get("epoch", 1)), statement.search_path
-    return Ruling(sql, offset, analysis, _decision(options, masks), epoch, path, unmask=statement.unmask)
+    decision = _decision(options, masks)
+    return Ruling(sql, offset, analysis, decision, epoch, path, unmask=statement.unmask, general=general)
+
+
+@cache
+def _one_for_all(analysis: Analysis) -> Analysis:
+    """The same object for all that are equal, as the judge has it of texts that differ in constants only."""
+    return analysis
 
 
 def _decision(options: dict[str, str], masks: str) -> Decision:

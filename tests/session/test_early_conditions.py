@@ -165,3 +165,16 @@ def test_what_looks_like_a_constant_inside_a_name_stays() -> None:
     other = name.replace(b":location 7", b":location 8")
     assert without_constants(name) != without_constants(other)
     assert without_constants(b"{VAR :location 7 }") == without_constants(b"{VAR :location 8 }")
+
+
+def test_only_what_stands_for_many_texts_is_met() -> None:
+    early, general = Early(), replace(RULING, general=True)
+    early.meet(RULING)
+    assert not early.is_familiar(general, 1)
+    early.meet(general)
+    assert early.is_familiar(general, 1)
+    assert not early.is_familiar(RULING, 1)
+    assert not early.is_familiar(general, 2)
+    assert not early.is_familiar(replace(general, analysis=replace(RULING.analysis)), 1)
+    early.forget()
+    assert not early.is_familiar(general, 1)
