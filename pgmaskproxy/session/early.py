@@ -65,8 +65,8 @@ class Early:
     def __init__(self) -> None:
         self._kept: OrderedDict[Key, Allowed] = OrderedDict()
         self._familiar: dict[int, tuple[Analysis, int]] = {}
-        """By the identity of an analysis that stands for many texts: itself, so that its identity stays its own, and the
-        epoch in which a statement of it was allowed."""
+        """By the identity of an analysis that stands for many texts: itself, so that its identity stays its own, and
+        the epoch in which a statement of it was allowed."""
 
     def find(self, key: Key, text: Ruling, epoch: int, path: tuple[str, ...] | None = None) -> Allowed | None:
         """What was allowed for exactly this, if it still counts. `text` is the text's ruling of now; `path` the
