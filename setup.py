@@ -100,6 +100,7 @@ COMPILED = [
     "pgmaskproxy/session/results.py",
     "pgmaskproxy/session/scrub.py",
     "pgmaskproxy/session/session.py",
+    "pgmaskproxy/session/shapes.py",
     "pgmaskproxy/session/simple.py",
     "pgmaskproxy/session/statements.py",
     "pgmaskproxy/session/texts.py",

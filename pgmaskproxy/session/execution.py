@@ -218,7 +218,8 @@ class Execution:
         if not description.returns_rows:
             return Verdict(SEALED, None, (), 0)
         fields = description.fields
-        bound = bind_plan(fields, self._masks(ruling), visibility, self._link.keys, self._link.customs)
+        link = self._link
+        bound = link.shapes.plan(fields, self._masks(ruling), visibility, link.keys, link.customs, bind_plan)
         if bound.unknown and ruling.decision.unmask is not None:
             return not_confirmed(ruling.decision.unmask)
         if bound.unknown:

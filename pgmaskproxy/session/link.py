@@ -14,6 +14,7 @@ from pgmaskproxy.session.early import Early
 from pgmaskproxy.session.events import Command, DefinitionsChanged, SendClient, SendServer
 from pgmaskproxy.session.flow import Flow, Wait
 from pgmaskproxy.session.pipeline import PARSE, SYNC, Exchange, Pipeline, Whole
+from pgmaskproxy.session.shapes import Shapes
 from pgmaskproxy.session.statements import Names
 from pgmaskproxy.session.wish import Wish
 from pgmaskproxy.wire.frontend import Flush, Parse, Sync
@@ -94,6 +95,7 @@ class Link:
         self.search_path: tuple[str, ...] | None = None
         """Effective; None when it must be asked for."""
         self.early = Early()
+        self.shapes = Shapes()
         self.path_moved_in_block = False
         self.redefined = False
         """Something that may change the catalog ran in a transaction that is still open."""

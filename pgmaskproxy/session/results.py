@@ -28,6 +28,7 @@ from pgmaskproxy.wire.backend import (
     CopyOutResponse,
     EmptyQueryResponse,
     ErrorResponse,
+    Field,
     FunctionCallResponse,
     NoData,
     NoticeResponse,
@@ -132,7 +133,10 @@ class Results:
         frame = self._buffer.next()
         if frame is None:
             return False
-        if frame.type != ROW_DESCRIPTION or not self._described_again(frame):
+        known = self._link.shapes.fields(frame.body) if frame.type == ROW_DESCRIPTION else None
+        if known is not None:
+            self._described(known, frame)
+        else:
             self._dispatch(decode(frame), frame)
         return True
 
@@ -254,8 +258,11 @@ class Results:
             head = link.pipeline.expect(DESCRIBE)
             head.parameter_types = message.types
             self._forward(head, frame)
-        elif isinstance(message, RowDescription | NoData):
-            self._described(message, frame)
+        elif isinstance(message, RowDescription):
+            link.shapes.read(frame.body, message.fields)
+            self._described(message.fields, frame)
+        elif isinstance(message, NoData):
+            self._described(None, frame)
         elif isinstance(message, ReadyForQuery):
             self._ready(message, frame)
         elif isinstance(message, ParameterStatus):
@@ -314,21 +321,11 @@ class Results:
         if exchange.forward:
             self._link.to_client(frame.encode())
 
-    def _described_again(self, frame: Frame) -> bool:
-        """Whether it is the promised description to the byte: then it need not be read again."""
-        head = self._link.pipeline.head
-        promise = head.promise if head is not None and head.kind == DESCRIBE else None
-        if promise is None or promise.fields is None or not promise.exact or promise.exact[0] != frame.body:
-            return False
+    def _described(self, fields: tuple[Field, ...] | None, frame: Frame) -> None:
+        """RowDescription, or None for NoData."""
         exchange = self._link.pipeline.complete(DESCRIBE)
-        exchange.fields, exchange.returns_rows = promise.fields, True
-        self._forward(exchange, frame)
-        return True
-
-    def _described(self, message: RowDescription | NoData, frame: Frame) -> None:
-        exchange = self._link.pipeline.complete(DESCRIBE)
-        if isinstance(message, RowDescription):
-            exchange.fields = message.fields
+        if fields is not None:
+            exchange.fields = fields
             exchange.returns_rows = True
         self._forward(self._as_promised(exchange), frame)
         promise = exchange.promise

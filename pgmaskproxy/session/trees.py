@@ -93,7 +93,8 @@ def kept(exchange: Exchange) -> bool:
     if promise is None:
         return True
     if promise.fields is not None:
-        return exchange.returns_rows and exchange.fields == promise.fields
+        same = exchange.fields is promise.fields or exchange.fields == promise.fields
+        return exchange.returns_rows and same
     if promise.tree is None or exchange.nested or len(exchange.own) != 1:
         return promise.tree is None and not exchange.nested and not exchange.own
     own = exchange.own[0]
