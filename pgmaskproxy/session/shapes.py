@@ -42,6 +42,10 @@ class _Made:
         self.customs = customs
         self.plan = plan
 
+    def is_of(self, visibility: Visibility, keys: Keyring, customs: Customs) -> bool:
+        """Whether these are what it was made of, too."""
+        return self.visibility is visibility and self.keys is keys and self.customs is customs
+
 
 @final
 class Shapes:
@@ -74,14 +78,7 @@ class Shapes:
     ) -> BoundPlan:
         """The plan of exactly these, made by `make` where it was not made before."""
         found = self._made.get((id(fields), id(masks)))
-        if (
-            found is not None
-            and found.fields is fields
-            and found.masks is masks
-            and found.visibility is visibility
-            and found.keys is keys
-            and found.customs is customs
-        ):
+        if found is not None and found.is_of(visibility, keys, customs):
             return found.plan
         plan = make(fields, masks, visibility, keys, customs)
         if not plan.unknown:
