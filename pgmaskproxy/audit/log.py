@@ -88,14 +88,19 @@ class AuditLog:
         """Append `events` in order, all or none; returns when they survive kill -9, or a power cut if `durable`.
 
         Raises AuditFailed (53100 when there is no space, else 58030); nothing is then in the log,
-        and a later write goes on where the chain stood.
+        and a later write goes on where the chain stood. Others write while a disk is waited for.
         """
         with self._mutex:
             self._write_staged()
             end = self._end.copy()
             lines = self._encoded(events, end)
-            self._append(b"".join(lines), durable)
+            before = self._size
+            self._append(b"".join(lines))
             self._end = end
+            after = self._size
+            fd = os.dup(self._fd) if durable else -1
+        if durable:
+            self._sync(fd, before, after)
 
     def stage(self, events: Sequence[AuditEvent | Entry]) -> None:
         """Take `events` in, to be written with the next `flush` or, in this order, before what is written until then.
@@ -128,14 +133,23 @@ class AuditLog:
         with self._mutex:
             if self._dead:
                 raise AuditFailed(self._dead, hint=RESTART)
-            fd = os.dup(self._fd)
+            fd, size = os.dup(self._fd), self._size
+        self._sync(fd, size, size)
+
+    def _sync(self, fd: int, before: int, after: int) -> None:
+        """Wait for the disk, and close `fd`. What was written from `before` on is cut off again where that fails and
+        nobody has written behind `after`."""
         try:
             os.fdatasync(fd)
         except OSError as error:
-            dead = "the audit log could not be made durable"
+            # The kernel may have dropped pages of earlier records too, and says so once: nothing may be appended
+            # behind a hole. Only reading the file again can tell.
             with self._mutex:
-                self._dead = dead
-            raise _failed(dead, error) from error
+                self._dead = "the audit log could not be made durable"
+                if self._size == after:
+                    self._size = before
+                    self._cut()
+            raise _failed(self._dead, error) from error
         finally:
             os.close(fd)
 
@@ -164,7 +178,7 @@ class AuditLog:
             return
         staged, self._staged = self._staged, []
         try:
-            self._append(b"".join(staged), durable=False)
+            self._append(b"".join(staged))
         except AuditFailed as error:
             self._staging_failed = error
             raise
@@ -244,7 +258,7 @@ class AuditLog:
         digest = hashlib.sha256(rest).hexdigest()
         return AuditEvent("chain.recovered", data={"bytes": len(rest), "sha256": digest, "file": aside.name})
 
-    def _append(self, data: bytes, durable: bool) -> None:
+    def _append(self, data: bytes) -> None:
         if self._dead:
             raise AuditFailed(self._dead, hint=RESTART)
         try:
@@ -255,15 +269,6 @@ class AuditLog:
         except OSError as error:
             self._cut()
             raise _failed("the audit log cannot be written", error) from error
-        if durable:
-            try:
-                os.fdatasync(self._fd)
-            except OSError as error:
-                # After a failed sync the kernel may have dropped pages of earlier records too, and says so
-                # once: nothing may be appended behind a hole. Only reading the file again can tell.
-                self._dead = "the audit log could not be made durable"
-                self._cut()
-                raise _failed(self._dead, error) from error
         self._size += len(data)
 
     def _cut(self) -> None:

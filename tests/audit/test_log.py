@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -253,6 +254,45 @@ def test_after_a_failed_sync_nothing_more_is_taken(tmp_path: Path, monkeypatch: 
     log.close()
     assert kinds(tmp_path) == ["chain.started"]
     AuditLog(tmp_path, "main").close()
+
+
+def test_nobody_waits_for_anothers_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = AuditLog(tmp_path, "main")
+    waits, goes_on = threading.Event(), threading.Event()
+    sync = os.fdatasync
+
+    def slow(fd: int) -> None:
+        waits.set()
+        assert goes_on.wait(30)
+        sync(fd)
+
+    with monkeypatch.context() as patched, ThreadPoolExecutor(1) as pool:
+        patched.setattr(os, "fdatasync", slow)
+        durable = pool.submit(log.write, EVENT, durable=True)
+        assert waits.wait(30)
+        log.stage([EVENT])
+        log.flush()  # it would wait for ever
+        assert not durable.done()
+        goes_on.set()
+        durable.result()
+    log.close()
+    assert kinds(tmp_path) == ["chain.started", EVENT.kind, EVENT.kind]
+
+
+def test_what_others_wrote_is_not_cut_off_where_a_disk_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = AuditLog(tmp_path, "main")
+
+    def broken(_fd: int) -> None:
+        log.write(EVENT, durable=False)  # somebody, meanwhile
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", broken)
+        with pytest.raises(AuditFailed, match="could not be made durable"):
+            log.write(EVENT, durable=True)
+    log.close()
+    assert kinds(tmp_path) == ["chain.started", EVENT.kind, EVENT.kind]
+    assert verify([tmp_path]).ok
 
 
 def test_when_even_cutting_fails_the_half_record_goes_before_the_next(
