@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, final
 
+from librt.strings import BytesWriter
 from mypy_extensions import i64
 
+from pgmaskproxy.mask.frames import INTERPRETED, copy
 from pgmaskproxy.mask.masker import REDACTED, Kind, is_plain
 
-_DOMAIN_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-")
+_DOMAIN: Final = re.compile("[a-zA-Z0-9.-]+")
 _MAX_DOMAIN: Final = 253
 _AT: Final = 0x40
-_MOST_TAILS: Final = 1024
+_DOT: Final = 0x2E
+_FILL: Final = REDACTED.encode("ascii")
+_IN_DOMAIN: Final = bytes([byte < 0x80 and _DOMAIN.fullmatch(chr(byte)) is not None for byte in range(256)])
 
 
 @final
@@ -24,7 +29,6 @@ class Email(Kind):
 
     def __init__(self, *, keep_domain: bool) -> None:
         self.keep_domain: Final = keep_domain
-        self._tails: dict[bytes, bytes] = {}
 
     def show(self, text: str) -> str | None:
         """`j***@example.com`; `***@example.com` where the first letter is all there is."""
@@ -38,28 +42,38 @@ class Email(Kind):
             domain = REDACTED
         return shown + REDACTED + "@" + domain
 
-    def show_utf8(self, value: bytes) -> bytes | None:
-        """Of plain texts by their bytes, where the domain was met before: few are met only once."""
-        if not is_plain(value):
-            return super().show_utf8(value)
-        at: i64 = len(value) - 1
-        while at >= 0 and value[at] != _AT:
-            at -= 1
-        if at < 1:
-            return super().show_utf8(value)
-        domain = value[at:]
-        tail = self._tails.get(domain)
-        if tail is None:
-            tail = self._tail(domain)
-        return value[:1] + tail if at > 1 else tail
+    def write_utf8(self, out: BytesWriter, data: bytes, begin: i64, end: i64) -> i64:
+        """Of plain texts by their bytes."""
+        if not INTERPRETED and is_plain(data, begin, end):
+            size: i64 = self.write_plain(out, data, begin, end)
+            if size >= 0:
+                return size
+        return super().write_utf8(out, data, begin, end)
 
-    def _tail(self, domain: bytes) -> bytes:
-        """What is shown from behind the first letter on; `domain` begins with the @."""
-        name = domain[1:].decode("ascii")
-        tail = f"{REDACTED}@{name if self.keep_domain and _host_name(name) else REDACTED}".encode("ascii")
-        if len(self._tails) < _MOST_TAILS and len(domain) <= _MAX_DOMAIN:
-            self._tails[domain] = tail
-        return tail
+    def write_plain(self, out: BytesWriter, data: bytes, begin: i64, end: i64) -> i64:
+        """The same of a text that is plain, where it is a letter, more before an @, and a host name behind it that is
+        shown; -1, and nothing of it, where it is anything else."""
+        at: i64 = end - 1
+        dots: i64 = 0
+        byte: i64 = 0
+        while at > begin:
+            byte = data[at]
+            if byte == _AT:
+                break
+            if _IN_DOMAIN[byte] == 0:
+                return -1
+            if byte == _DOT:
+                dots += 1
+            at -= 1
+        size: i64 = end - at  # of the domain, and the @
+        if byte != _AT or at - begin < 2 or dots == 0 or size - 1 > _MAX_DOMAIN or not self.keep_domain:
+            return -1
+        if _is_digit(data[end - 1]):
+            return -1
+        out.append(data[begin])
+        out.write(_FILL)
+        copy(out, data, at, end)
+        return 1 + len(_FILL) + size
 
     def recognises(self, text: str) -> bool:
         """One letter or none, the fill, and a domain or none."""
@@ -67,10 +81,14 @@ class Email(Kind):
         return text == REDACTED or text.startswith(REDACTED + "@") or text[1:].startswith(REDACTED + "@")
 
 
+def _is_digit(byte: i64) -> bool:
+    return 0x30 <= byte <= 0x39
+
+
 def _host_name(domain: str) -> bool:
     return (
         0 < len(domain) <= _MAX_DOMAIN
         and "." in domain
         and not domain[-1].isdigit()  # an address or a number, not a name
-        and all(character in _DOMAIN_CHARACTERS for character in domain)
+        and _DOMAIN.fullmatch(domain) is not None
     )

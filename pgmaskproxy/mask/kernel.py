@@ -13,7 +13,8 @@ from librt.strings import BytesWriter, read_i16_be, read_i32_be, write_i32_be
 from mypy_extensions import i64
 
 from pgmaskproxy.errors import PeerError
-from pgmaskproxy.mask.frames import HEADER, Relayed, checked_length, checked_start, patch_length, sealed, write_length
+from pgmaskproxy.mask.frames import HEADER, Relayed, checked_length, checked_start, copy, patch_length, sealed
+from pgmaskproxy.mask.masker import appended
 from pgmaskproxy.mask.plan import CLEAR, FIXED, MaskPlan
 
 _DATA_ROW: Final = 0x44  # D
@@ -67,24 +68,24 @@ def relay(data: bytes, start: int, plan: MaskPlan) -> Relayed:
             elif step == CLEAR:
                 at += 4 + width
             else:
-                out.write(data[copied:at])
+                copy(out, data, copied, at)
                 if step == FIXED:
                     cell = cells[column]
                     out.write(cell)
                     growth += len(cell) - 4 - width
                 else:
+                    field: i64 = len(out)
+                    write_i32_be(out, -1)  # NULL, until it is known to be something else
                     if ahead and plan.ahead[column]:
-                        shown = ahead[column][taken[column]]
+                        shown: i64 = appended(out, ahead[column][taken[column]])
                         taken[column] += 1
                     else:
-                        shown = maskers[column].mask(data[at + 4 : at + 4 + width])
-                    if shown is None:
-                        write_i32_be(out, -1)
+                        shown = maskers[column].write(out, data, at + 4, at + 4 + width)
+                    if shown < 0:
                         growth -= width
                     else:
-                        write_length(out, len(shown))
-                        out.write(shown)
-                        growth += len(shown) - width
+                        patch_length(out, field, shown)
+                        growth += shown - width
                 masked += 1
                 at += 4 + width
                 copied = at
@@ -95,7 +96,7 @@ def relay(data: bytes, start: int, plan: MaskPlan) -> Relayed:
             patch_length(out, header + 1, length + growth)
         rows += 1
         position = frame_end
-    out.write(data[copied:position])
+    copy(out, data, copied, position)
     return Relayed(out.getvalue(), position, rows, masked)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final, final
 
+from librt.strings import BytesWriter, read_i64_be
 from mypy_extensions import i64
 
 from pgmaskproxy.mask.types import BPCHAR, NAME, Shape
@@ -18,6 +19,8 @@ FILL_COUNT: Final = 3
 REDACTED: Final = "***"
 
 _BLANK: Final = 0x20
+_ASCII: Final = 0x7F
+_WORD: Final = 8
 
 
 class Masker:
@@ -40,6 +43,11 @@ class Masker:
         """The same of many values, in their order."""
         return [self.mask(value) for value in values]
 
+    def write(self, out: BytesWriter, data: bytes, begin: i64, end: i64) -> i64:
+        """Append what is shown of the value `data[begin:end]`: so many bytes, -1 for NULL. A masker may know a way
+        without an object for each value."""
+        return appended(out, self.mask(data[begin:end]))
+
 
 class Kind:
     """What a kind of mask makes of a text."""
@@ -56,6 +64,10 @@ class Kind:
             return None
         return None if shown is None else shown.encode("utf-8")
 
+    def write_utf8(self, out: BytesWriter, data: bytes, begin: i64, end: i64) -> i64:
+        """As `Masker.write`, for `show_utf8`."""
+        return appended(out, self.show_utf8(data[begin:end]))
+
     def show_bytes(self, value: bytes) -> str | None:
         """The same of a bytea; None for a kind that makes nothing of bytes."""
         return None
@@ -65,11 +77,30 @@ class Kind:
         return False
 
 
-def is_plain(value: bytes) -> bool:
-    """Whether a text is ASCII, and neither empty nor with anything at its ends that a strip would take: then its bytes
-    are its characters."""
-    size: i64 = len(value)
-    return size > 0 and value[0] > _BLANK and value[size - 1] > _BLANK and value.isascii()
+def appended(out: BytesWriter, shown: bytes | None) -> i64:
+    """Append it: how many bytes, -1 for NULL, of which there are none."""
+    if shown is None:
+        return -1
+    out.write(shown)
+    return len(shown)
+
+
+def is_plain(data: bytes, begin: i64, end: i64) -> bool:
+    """Whether the text `data[begin:end]` is ASCII, and neither empty nor with anything at its ends that a strip would
+    take: then its bytes are its characters."""
+    if begin >= end or data[begin] <= _BLANK or data[end - 1] <= _BLANK:
+        return False
+    at: i64 = begin
+    high_bits: i64 = -0x7F7F7F7F7F7F7F80  # of eight bytes: none is set in ASCII
+    while end - at >= _WORD:
+        if read_i64_be(data, at) & high_bits != 0:
+            return False
+        at += _WORD
+    while at < end:
+        if data[at] > _ASCII:
+            return False
+        at += 1
+    return True
 
 
 @final
@@ -101,6 +132,12 @@ class TextMasker(Masker):
         if self.limit < 0:
             return shown.encode("utf-8")
         return fitted(shown, self.limit, cut=self.cut, by_bytes=self.by_bytes, padded=self.padded)
+
+    def write(self, out: BytesWriter, data: bytes, begin: i64, end: i64) -> i64:
+        """As `mask`."""
+        if self.limit < 0 and not self.blank:
+            return self.kind.write_utf8(out, data, begin, end)
+        return appended(out, self.mask(data[begin:end]))
 
 
 def fitted(text: str, limit: int, *, cut: bool, by_bytes: bool, padded: bool) -> bytes | None:

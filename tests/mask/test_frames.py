@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from librt.strings import BytesWriter
 
 from pgmaskproxy.errors import InternalError, PeerError, SealedError
-from pgmaskproxy.mask.frames import checked_length, checked_start, patch_length, sealed, write_length
+from pgmaskproxy.mask.frames import checked_length, checked_start, copy, copy_words, patch_length, sealed, write_length
 from pgmaskproxy.wire.limits import ROW
 
 
@@ -40,3 +42,14 @@ def test_the_first_byte_of_a_sealed_row_is_one_too_many() -> None:
         sealed(b"xd", 1, ord("d"))
     assert sealed(b"xd", 2, ord("d")).end == 2
     assert sealed(b"xZ", 1, ord("d")).out == b""
+
+
+@given(data=st.binary(max_size=200), begin=st.integers(0, 200), size=st.integers(0, 200))
+def test_a_part_is_copied_to_the_byte(data: bytes, begin: int, size: int) -> None:
+    begin = min(begin, len(data))
+    end = min(begin + size, len(data))
+    for each in (copy, copy_words):
+        out = BytesWriter()
+        out.write(b"before")
+        each(out, data, begin, end)
+        assert out.getvalue() == b"before" + data[begin:end]

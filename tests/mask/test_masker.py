@@ -3,10 +3,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from librt.strings import BytesWriter
 
 from pgmaskproxy.errors import PeerError
 from pgmaskproxy.mask.custom import Custom
-from pgmaskproxy.mask.masker import Kind, Masker, TextMasker, fitted
+from pgmaskproxy.mask.masker import Kind, Masker, TextMasker, fitted, is_plain
 from pgmaskproxy.mask.types import shape_of
 from pgmaskproxy.model import DataType, TypeKind
 from tests.mask.columns import BPCHAR, KINDS, NAME, PLAIN, TYPES, VARCHAR, a_mask, column, garbage
@@ -41,6 +42,11 @@ def test_whatever_comes_a_masker_shows_something_or_null(kind: str, oid: int, co
     except PeerError:
         return
     assert found is None or isinstance(found, bytes)
+    out = BytesWriter()
+    assert each.write(out, b"before" + value + b"@behind.it", 6, 6 + len(value)) == (
+        -1 if found is None else len(found)
+    )
+    assert out.getvalue() == (found or b"")
     if each.fixed:
         assert found == each.value
 
@@ -94,3 +100,13 @@ def test_the_types_limits(oid: int, modifier: int, value: str, expected: str) ->
 
 def test_what_is_not_utf_8_is_null() -> None:
     assert TextMasker(ECHO, shape_of(PLAIN, -1, {}), cut=True).mask(b"secret\xff") is None
+
+
+@given(value=st.one_of(st.binary(max_size=30), st.text("ab \x1f\x7fé", max_size=30).map(str.encode)))
+@example(b"abcdefghijkl\xffmnop")
+@example(b"abcdefghi\xff")
+@example(b"abcdef\xffg")
+def test_what_is_plain(value: bytes) -> None:
+    bare = value.isascii() and value.decode().strip() == value.decode()
+    found = is_plain(b"\xff " + value + b" \xff", 2, 2 + len(value))
+    assert found is (value != b"" and bare and min(value[0], value[-1]) > 0x20)

@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from librt.strings import BytesWriter
 
+from pgmaskproxy.mask.masker import is_plain
 from pgmaskproxy.mask.partial import Partial
 from tests.mask.shapes import texts
 
@@ -41,3 +43,12 @@ def test_what_it_has_shown_it_recognises(text: str, last: int, keep: bool) -> No
 @pytest.mark.parametrize("text", ["", "*", "**", "anna", "a*b", "a****b", "jane@example.com"])
 def test_other_texts_it_does_not(text: str) -> None:
     assert not Partial(1, 1, "*", keep_length=False, min_hidden=4).recognises(text)
+
+
+@given(text=st.text("ab1*_ ", max_size=30), first=st.integers(0, 9), last=st.integers(0, 9), least=st.integers(1, 6))
+def test_by_the_bytes_of_a_plain_text_it_shows_the_same(text: str, first: int, last: int, least: int) -> None:
+    value = text.encode()
+    if is_plain(value, 0, len(value)):
+        each, out = Partial(first, last, "•", keep_length=False, min_hidden=least), BytesWriter()
+        assert each.write_plain(out, b"before" + value + b"behind", 6, 6 + len(value)) == len(out)
+        assert out.getvalue() == (each.show(text) or "").encode()
