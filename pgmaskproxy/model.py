@@ -226,7 +226,7 @@ class Analysis:
     functions: frozenset[str] = frozenset()
     """Every function named or implied, `schema.name` where known."""
     canonical: str = ""
-    """PostgreSQL's own deparse of the statement."""
+    """PostgreSQL's own deparse of the statement, where somebody reads it (`explain`)."""
     redacted: str = ""
     """The text with every literal replaced by a placeholder and comments removed: fit for a log."""
     inner: str | None = None

@@ -34,6 +34,7 @@ from pgmaskproxy.policy.uses import answer
 from pgmaskproxy.proxy.deep import DeepThread
 from pgmaskproxy.proxy.knowledge import label
 from pgmaskproxy.sql.catalog import Catalog
+from pgmaskproxy.sql.grammar import parse
 from pgmaskproxy.sql.reader import read
 from pgmaskproxy.web.readable import one_line, visible
 
@@ -51,6 +52,11 @@ class Explained:
     facts: Touched | None = None
 
 
+def _canonical(text: str) -> str:
+    """One statement as PostgreSQL's grammar writes it: for people, and so made here alone."""
+    return "; ".join(raw.canonical for raw in parse(text))
+
+
 def explain(policy: Policy, principal: Principal, statement: Statement, catalog: Catalog) -> tuple[Explained, ...]:
     """Every statement of `statement.sql`. One that cannot be read is a DENY, as it is for a client."""
 
@@ -58,7 +64,7 @@ def explain(policy: Policy, principal: Principal, statement: Statement, catalog:
         known = label(policy, catalog)
         try:
             found = tuple(
-                replace(each, analysis=known.with_definitions(each.analysis))
+                replace(each, analysis=replace(known.with_definitions(each.analysis), canonical=_canonical(each.text)))
                 for each in read(statement.sql, catalog, statement.search_path)
             )
         except Unparsable as error:

@@ -17,7 +17,7 @@ import importlib
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, final
 
 from pgmaskproxy.errors import Unparsable
 from pgmaskproxy.sql.skeleton import skeleton
@@ -81,20 +81,25 @@ class RawStatement:
     """The node's fields, as libpg_query prints them."""
     text: str
     offset: int
-    canonical: str
-    """PostgreSQL's deparse of a query, '' for all else: libpg_query takes the arguments of a utility's options
-    for strings unseen, and COPY's `DELIMITER 5` is a SIGSEGV. For the second reader and people, never to be sent."""
+
+    @property
+    def canonical(self) -> str:
+        """PostgreSQL's deparse of a query, '' for all else: libpg_query takes the arguments of a utility's options
+        for strings unseen, and COPY's `DELIMITER 5` is a SIGSEGV. For the second reader and people, never to be sent.
+        Made each time: it takes longer than everything else that is done with the grammar."""
+        return _deparse(self.text.encode()) if self.kind in _QUERIES else ""
 
 
-@dataclass(frozen=True, slots=True)
+@final
 class Lexeme:
     """One token of the scanner, by its bytes; comments are not among them."""
 
-    kind: int
-    start: int
-    end: int
-    text: str
-    keyword: bool
+    def __init__(self, kind: int, start: int, end: int, text: str, *, keyword: bool) -> None:
+        self.kind: Final = kind
+        self.start: Final = start
+        self.end: Final = end
+        self.text: Final = text
+        self.keyword: Final = keyword
 
 
 def parse(sql: str) -> tuple[RawStatement, ...]:
@@ -123,7 +128,6 @@ def parse(sql: str) -> tuple[RawStatement, ...]:
                 node=mapping(statement[kind]),
                 text=text.decode(),
                 offset=len(data[:start].decode()),
-                canonical=_deparse(text) if kind in _QUERIES else "",
             )
         )
     return tuple(found)
@@ -169,11 +173,13 @@ def encode(sql: str) -> bytes:
 
 def lexemes(data: bytes) -> tuple[Lexeme, ...]:
     """The tokens of a text without its comments. Raises Unparsable 42601 for what the scanner refuses."""
-    return tuple(
-        Lexeme(token.token, token.start, token.end, data[token.start : token.end].decode(errors="replace"), keyword)
-        for token, keyword in ((token, token.keyword_kind != _NO_KEYWORD) for token in _scan(data))
-        if token.token not in _COMMENTS
-    )
+    found: list[Lexeme] = []
+    for token in _scan(data):
+        kind, start, end = token.token, token.start, token.end
+        if kind not in _COMMENTS:
+            text = data[start:end].decode(errors="replace")
+            found.append(Lexeme(kind, start, end, text, keyword=token.keyword_kind != _NO_KEYWORD))
+    return tuple(found)
 
 
 def redact(sql: str) -> str:

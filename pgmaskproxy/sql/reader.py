@@ -14,7 +14,7 @@ from typing import Final
 
 from pgmaskproxy.errors import Unparsable
 from pgmaskproxy.model import Analysis, ColumnOrigin, Effect, Input, Opaque, Use
-from pgmaskproxy.sql.agree import Second, second_reading
+from pgmaskproxy.sql.agree import Second, second_opinion
 from pgmaskproxy.sql.catalog import Catalog, Relation
 from pgmaskproxy.sql.changes import changes_of
 from pgmaskproxy.sql.classify import Classifier, Reading
@@ -23,7 +23,6 @@ from pgmaskproxy.sql.functions import type_effect
 from pgmaskproxy.sql.grammar import RawStatement, lexemes, parse, redact
 from pgmaskproxy.sql.implied import implied_uses
 from pgmaskproxy.sql.set_config import setting_by_name
-from pgmaskproxy.sql.skeleton import skeleton
 from pgmaskproxy.sql.statements import KEEPS_NAMES, LINEAGE, MOVES_NAMES, OWN_PARAMETERS, RUNS_ANOTHER
 from pgmaskproxy.sql.tree import descend, items, mapping, strings, text, unwrap
 
@@ -63,12 +62,12 @@ def analyse(raw: RawStatement, catalog: Catalog, search_path: tuple[str, ...]) -
     reading = classifier.statement(raw.kind, raw.node)
     facts = classifier.facts
     _run_views(facts, catalog)
-    outputs = _second_opinion(raw, reading, facts)
+    inside = parse(reading.inner)[0] if reading.inner is not None else raw
+    outputs, by_constants = _agreed(raw, inside, reading, facts)
     if facts.reads:
         facts.effects.add(Effect.READ)
     effects = facts.all_effects
     by_name = setting_by_name(raw.kind, raw.node, catalog, search_path)
-    inside = parse(reading.inner)[0] if reading.inner is not None else raw
     read_view = partial(view_reading, catalog)
     parameters = 0 if raw.kind in OWN_PARAMETERS else _parameters(raw)
     changes = changes_of(inside, facts, catalog, search_path, read_view)
@@ -80,7 +79,6 @@ def analyse(raw: RawStatement, catalog: Catalog, search_path: tuple[str, ...]) -
         outputs=outputs,
         uses=facts.uses + implied_uses(catalog, changes),
         functions=frozenset(facts.functions),
-        canonical=raw.canonical,
         redacted=redact(raw.text),
         inner=reading.inner,
         names=reading.names,
@@ -97,8 +95,7 @@ def analyse(raw: RawStatement, catalog: Catalog, search_path: tuple[str, ...]) -
         inputs=(*facts.inputs, *_loose(raw, facts)),
     )
     # The kinds in which every reader of a constant says so (`looked`). Where the first $n stands is the text's own.
-    by_kinds = raw.kind in BY_KINDS and not (facts.looked or analysis.settings or parameters)
-    by_kinds = by_kinds and skeleton(raw.canonical) is not None  # else the second reader has seen the constants
+    by_kinds = raw.kind in BY_KINDS and not (facts.looked or by_constants or analysis.settings or parameters)
     return ReadStatement(raw.text, raw.offset, analysis, by_kinds)
 
 
@@ -126,23 +123,22 @@ def _called_effects(raw: RawStatement, reading: Reading, facts: Facts, catalog: 
     return frozenset(facts.function_effects - facts.effects - {Effect.PRIVILEGE})
 
 
-def _second_opinion(raw: RawStatement, reading: Reading, facts: Facts) -> tuple[ColumnOrigin, ...] | None:
-    """The outputs, unless the second reader is silent or says otherwise."""
-    kind, node, canonical = raw.kind, raw.node, raw.canonical
-    if reading.inner is not None:
-        inside = parse(reading.inner)[0]
-        kind, node, canonical = inside.kind, inside.node, inside.canonical
-    if kind not in LINEAGE:
-        return reading.outputs
-    second, reason = second_reading(kind, node, canonical)
+def _agreed(
+    raw: RawStatement, inside: RawStatement, reading: Reading, facts: Facts
+) -> tuple[tuple[ColumnOrigin, ...] | None, bool]:
+    """The outputs, unless the second reader is silent or says otherwise of what is `inside`; and whether that may hang
+    on the constants."""
+    if inside.kind not in LINEAGE:
+        return reading.outputs, False
+    second, reason, by_constants = second_opinion(inside)
     if second is Second.AGREES:
-        return reading.outputs
+        return reading.outputs, by_constants
     facts.give_up(reason)
     if second is Second.DISAGREES:
         facts.effects.add(Effect.UNKNOWN)
-    if raw.kind == "ExplainStmt":
-        return reading.outputs
-    return tuple(Opaque(reason) for _ in reading.outputs) if reading.outputs is not None else None
+    if raw.kind == "ExplainStmt" or reading.outputs is None:
+        return reading.outputs, by_constants
+    return tuple(Opaque(reason) for _ in reading.outputs), by_constants
 
 
 def _run_views(facts: Facts, catalog: Catalog) -> None:

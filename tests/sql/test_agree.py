@@ -66,7 +66,7 @@ def test_utility_statements_are_not_its_business() -> None:
 def test_a_disagreement_is_unknown_and_opaque(catalog: Catalog) -> None:
     def ask(canonical: str) -> tuple[set[Effect], list[str]]:
         raw = parse("SELECT id FROM customers")[0]
-        changed = RawStatement(raw.kind, raw.node, raw.text, raw.offset, canonical)
+        changed = RawStatement(raw.kind, raw.node, canonical, raw.offset)
         analysis = analyse(changed, catalog, SEARCH_PATH).analysis
         return set(analysis.effects), [type(origin).__name__ for origin in analysis.outputs or ()]
 

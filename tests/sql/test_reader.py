@@ -69,10 +69,17 @@ def test_where_the_second_reader_has_no_tree_no_output_is_known() -> None:
 @interpreted
 def test_where_the_second_reader_says_otherwise_the_statement_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Effect.UNKNOWN not in one("SELECT id FROM customers").effects
-    monkeypatch.setattr(reader, "second_reading", lambda *_: (Second.DISAGREES, "it reads another relation"))
+    monkeypatch.setattr(reader, "second_opinion", lambda _: (Second.DISAGREES, "it reads another relation", False))
     found = one("SELECT id FROM customers")
     assert Effect.UNKNOWN in found.effects
     assert [type(origin) for origin in found.outputs or ()] == [Opaque]
+
+
+def test_where_the_second_reader_sees_the_constants_each_is_read() -> None:
+    """A string with a backslash has no skeleton, neither the client's nor the canonical one."""
+    for sql, general in (("SELECT id FROM customers WHERE id = 7", True), (r"SELECT E'a\\b' FROM customers", False)):
+        (found,) = deep(lambda sql=sql: read(sql, CATALOG, SEARCH_PATH))  # type: ignore[misc]
+        assert found.by_kinds is general
 
 
 def viewing(definition: str) -> Analysis:
