@@ -13,8 +13,11 @@ from typing import Final, TypeAlias
 
 from pgmaskproxy.sql.grammar import OPERATOR, Lexeme, lexemes
 
+_OF_OPERATORS: Final = r"~!@#^&|`?<>=*/%+-"
 _STRANGE: Final = re.compile(
-    r"\[|[~!@#^&|`?]|[<>=*/%+-]{2}|\boperator\b|\busing\b|\boverriding\b|\breturning with\b|\bcurrent\b|^insert\b.*\.",
+    # An operator, but for those that every SQL has.
+    rf"\[|(?<![{_OF_OPERATORS}])(?!(?:[<>]=|<>|!=|[<>=*/%+-])(?![{_OF_OPERATORS}]))[{_OF_OPERATORS}]"
+    r"|\boperator\b|\busing\b|\boverriding\b|\breturning with\b|\bcurrent\b|^insert\b.*\.",
     re.IGNORECASE,
 )
 """What a text has in it that has anything of all that."""
