@@ -14,6 +14,9 @@ from pgmaskproxy.model import AuditEvent
 MAX_RECORD: Final = 4 * 1024 * 1024
 """Bytes a record may have: beyond the largest statement allowed, several times over."""
 
+_HASH: Final = b',"hash":"'
+_IDS: Final = b'","ids":{'
+
 
 @final
 class Entry:
@@ -81,3 +84,19 @@ def written(entry: Entry, seq: int, prev: str, stamp: str) -> tuple[bytes, str]:
     if len(line) > MAX_RECORD:
         raise Unrecordable(f"{entry.kind.decode()} cannot be recorded: {len(line)} bytes")
     return line, digest
+
+
+def linked(line: bytes, prev: str, seq: int) -> str:
+    """The hash of a line that is record `seq` behind the one whose hash is `prev`, and unchanged; '' for any other.
+
+    Only what links it is read: whether all of it is as a record has to be is `chain.decode`'s to say.
+    """
+    at = line.rfind(_HASH)  # behind it are only strings, in which every quote is escaped
+    end = at + len(_HASH) + 64
+    if at < 0 or line[end : end + len(_IDS)] != _IDS:
+        return ""
+    link = b',"prev":"' + prev.encode() + b'","seq":' + str(seq).encode() + b',"ts":"'
+    if line.rfind(link) < end or not line.endswith(b'"}\n'):
+        return ""
+    digest = hashlib.sha256(line[:at] + line[end + 1 : -1]).hexdigest()
+    return digest if line[end - 64 : end] == digest.encode() else ""

@@ -218,7 +218,7 @@ class AuditLog:
         self._lock_fd = _take_lock(directory / f"{self.writer}.lock", self.path)
         self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         _sync_directory(directory)
-        found = check_chain(self.path)
+        found = check_chain(self.path, links_only=True)
         if found.problem is not None and not found.problem.torn:
             raise AuditFailed(
                 f"the audit log is broken: {found.problem}",

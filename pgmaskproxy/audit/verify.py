@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from pgmaskproxy.audit.chain import MAX_RECORD, START, BadRecord, Head, Record, decode, follows
+from pgmaskproxy.audit.line import linked
 
 _REREADS: Final = 8
 
@@ -100,8 +101,12 @@ def verify(paths: Sequence[Path], heads: Mapping[str, Head] | None = None) -> Re
     return Report(chains, tuple(problems))
 
 
-def check_chain(path: Path, heads: Mapping[str, Head] | None = None) -> ChainReport:
-    """Read one file to its first bad record. An empty file has no records and no problem."""
+def check_chain(path: Path, heads: Mapping[str, Head] | None = None, *, links_only: bool = False) -> ChainReport:
+    """Read one file to its first bad record. An empty file has no records and no problem.
+
+    With `links_only` a record that is whole and follows the one before is good, whatever else is in it, and `last_ts`
+    is the first's: a start must not take as long as an auditor, who looks at every member.
+    """
     head, writer, whole, number = START, "", 0, 0
     first_ts = last_ts = ""
     problem: Problem | None = None
@@ -109,6 +114,10 @@ def check_chain(path: Path, heads: Mapping[str, Head] | None = None) -> ChainRep
     with path.open("rb") as file:
         while line := _read_line(file):
             number += 1
+            if links_only and number > 1 and (digest := linked(line, head.hash, head.seq + 1)):
+                head = Head(head.seq + 1, digest)
+                whole += len(line)
+                continue
             checked = _check(line, head)
             if not isinstance(checked, Record):
                 wrong, seq, torn = checked

@@ -9,8 +9,8 @@ import rfc8785
 
 from pgmaskproxy.audit.canonical import Unrecordable
 from pgmaskproxy.audit.chain import START, ZERO_HASH, decode, encode, follows
-from pgmaskproxy.audit.line import MAX_RECORD, End, Entry, entry_of, ids_of, written
-from pgmaskproxy.model import AuditEvent
+from pgmaskproxy.audit.line import MAX_RECORD, End, Entry, entry_of, ids_of, linked, written
+from pgmaskproxy.model import AuditEvent, JsonValue
 
 EVENT = AuditEvent("statement.finished", session="ses_1", statement="stm_1", principal="bot", data={"rows": 1, "a": []})
 
@@ -63,3 +63,24 @@ def test_the_end_moves_behind_what_follows_and_stays_where_nothing_can() -> None
     with pytest.raises(Unrecordable):
         end.follow(Entry(b'"x"', b"{}", b'"' + b"y" * MAX_RECORD + b'"'), "")
     assert (end.seq, end.hash) == (1, decode(second[:-1]).hash)
+
+
+NESTED: dict[str, JsonValue] = {"hash": "0" * 64, "ids": {}, "prev": ',"hash":"', "seq": [1, {"hash": '","ids":{'}]}
+
+
+def test_a_line_is_linked_to_the_one_before_and_to_no_other() -> None:
+    end = End(START.seq, START.hash)
+    lines = [end.follow(entry_of(AuditEvent("x", session='a"b', data=NESTED)), "2027-01-15T08:00:00.000Z")]
+    first = end.copy()
+    lines.append(end.follow(entry_of(AuditEvent("y", principal=',"hash":"', data={})), "2027-01-15T08:00:00.000Z"))
+    assert linked(lines[0], START.hash, 0) == first.hash
+    assert linked(lines[1], first.hash, 1) == end.hash
+    assert not linked(lines[1], START.hash, 1)
+    assert not linked(lines[1], first.hash, 2)
+    for line, prev, seq in ((lines[0], START.hash, 0), (lines[1], first.hash, 1)):
+        for place in range(len(line)):
+            changed = bytearray(line)
+            changed[place] ^= 1
+            assert not linked(bytes(changed), prev, seq)
+            assert not linked(line[:place], prev, seq)
+            assert not linked(line[:place] + line[place + 1 :], prev, seq)

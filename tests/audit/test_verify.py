@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pgmaskproxy.audit.chain import MAX_RECORD, START, Head, encode, genesis
 from pgmaskproxy.audit.log import AuditLog
-from pgmaskproxy.audit.verify import verify
+from pgmaskproxy.audit.verify import check_chain, verify
 from pgmaskproxy.model import AuditEvent
 
 NOW = 1_800_000_000.0
@@ -36,6 +36,7 @@ def _first_bad(path: Path, content: bytes) -> tuple[int, int | None, str]:
     assert not report.ok
     (problem,) = report.problems
     assert problem.file == str(path)
+    assert check_chain(path, links_only=True).problem == problem, "a start sees what an auditor sees"
     assert str(problem).startswith(f"{path}:{problem.line}: record {problem.seq}: ")
     assert report.chains[0].records == problem.line - 1
     assert report.chains[0].whole_bytes == len(b"".join(content.splitlines(keepends=True)[: problem.line - 1]))
@@ -50,6 +51,9 @@ def test_a_good_chain(tmp_path: Path) -> None:
     (chain,) = report.chains
     assert (chain.writer, chain.records, chain.head.seq, chain.whole_bytes) == ("main", 6, 5, len(WHOLE))
     assert (chain.first_ts, chain.last_ts) == ("2027-01-15T08:00:00.000Z", "2027-01-15T08:00:04.000Z")
+    start = check_chain(path, links_only=True)
+    assert (start.writer, start.records, start.head, start.problem) == ("main", 6, chain.head, None)
+    assert start.whole_bytes == len(WHOLE)
 
 
 def test_any_flipped_byte_is_found_in_its_line(tmp_path: Path) -> None:
