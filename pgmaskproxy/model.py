@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from pgmaskproxy.model_masks import NULL_MASK, ROW, Mask, MaskParam
 from pgmaskproxy.model_parts import COPY_FROM, CopyLayout, CopyShape, NameUse, NameVerb, Setting, TransactionVerb
@@ -90,9 +90,11 @@ class Principal:
     address: str = ""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class RelationRef:
-    """A relation by its catalog name; `schema` is '' where the text's name did not resolve."""
+class RelationRef(NamedTuple):
+    """A relation by its catalog name; `schema` is '' where the text's name did not resolve.
+
+    A tuple, as a column is: they are looked up and sorted more than anything else.
+    """
 
     schema: str
     name: str
@@ -101,8 +103,7 @@ class RelationRef:
         return f"{self.schema}.{self.name}" if self.schema else self.name
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ColumnRef:
+class ColumnRef(NamedTuple):
     """A column by its catalog name."""
 
     schema: str

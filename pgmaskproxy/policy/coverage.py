@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from pgmaskproxy.model import Effect, Outcome, RelationRef, RuleRef, TransactionVerb
 from pgmaskproxy.policy.facts import Touched
@@ -38,8 +38,7 @@ SESSION_KINDS: Final = frozenset(
 """Not LISTEN and NOTIFY, which carry values between sessions, nor LOAD."""
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(NamedTuple):
     """Something that a rule must cover."""
 
     effect: Effect
@@ -123,7 +122,7 @@ def concerns(rule: Rule, facts: Touched, database: str) -> bool:
 
 def _on(facts: Touched, effect: Effect, relations: frozenset[RelationRef]) -> list[Need]:
     if not relations:
-        return [Need(effect, labels=frozenset(facts.all_labels()))]
+        return [Need(effect, labels=frozenset(facts.all_labels))]
     return [Need(effect, relation, labels=_labels(facts, effect, relation)) for relation in sorted(relations)]
 
 
@@ -131,7 +130,7 @@ def _labels(facts: Touched, effect: Effect, relation: RelationRef) -> frozenset[
     everything = facts.labels_by_relation.get(relation, frozenset())
     if facts.opaque:
         return everything
-    written, sources = facts.written(), facts.sources()
+    written, sources = facts.written, facts.sources
     if effect is Effect.WRITE:
         columns = written
         # A write that names no column may be to any: only a DELETE is known not to put values in.
@@ -153,7 +152,7 @@ def _labels(facts: Touched, effect: Effect, relation: RelationRef) -> frozenset[
 def _routines(facts: Touched) -> list[Need]:
     names = [_split(name) for name in sorted(facts.analysis.functions)]
     own = [name for name in names if name[0] != "pg_catalog"]
-    labels = frozenset(facts.all_labels())
+    labels = frozenset(facts.all_labels)
     return [Need(Effect.ROUTINE, function=name, labels=labels) for name in own] or [Need(Effect.ROUTINE, labels=labels)]
 
 
@@ -185,7 +184,7 @@ def _matches(rule: Rule, need: Need, facts: Touched) -> bool:
 
 def _read_columns(facts: Touched, relation: RelationRef | None) -> frozenset[str] | None:
     """The columns of a relation that a statement uses or shows; None where that is not known, or a whole row."""
-    sources = [column for column in facts.sources() if column.relation == relation]
+    sources = [column for column in facts.sources if column.relation == relation]
     if facts.opaque or any(column.column in {"", "*"} for column in sources):
         return None
     return frozenset(column.column for column in sources)

@@ -79,7 +79,7 @@ def decide(
             rules=rules,
             reason=refusal.message,
             refusal=refusal,
-            labels=facts.all_labels(),
+            labels=facts.all_labels,
             scrub=scrub,
             policy_version=policy.version,
         )
@@ -98,7 +98,7 @@ def decide(
         reason=_reason("held" if terms else "allowed", refs),
         masks=outputs.masks,
         cleared=outputs.cleared,
-        labels=facts.all_labels(),
+        labels=facts.all_labels,
         terms=terms,
         scrub=scrub,
         policy_version=policy.version,

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Final
+from typing import Final, final
 
 from pgmaskproxy.model import (
     Analysis,
@@ -28,22 +26,37 @@ EXPLAIN: Final = "ExplainStmt"
 _CHANGES: Final = frozenset({Effect.WRITE, Effect.DDL, Effect.PRIVILEGE, Effect.ADMIN, Effect.EXPORT})
 
 
-@dataclass(frozen=True)
+@final
 class Touched:
     """A statement's facts for one principal under one policy. What is asked for again and again is found once."""
 
-    policy: Policy
-    principal: Principal
-    analysis: Analysis
-    labelling: Labelling
-    effects: frozenset[Effect]
-    """With what is implied added: EXPORT where labelled columns are copied, UNKNOWN where nothing is said."""
-    labels_by_relation: Mapping[RelationRef, frozenset[str]]
-    """Every label of every relation that has any, whether the statement touches it or not."""
-
-    @cached_property
-    def relations(self) -> frozenset[RelationRef]:
-        return self.analysis.reads | self.analysis.writes
+    def __init__(
+        self,
+        policy: Policy,
+        principal: Principal,
+        analysis: Analysis,
+        labelling: Labelling,
+        labels_by_relation: Mapping[RelationRef, frozenset[str]],
+    ) -> None:
+        self.policy: Final = policy
+        self.principal: Final = principal
+        self.analysis: Final = analysis
+        self.labelling: Final = labelling
+        self.labels_by_relation: Final = labels_by_relation
+        """Every label of every relation that has any, whether the statement touches it or not."""
+        self.relations: Final = analysis.reads | analysis.writes
+        self.opaque: Final = _why_opaque(analysis)
+        """Why something about the statement is not known, '' when everything is."""
+        self.written: Final = frozenset([use.column for use in analysis.uses if use.use is Use.WRITTEN])
+        """Columns that are the target of a write."""
+        self.sources: Final = output_columns(analysis).union(
+            [use.column for use in analysis.uses if use.use is not Use.WRITTEN]
+        )
+        """Columns that are read: in outputs, and in every use but as the target of a write."""
+        self.all_labels: Final = self._all_labels()
+        """The labels of every column that the statement touches, sorted."""
+        self.effects: Final = _effects(self)
+        """With what is implied added: EXPORT where labelled columns are copied, UNKNOWN where nothing is said."""
 
     def labels(self, column: ColumnRef) -> ColumnLabels:
         """The labels of `column`; of a whole row, those of all its relation's columns, and then derived."""
@@ -53,67 +66,50 @@ class Touched:
 
     def clears(self, labels: Iterable[str]) -> bool:
         """Whether the principal is cleared for all of `labels`; a label the policy does not have clears nobody."""
-        return all(label in self.policy.labels and self.policy.labels[label].clears(self.principal) for label in labels)
+        for label in labels:
+            known = self.policy.labels.get(label)
+            if known is None or not known.clears(self.principal):
+                return False
+        return True
 
     def secret(self, relation: RelationRef) -> bool:
         """Whether `relation` has a labelled column that the principal is not cleared for."""
         return not self.clears(self.labels_by_relation.get(relation, ()))
 
-    @cached_property
-    def opaque(self) -> str:
-        """Why something about the statement is not known, '' when everything is."""
-        if self.analysis.opaque:
-            return self.analysis.opaque
-        for origin in self.analysis.outputs or ():
-            if isinstance(origin, Opaque):
-                return origin.reason
-            if isinstance(origin, Columns) and any(not column.schema for column in origin.columns):
-                return "a column's relation is not known"
-        return ""
-
-    def written(self) -> frozenset[ColumnRef]:
-        """Columns that are the target of a write."""
-        return self._written
-
-    @cached_property
-    def _written(self) -> frozenset[ColumnRef]:
-        return frozenset(use.column for use in self.analysis.uses if use.use is Use.WRITTEN)
-
     def chosen(self) -> frozenset[ColumnRef]:
         """Columns whose values the statement itself may have chosen in what it returns, by whatever way."""
-        return self.written() | self.analysis.made
+        return self.written | self.analysis.made
 
-    def sources(self) -> frozenset[ColumnRef]:
-        """Columns that are read: in outputs, and in every use but as the target of a write."""
-        return self._sources
-
-    @cached_property
-    def _sources(self) -> frozenset[ColumnRef]:
-        return output_columns(self.analysis) | frozenset(
-            use.column for use in self.analysis.uses if use.use is not Use.WRITTEN
-        )
-
-    def all_labels(self) -> tuple[str, ...]:
-        """The labels of every column that the statement touches, sorted."""
-        return self._all_labels
-
-    @cached_property
     def _all_labels(self) -> tuple[str, ...]:
-        found = {label for column in self.sources() | self.written() for label in self.labels(column).labels}
+        found: set[str] = set()
+        for column in self.sources | self.written:
+            found |= self.labels(column).labels
         if self.opaque:
             for relation in self.relations:
                 found |= self.labels_by_relation.get(relation, frozenset())
         return tuple(sorted(found))
 
 
+def _why_opaque(analysis: Analysis) -> str:
+    if analysis.opaque:
+        return analysis.opaque
+    for origin in analysis.outputs or ():
+        if isinstance(origin, Opaque):
+            return origin.reason
+        if isinstance(origin, Columns):
+            for column in origin.columns:
+                if not column.schema:
+                    return "a column's relation is not known"
+    return ""
+
+
 def output_columns(analysis: Analysis) -> frozenset[ColumnRef]:
     """Every column in any output."""
-    return frozenset(
-        column
-        for origin in analysis.outputs or ()
-        if isinstance(origin, Columns | Constant)
-        for column in origin.columns
-    )
+    found: set[ColumnRef] = set()
+    for origin in analysis.outputs or ():
+        if isinstance(origin, Columns | Constant):
+            found |= origin.columns
+    return frozenset(found)
 
 
 def labels_by_relation(labelling: Labelling) -> Mapping[RelationRef, frozenset[str]]:
@@ -135,8 +131,7 @@ def touched(
     """The facts that `decide` works on; `by_relation` is `labels_by_relation(labelling)` where that is known."""
     if by_relation is None:
         by_relation = labels_by_relation(labelling)
-    plain = Touched(policy, principal, analysis, labelling, frozenset(), by_relation)
-    return Touched(policy, principal, analysis, labelling, _effects(plain), by_relation)
+    return Touched(policy, principal, analysis, labelling, by_relation)
 
 
 def _effects(facts: Touched) -> frozenset[Effect]:
@@ -162,4 +157,4 @@ def _exports(facts: Touched, effects: set[Effect]) -> bool:
     if facts.opaque:
         return any(relation in facts.labels_by_relation for relation in facts.analysis.reads)
     # A new table's columns come from the outputs of its query.
-    return facts.analysis.kind == "CreateTableAsStmt" and any(facts.labels(column).labels for column in facts.sources())
+    return facts.analysis.kind == "CreateTableAsStmt" and any(facts.labels(column).labels for column in facts.sources)

@@ -67,7 +67,7 @@ def mixed_outputs(facts: Touched) -> list[ColumnRef]:
     RETURNING of a column that the statement writes is such an output too, and of every INSERT: it is not refused, a
     mask that depends on the value is null there.
     """
-    written = facts.written()
+    written = facts.written
     return sorted(
         column
         for origin in facts.analysis.outputs or ()

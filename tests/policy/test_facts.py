@@ -68,10 +68,10 @@ def test_what_is_not_known_is_opaque() -> None:
 
 def test_labels_of_a_statement() -> None:
     statement = select(bare(SSN), Constant(frozenset({CARD})), uses=[used(EMAIL, Use.COUNT)])
-    assert facts(statement).all_labels() == ("pii.card", "pii.email", "pii.ssn")
-    assert facts(select(bare(ID))).all_labels() == ()
-    assert facts(select(Opaque("?"))).all_labels() == ("pii.card", "pii.email", "pii.ssn")
-    assert facts(update(used(SSN, Use.WRITTEN))).all_labels() == ("pii.ssn",)
+    assert facts(statement).all_labels == ("pii.card", "pii.email", "pii.ssn")
+    assert facts(select(bare(ID))).all_labels == ()
+    assert facts(select(Opaque("?"))).all_labels == ("pii.card", "pii.email", "pii.ssn")
+    assert facts(update(used(SSN, Use.WRITTEN))).all_labels == ("pii.ssn",)
 
 
 def test_clearance_is_for_all_labels() -> None:
@@ -89,5 +89,5 @@ def test_a_relation_is_secret_to_whom_is_not_cleared() -> None:
 
 def test_sources_are_not_targets() -> None:
     statement = update(used(STATUS, Use.WRITTEN), used(ID, Use.PREDICATE))
-    assert facts(statement).written() == {STATUS}
-    assert facts(statement).sources() == {ID}
+    assert facts(statement).written == {STATUS}
+    assert facts(statement).sources == {ID}
