@@ -226,6 +226,18 @@ class Link:
         self.epoch = UNKNOWN_EPOCH
         self.names_moved()
 
+    def moved(self, epoch: int) -> None:
+        """Policy or a catalog changed. What was decided before, and how it was shown, is not used again: nor kept."""
+        if epoch > self.epoch:
+            self.epoch = epoch
+            self.early.forget()
+            self.shapes.forget()
+
+    def use_keys(self, keys: Keyring, customs: Customs) -> None:
+        """Masks are made with these from now on."""
+        self.keys, self.customs = keys, customs
+        self.shapes.forget()
+
     def names_moved(self) -> None:
         """What a name means may have changed: the search_path is asked for again, and nothing goes early."""
         self.search_path = None

@@ -180,6 +180,7 @@ class Pipeline:
         head = self.expect(kind)
         self._owed.popleft()
         head.done = True
+        head.undo = None  # it holds what the name stood for before, and that what it stood for before that
         return head
 
     def fail(self) -> list[Exchange]:
@@ -194,6 +195,7 @@ class Pipeline:
         if not self._owed:
             self.discarding = True
         for exchange in reversed(lost):
-            if exchange.undo is not None:
-                exchange.undo()
+            undo, exchange.undo = exchange.undo, None
+            if undo is not None:
+                undo()
         return lost

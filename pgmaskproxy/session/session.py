@@ -158,13 +158,13 @@ class Session:
         elif isinstance(event, CancelSent):
             self._link.cancelling -= 1
         elif isinstance(event, EpochMoved):
-            self._link.epoch = max(self._link.epoch, event.epoch)
+            self._link.moved(event.epoch)
         elif isinstance(event, DefinitionsDoubted):
             self._link.definitions_doubted()
         elif isinstance(event, WatchFor):
             self._link.watch_for(event.watch)
         elif isinstance(event, UseKeys):
-            self._link.keys, self._link.customs = event.keys, event.customs
+            self._link.use_keys(event.keys, event.customs)
         elif isinstance(event, ClientClosed):
             self._gone()
         elif isinstance(event, NextTurn):

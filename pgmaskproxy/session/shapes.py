@@ -86,3 +86,7 @@ class Shapes:
                 self._made.clear()
             self._made[id(fields), id(masks)] = _Made(fields, masks, visibility, keys, customs, plan)
         return plan
+
+    def forget(self) -> None:
+        """Rows are shown otherwise from now on."""
+        self._made.clear()

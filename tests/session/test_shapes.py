@@ -72,3 +72,10 @@ def test_not_without_end() -> None:
         assert found.fields(b"%d" % number) is fields
         found.plan(fields, MASKS, SEEN, NO_KEYS, NO_CUSTOMS, bind_plan)
     assert 0 < max(len(found._fields), len(found._made)) <= KEPT
+
+
+def test_a_plan_is_forgotten() -> None:
+    found = Shapes()
+    first = found.plan(FIELDS, MASKS, SEEN, NO_KEYS, NO_CUSTOMS, bind_plan)
+    found.forget()
+    assert found.plan(FIELDS, MASKS, SEEN, NO_KEYS, NO_CUSTOMS, bind_plan) is not first
