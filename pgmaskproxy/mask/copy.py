@@ -13,8 +13,18 @@ from mypy_extensions import i64
 
 from pgmaskproxy.errors import PeerError
 from pgmaskproxy.mask.copybinary import check_prologue, is_trailer, mask_tuple
+from pgmaskproxy.mask.copyplain import relay_plain
 from pgmaskproxy.mask.copytext import RowFormat
-from pgmaskproxy.mask.frames import HEADER, Relayed, checked_length, checked_start, patch_length, sealed, write_length
+from pgmaskproxy.mask.frames import (
+    HEADER,
+    INTERPRETED,
+    Relayed,
+    checked_length,
+    checked_start,
+    copy,
+    patch_length,
+    sealed,
+)
 from pgmaskproxy.mask.plan import CLEAR, FIXED, CopyPlan
 
 _COPY_DATA: Final = 0x64  # d
@@ -74,30 +84,31 @@ class CopyStream:
     def _relay_rows(self, data: bytes, begin: i64, form: RowFormat) -> Relayed:
         plan = self.plan
         size: i64 = len(data)
-        columns: i64 = plan.columns
         is_masked: bool = plan.masked
         out = BytesWriter()
         position: i64 = begin
         rows: i64 = 0
         masked: i64 = 0
         while (frame_end := self._frame_end(data, position, size)) > 0:
-            row = data[position + HEADER : frame_end]
             if not self._begun and plan.header is not None:
-                if row != plan.header:
+                if data[position + HEADER : frame_end] != plan.header:
                     raise PeerError("COPY data does not begin with its header")
-            else:
-                fields = form.split(row)
-                if len(fields) != columns and not (columns == 0 and len(row) == 1):
-                    raise PeerError("a row of COPY data has another number of fields than its description")
                 if is_masked:
-                    masked += _mask_fields(fields, plan, form)
-                    row = form.row(fields)
+                    copy(out, data, position, frame_end)
+            else:
+                header: i64 = len(out)
+                if is_masked:
+                    copy(out, data, position, position + HEADER)
+                cells: i64 = -1
+                if not INTERPRETED:
+                    cells = relay_plain(out, data, position + HEADER, frame_end, plan, form)
+                if cells < 0:
+                    cells = relay_any(out, data[position + HEADER : frame_end], plan, form)
+                if cells > 0:
+                    patch_length(out, header + 1, len(out) - header - 1)
+                masked += cells
                 rows += 1
             self._begun = True
-            if is_masked:
-                out.append(_COPY_DATA)
-                write_length(out, len(row) + 4)
-                out.write(row)
             position = frame_end
         return Relayed(out.getvalue() if is_masked else data[begin:position], position, rows, masked)
 
@@ -150,6 +161,19 @@ class OpenCopy:
 
     def finish(self) -> None:
         """Nothing can be due."""
+
+
+def relay_any(out: BytesWriter, row: bytes, plan: CopyPlan, form: RowFormat) -> i64:
+    """Append a row, where any of it is masked: how many of its fields are. PeerError for what no server writes, and for
+    another number of fields."""
+    fields = form.split(row)
+    if len(fields) != plan.columns and not (plan.columns == 0 and len(row) == 1):
+        raise PeerError("a row of COPY data has another number of fields than its description")
+    if not plan.masked:
+        return 0
+    masked: i64 = _mask_fields(fields, plan, form)
+    out.write(form.row(fields))
+    return masked
 
 
 def _mask_fields(fields: list[bytes], plan: CopyPlan, form: RowFormat) -> i64:

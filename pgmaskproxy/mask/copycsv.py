@@ -22,8 +22,7 @@ class CsvFormat(RowFormat):
     """CSV with these characters (one byte each) and NULL; `columns` in every row."""
 
     def __init__(self, delimiter: bytes, null: bytes, quote: bytes, escape: bytes, columns: int) -> None:
-        super().__init__(delimiter, null)
-        self._delimiter: Final[i64] = delimiter[0]
+        super().__init__(delimiter, null, quote + escape + _END_MARK[:1], certain=True)
         self._quote: Final[i64] = quote[0]
         self._escape: Final[i64] = escape[0]
         self.quote: Final = quote
@@ -52,7 +51,7 @@ class CsvFormat(RowFormat):
             fields.append(row[at:stop])
             if stop == end:
                 return fields
-            if row[stop] != self._delimiter:
+            if row[stop] != self.delimiter_byte:
                 raise PeerError("a quoted field of COPY data is followed by something else than a delimiter")
             at = stop + 1
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final, final
 
+from librt.strings import BytesWriter
 from mypy_extensions import i64
 
 from pgmaskproxy.errors import PeerError
@@ -16,19 +17,60 @@ from pgmaskproxy.errors import PeerError
 NEWLINE: Final = b"\n"
 CARRIAGE_RETURN: Final = b"\r"
 PLAIN_NULL: Final = b"\\N"
+ORDINARY: Final = 0
+SPECIAL: Final = 1
 
 _BACKSLASH: Final = b"\\"
 _ESCAPED: Final = ((b"\b", b"\\b"), (b"\f", b"\\f"), (b"\n", b"\\n"), (b"\r", b"\\r"), (b"\t", b"\\t"), (b"\v", b"\\v"))
 _WITH_LETTER: Final = frozenset(b"\b\f\n\r\t\v")
 _LETTERS: Final = frozenset(b"bfnrtv")
+_SPECIAL: Final = b"\\\b\f\n\r\t\v"
 
 
 class RowFormat:
     """How a row's fields are written. What a subclass reads it has checked: PeerError for what no server writes."""
 
-    def __init__(self, delimiter: bytes, null: bytes) -> None:
+    def __init__(self, delimiter: bytes, null: bytes, special: bytes, *, certain: bool) -> None:
+        """`special`: all that is ever written otherwise than as itself. `certain`: no value is written as NULL is."""
         self.delimiter: Final = delimiter
         self.null: Final = null
+        self.certain: Final = certain
+        self.delimiter_byte: Final[i64] = delimiter[0]
+        self.marks: Final = bytes(
+            [SPECIAL if byte in delimiter + special + b"\n\r" else ORDINARY for byte in range(256)]
+        )
+        """By byte: where only ORDINARY ones are, what is written is the value itself."""
+
+    def null_end(self, data: bytes, begin: i64, last: i64) -> i64:
+        """Where NULL ends, if it is the whole field at `begin` of a row whose newline is at `last`; -1 where it is not,
+        or not certain."""
+        width: i64 = len(self.null)
+        end: i64 = begin + width
+        if not self.certain or end > last or (end < last and data[end] != self.delimiter_byte):
+            return -1
+        at: i64 = 0
+        while at < width:
+            if data[begin + at] != self.null[at]:
+                return -1
+            at += 1
+        return end
+
+    def is_as_written(self, out: BytesWriter, begin: i64) -> bool:
+        """Whether what is in `out` from `begin` on is a field that is written as itself."""
+        end: i64 = len(out)
+        at: i64 = begin
+        while at < end:
+            if self.marks[out[at]] != ORDINARY:
+                return False
+            at += 1
+        if end - begin != len(self.null):
+            return True
+        at = begin
+        while at < end:
+            if out[at] != self.null[at - begin]:
+                return True
+            at += 1
+        return False
 
     def split(self, row: bytes) -> list[bytes]:
         """The fields of one whole row, still written as they were; at least one."""
@@ -60,15 +102,13 @@ class TextFormat(RowFormat):
     """
 
     def __init__(self, delimiter: bytes, null: bytes) -> None:
-        super().__init__(delimiter, null)
-        self._certain: Final = null == PLAIN_NULL
+        super().__init__(delimiter, null, _SPECIAL, certain=null == PLAIN_NULL)
         self._as_itself: Final = delimiter[0] not in _WITH_LETTER
         """The delimiter in a value is written behind a backslash; others have a letter, and stand for themselves."""
-        self._delimiter: Final[i64] = delimiter[0]
-        self._special: Final = b"\\\b\f\n\r\t\v" + delimiter
+        self._special: Final = _SPECIAL + delimiter
 
     def is_null(self, field: bytes) -> bool:
-        return self._certain and field == self.null
+        return self.certain and field == self.null
 
     def split(self, row: bytes) -> list[bytes]:
         end: i64 = len(row) - 1
@@ -90,14 +130,14 @@ class TextFormat(RowFormat):
     def _field_end(self, row: bytes, begin: i64, end: i64) -> i64:
         """Where the field ends that begins at `begin`; every backslash in it begins an escape, or it is NULL."""
         stop: i64 = self._next_delimiter(row, begin, end)
-        if self._certain and stop - begin == 2 and row[begin:stop] == PLAIN_NULL:
+        if self.certain and stop - begin == 2 and row[begin:stop] == PLAIN_NULL:
             return stop
         at: i64 = row.find(_BACKSLASH, begin, stop)
         while at >= 0:
             if at + 1 >= end:
                 raise PeerError("a field of COPY data ends in a backslash")
             escaped: i64 = row[at + 1]
-            if escaped == self._delimiter and self._as_itself:
+            if escaped == self.delimiter_byte and self._as_itself:
                 # What looked like the end was in the field.
                 stop = self._next_delimiter(row, at + 2, end)
             elif at + 1 >= stop or (escaped != 0x5C and escaped not in _LETTERS):

@@ -71,8 +71,9 @@ def relay(data: bytes, start: int, plan: MaskPlan) -> Relayed:
                 copy(out, data, copied, at)
                 if step == FIXED:
                     cell = cells[column]
+                    size_shown: i64 = len(cell)
                     out.write(cell)
-                    growth += len(cell) - 4 - width
+                    growth += size_shown - 4 - width
                 else:
                     field: i64 = len(out)
                     write_i32_be(out, -1)  # NULL, until it is known to be something else

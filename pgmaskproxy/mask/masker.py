@@ -91,7 +91,8 @@ def is_plain(data: bytes, begin: i64, end: i64) -> bool:
     if begin >= end or data[begin] <= _BLANK or data[end - 1] <= _BLANK:
         return False
     at: i64 = begin
-    high_bits: i64 = -0x7F7F7F7F7F7F7F80  # of eight bytes: none is set in ASCII
+    half: i64 = 0x80808080
+    high_bits: i64 = half << 32 | half  # of eight bytes: none is set in ASCII. (A longer literal is an object.)
     while end - at >= _WORD:
         if read_i64_be(data, at) & high_bits != 0:
             return False
@@ -111,7 +112,7 @@ class TextMasker(Masker):
         """`cut`: what is too long for the type is cut to its length; else it is NULL, as a part of it means nothing."""
         super().__init__(fixed=False)
         self.kind: Final = kind
-        self.limit: Final = shape.limit
+        self.limit: Final[i64] = shape.limit
         self.cut: Final = cut
         self.padded: Final = shape.family == BPCHAR and shape.limit > 0
         self.blank: Final = shape.family == BPCHAR
