@@ -8,15 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Final, TypeVar, final
 from weakref import WeakValueDictionary
 
+if sys.platform != "win32":
+    import resource
+
 T = TypeVar("T")
 
 STACK_BYTES: Final = 64 * 1024 * 1024
+
+ROOM_BYTES: Final = 4 * 1024 * 1024
+"""Of stack, for statements that are small (`sql.small`): four times what the worst of them was seen to take."""
+
+
+def has_room() -> bool:
+    """Whether the thread that asks has `ROOM_BYTES`: the main one has what the system's limit says, mostly 8 MB."""
+    if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+        return False
+    limit, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    return limit == resource.RLIM_INFINITY or limit >= ROOM_BYTES
 
 
 @final

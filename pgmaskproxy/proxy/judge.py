@@ -29,7 +29,7 @@ from pgmaskproxy.policy.engine import decide
 from pgmaskproxy.policy.rules import Policy
 from pgmaskproxy.proxy.apart import Lost, apart
 from pgmaskproxy.proxy.catalog import BUSY
-from pgmaskproxy.proxy.deep import DeepThread
+from pgmaskproxy.proxy.deep import DeepThread, has_room
 from pgmaskproxy.proxy.knowledge import Database, Knowledge, Snapshot, label
 from pgmaskproxy.proxy.labels import LabelCatalog
 from pgmaskproxy.proxy.placing import placed
@@ -37,6 +37,7 @@ from pgmaskproxy.proxy.templates import Templates, generalised, is_general
 from pgmaskproxy.sql.attest.proven import certain
 from pgmaskproxy.sql.catalog import Catalog
 from pgmaskproxy.sql.reader import ReadStatement, read
+from pgmaskproxy.sql.small import read_small
 
 CACHED = 4096
 """Judgements kept. A statement of the longest size kept this often would be a gigabyte, so long ones are not."""
@@ -86,6 +87,8 @@ class Judge:
         self._metrics = metrics
         self._read_catalog = read_catalog
         self._label = label_catalog or self._by_names_alone
+        self.has_room = has_room()
+        """Whether the event loop's own thread has stack enough for small statements."""
         self._cache: OrderedDict[tuple[Statement, Principal, int], Judgement] = OrderedDict()
         self._templates = Templates()
         self._outdated: dict[str, int] = {}
@@ -98,8 +101,14 @@ class Judge:
         self.on_doubt: Callable[[str], None] = lambda _database: None
         """Called when it may have changed: who was told something before asks again."""
 
+    def at_once(self, statement: Statement, principal: Principal) -> Judgement | None:
+        """The judgement, if nothing has to be waited for: one that is kept, or of a statement so small that to judge
+        it here takes less than to have another thread do it, which would hold the interpreter's lock meanwhile."""
+        found = self.cached(statement, principal)
+        return found if found is not None or not self.has_room else self._small(statement, principal)
+
     def cached(self, statement: Statement, principal: Principal) -> Judgement | None:
-        """The judgement, if nothing has to be waited for."""
+        """The judgement, if it is kept."""
         if self.behind(statement.database) and not self.knowledge.now.transparent(statement.database):
             return None
         key = (statement, principal, self.knowledge.now.epoch)
@@ -141,6 +150,34 @@ class Judge:
             )
         else:
             judgement = await self._deep.run(lambda: _judge(snapshot, statement, principal), asked_by=principal.name)
+        self._keep(snapshot, statement, principal, judgement, started)
+        if unread is not None and not all(_needs_no_catalog(ruling.analysis) for ruling in judgement.rulings):
+            return Judgement((), None, unread)
+        return judgement
+
+    def _small(self, statement: Statement, principal: Principal) -> Judgement | None:
+        """The judgement of a small statement; None of any other, and where something is to be made or read first."""
+        snapshot = self.knowledge.now
+        if self.behind(statement.database) or not snapshot.is_warm(statement.database, principal):
+            return None
+        known = snapshot.databases[statement.database]
+        started = time.perf_counter()
+        try:
+            read = read_small(statement.sql, known.catalog, statement.search_path)
+        except Unparsable:
+            return None  # the error is told as any other
+        if read is None:
+            return None
+        read = replace(read, analysis=known.with_definitions(read.analysis))
+        ruling = _ruling(snapshot, statement, principal, read, known)
+        judgement = Judgement((ruling,), snapshot.visibility(statement.database, principal))
+        self._metrics.decision_cache_misses.inc()
+        self._keep(snapshot, statement, principal, judgement, started)
+        return judgement
+
+    def _keep(
+        self, snapshot: Snapshot, statement: Statement, principal: Principal, judgement: Judgement, started: float
+    ) -> None:
         self._metrics.statement_duration.labels("decide").observe(time.perf_counter() - started)
         if judgement.refusal is not None:
             self._metrics.analysis_rejections.labels(judgement.refusal.sqlstate).inc()
@@ -150,9 +187,6 @@ class Judge:
                 self._cache.popitem(last=False)
         if len(judgement.rulings) == 1:
             self._templates.keep(statement, principal, judgement.rulings[0], judgement.visibility)
-        if unread is not None and not all(_needs_no_catalog(ruling.analysis) for ruling in judgement.rulings):
-            return Judgement((), None, unread)
-        return judgement
 
     async def deeply(self, function: Callable[[], T]) -> T:
         """The function's result, from the thread that parsers need."""

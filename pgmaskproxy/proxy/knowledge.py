@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import final
+from typing import Final, final
 
 from pgmaskproxy.model import Analysis, ColumnLabels, ColumnRef, Principal, Quotable, RelationRef, Visibility
 from pgmaskproxy.policy.engine import declared_labels, visibility
@@ -22,6 +22,8 @@ from pgmaskproxy.sql.catalog import Catalog
 from pgmaskproxy.sql.closure import close_labels
 from pgmaskproxy.sql.definitions import Definitions
 from pgmaskproxy.sql.quotable import quotable
+
+_MADE: Final = frozenset({"by_relation", "definitions", "quotable"})
 
 
 @final
@@ -47,6 +49,16 @@ class Database:
         """What the server's trees are held against."""
         labelled = frozenset(column.relation for column, labels in self.labelling.items() if labels.labels)
         return Witness(self.catalog, Names(self.catalog.column_refs()), labelled, self.definitions)
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether all of that has been made but `witness`: who decides then waits for nothing."""
+        return vars(self).keys() >= _MADE
+
+    @property
+    def has_witness(self) -> bool:
+        """Whether that has been made, too."""
+        return "witness" in vars(self)
 
     @cached_property
     def definitions(self) -> Definitions:
@@ -75,6 +87,11 @@ class Snapshot:
         """Whether everything passes as it is there."""
         known = self.databases.get(database)
         return known is not None and is_transparent(self.policy, known.labelling)
+
+    def is_warm(self, database: str, principal: Principal) -> bool:
+        """Whether everything that a decision asks for is at hand."""
+        known = self.databases.get(database)
+        return known is not None and known.is_warm and (database, principal.name) in self.views
 
     def visibility(self, database: str, principal: Principal) -> Visibility:
         """What the server's own column references mean for this principal."""

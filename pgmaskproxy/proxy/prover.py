@@ -24,7 +24,7 @@ from pgmaskproxy.proxy.knowledge import Snapshot
 from pgmaskproxy.proxy.placing import placed
 from pgmaskproxy.proxy.templates import is_settled
 from pgmaskproxy.session.events import Attest
-from pgmaskproxy.sql.attest.attestation import Attestation
+from pgmaskproxy.sql.attest.attestation import MAX_STEPS, Attestation
 from pgmaskproxy.sql.attest.calls import judge_calls
 from pgmaskproxy.sql.attest.proven import Unread, proven
 from pgmaskproxy.sql.attest.reader import stripped, unfold
@@ -35,6 +35,10 @@ CACHED: Final = 4096
 CACHED_BYTES: Final = 64 * 1024
 """Of a tree: larger ones are judged each time, so that the caches stay below a few hundred megabytes, and by a process
 of their own."""
+
+SMALL_BYTES: Final = 16 * 1024
+SMALL_STEPS: Final = 2_000
+"""Of a tree that is read by the event loop itself, and of what may be walked in it: some milliseconds."""
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -76,6 +80,12 @@ class Prover:
         """Proofs that hold whatever the constants are, and the text's analysis that each of them rests on: it is part
         of the key by its identity, and as long as it is here nothing else has that."""
 
+    def at_once(self, asked: Attest, principal: Principal) -> Proof | None:
+        """The proof, if nothing has to be waited for: one that is kept, or by a tree so small that to read it here
+        takes less than to have another thread do it."""
+        found = self.cached(asked, principal)
+        return found if found is not None or not self._judge.has_room else self._small(asked, principal)
+
     def cached(self, asked: Attest, principal: Principal) -> Proof | None:
         """The proof, if exactly this was proven before under what is in force now."""
         if asked.anew or self._judge.behind(asked.statement.database):
@@ -101,6 +111,27 @@ class Prover:
             asked.ruling, analysis=proof.ruling.analysis, decision=proof.ruling.decision, attested=attested
         )
         return Proof(ruling, proof.visibility, None, proof.independent)
+
+    def _small(self, asked: Attest, principal: Principal) -> Proof | None:
+        """The proof by a small tree; None by any other, and where that tells nothing or something is to be read
+        first."""
+        database, snapshot = asked.statement.database, self._judge.knowledge.now
+        if len(asked.own) > SMALL_BYTES or asked.nested or asked.redefined or asked.anew:
+            return None
+        if self._judge.behind(database) or not snapshot.is_warm(database, principal):
+            return None
+        known = snapshot.databases[database]
+        if not known.has_witness:
+            return None
+        started = time.perf_counter()
+        major = known.catalog.version // 10_000
+        before = self._trees.get((major, asked.own))
+        try:
+            shapes = None if before is not None else self._shapes
+            proof, found = _prove(snapshot, asked, principal, before, shapes, most=SMALL_STEPS)
+        except (Unread, Unattestable):
+            return None
+        return self._keep(snapshot, asked, principal, proof, found, started)
 
     async def prove(self, asked: Attest, principal: Principal) -> Proof:
         """Read the tree and decide. A relation that the catalog does not have makes it be read again, once; so does a
@@ -136,8 +167,14 @@ class Prover:
         except Unattestable as error:
             self._metrics.analysis_rejections.labels(error.sqlstate).inc()
             return Proof(None, None, _unprovable(error))
+        return self._keep(snapshot, asked, principal, proof, found, started)
+
+    def _keep(  # noqa: PLR0917
+        self, snapshot: Snapshot, asked: Attest, principal: Principal, proof: Proof, found: _Read, started: float
+    ) -> Proof:
         self._metrics.statement_duration.labels("attest").observe(time.perf_counter() - started)
         self._metrics.decision_cache_misses.inc()
+        major = snapshot.databases[asked.statement.database].catalog.version // 10_000
         if len(asked.own) <= CACHED_BYTES:
             _keep(self._trees, (major, asked.own), found.attestation)
             if found.key:
@@ -172,13 +209,15 @@ def _prove(
     principal: Principal,
     before: Attestation | None,
     shapes: OrderedDict[tuple[int, str], Attestation] | None,
+    *,
+    most: int = MAX_STEPS,
 ) -> tuple[Proof, _Read]:
     known = snapshot.databases[asked.statement.database]
     witness, major = known.witness, known.catalog.version // 10_000
     if asked.redefined:
         # What a function was pinned as is what others see: in this transaction it may be another by now.
         witness = replace(witness, catalog=replace(known.catalog, trusted=frozenset(), trusted_views=frozenset()))
-    read = _read(asked.own, major, shapes) if before is None else _Read(before, "")
+    read = _read(asked.own, major, shapes, most) if before is None else _Read(before, "")
     nested = [attest(_text(tree), major) for tree in asked.nested]
     analysis = proven(asked.ruling.analysis, read.attestation, nested, witness)
     decision = decide(
@@ -225,12 +264,12 @@ def _prove_apart(snapshot: Snapshot, asked: Attest, principal: Principal) -> Pro
     return Proof(ruling, snapshot.visibility(asked.statement.database, principal), None, independent)
 
 
-def _read(tree: bytes, major: int, shapes: OrderedDict[tuple[int, str], Attestation] | None) -> _Read:
+def _read(tree: bytes, major: int, shapes: OrderedDict[tuple[int, str], Attestation] | None, most: int) -> _Read:
     """Read a tree, unless one that differs only in constants was read before and they could not matter there."""
     text = _text(tree)
     key = stripped(unfold(text))
     known = shapes.get((major, key)) if shapes is not None else None
-    return _Read(known if known is not None else attest(text, major), key)
+    return _Read(known if known is not None else attest(text, major, most=most), key)
 
 
 def _text(tree: bytes) -> str:

@@ -62,7 +62,7 @@ class Questions:
         principal = self._asker()
         if principal is None:
             return
-        found = None if refresh else self._services.judge.cached(command.statement, principal)
+        found = None if refresh else self._services.judge.at_once(command.statement, principal)
         if found is not None:
             self._feed(ev.Judged(command.ticket, found.rulings, found.visibility, found.refusal))
         else:
@@ -73,7 +73,7 @@ class Questions:
         principal = self._asker()
         if principal is None:
             return
-        found = self._services.prover.cached(command, principal)
+        found = self._services.prover.at_once(command, principal)
         if found is not None:
             self._feed(ev.Attested(command.ticket, found.ruling, found.visibility, found.refusal, found.independent))
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from pgmaskproxy.errors import Unparsable
-from pgmaskproxy.proxy.deep import STACK_BYTES, DeepThread
+from pgmaskproxy.proxy.deep import ROOM_BYTES, STACK_BYTES, DeepThread, has_room
 from pgmaskproxy.sql import grammar
 from pgmaskproxy.sql.catalog import Catalog
 from pgmaskproxy.sql.reader import ReadStatement, read
@@ -124,3 +125,14 @@ async def test_the_event_loop_serves_others_meanwhile(deep: DeepThread) -> None:
         turns += 1
     assert isinstance(reading.exception(), Unparsable)
     assert turns > 5
+
+
+def test_only_the_main_thread_has_room_and_where_the_system_gives_it(deep: DeepThread) -> None:
+    before = resource.getrlimit(resource.RLIMIT_STACK)
+    assert not deep.call(has_room)
+    try:
+        for limit, enough in ((ROOM_BYTES, True), (ROOM_BYTES - 1024, False)):
+            resource.setrlimit(resource.RLIMIT_STACK, (limit, before[1]))
+            assert has_room() is enough
+    finally:
+        resource.setrlimit(resource.RLIMIT_STACK, before)

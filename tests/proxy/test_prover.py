@@ -20,6 +20,7 @@ from pgmaskproxy.sql.attest.taint import attest
 from pgmaskproxy.sql.catalog import Catalog, Function
 from tests.proxy import known
 from tests.sql.attest.building import entry, node, query, target, var
+from tests.sql.conftest import interpreted
 
 AGENT, FRAUD = known.principal(), known.principal("carol")
 STATEMENT = known.statement("SELECT ssn FROM customers")
@@ -228,3 +229,46 @@ async def test_the_caches_are_bounded(prover: Prover) -> None:
     assert len(prover._proofs) == len(prover._trees) == 2
     assert prover.cached(asked(tree(1)), AGENT) is None
     assert prover.cached(asked(tree(3)), AGENT) is not None
+
+
+async def test_a_small_tree_is_read_at_once_and_as_ever(prover: Prover) -> None:
+    await prover._judge.judge(STATEMENT, AGENT)
+    assert prover.at_once(asked(tree()), AGENT) is None, "what it is held against has not been made"
+    await prover.prove(asked(tree(2)), AGENT)
+    found = prover.at_once(asked(tree()), AGENT)
+    assert found is not None
+    assert prover.cached(asked(tree()), AGENT) is found
+    assert found == await prover.prove(asked(tree()), AGENT)
+
+
+async def test_what_is_not_small_or_not_plain_is_not_read_at_once(prover: Prover) -> None:
+    await prover.prove(asked(tree()), AGENT)
+    await prover._judge.judge(STATEMENT, AGENT)
+    many = "".join(target(var(2)) for _ in range(proving.SMALL_STEPS))
+    for other in (
+        asked(tree(2), tree()),
+        replace(asked(tree(2)), redefined=True),
+        replace(asked(tree(2)), anew=True),
+        asked(tree(2, relation=29_999)),
+        asked(b"({QUERY"),
+        asked(f"({query(many, entry(20_001, 3))})\n".encode()),
+    ):
+        assert prover.at_once(other, AGENT) is None
+    assert prover.at_once(asked(tree(2)), FRAUD) is None, "what she sees has not been made"
+    prover._judge.has_room = False
+    assert prover.at_once(asked(tree(2)), AGENT) is None
+    prover._judge.has_room = True
+    prover._judge.outdated("shop")
+    assert prover.at_once(asked(tree(2)), AGENT) is None
+
+
+@interpreted
+async def test_a_tree_that_takes_many_steps_is_not_read_at_once(
+    prover: Prover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await prover.prove(asked(tree()), AGENT)
+    await prover._judge.judge(STATEMENT, AGENT)
+    monkeypatch.setattr(proving, "SMALL_STEPS", 3)
+    assert prover.at_once(asked(tree(2)), AGENT) is None
+    monkeypatch.undo()
+    assert prover.at_once(asked(tree(2)), AGENT) is not None

@@ -217,6 +217,7 @@ class Findings:
         "inputs",
         "locks",
         "loose",
+        "most",
         "named",
         "null_tests",
         "owned",
@@ -261,14 +262,15 @@ class Findings:
         self.through: tuple[int, ...] = ()
         """And those inside that one."""
         self.steps = 0
+        self.most = MAX_STEPS
         self._term: list[TreeUse] | None = None
         """Uses in the term of a definition that is walked now: what stands beside them is known at its end."""
         self._places: dict[int, int] = {}
 
     def step(self, cost: int = 1) -> None:
-        """Count a visit. Raises Unattestable 54001 over `MAX_STEPS`."""
+        """Count a visit. Raises Unattestable 54001 over `most`."""
         self.steps += cost
-        if self.steps > MAX_STEPS:
+        if self.steps > self.most:
             raise Unattestable("the server's tree of this statement is too complex", sqlstate="54001")
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from pgmaskproxy.model import Use
-from pgmaskproxy.sql.attest.attestation import Attestation, Findings, Output, TreeInput
+from pgmaskproxy.sql.attest.attestation import MAX_STEPS, Attestation, Findings, Output, TreeInput
 from pgmaskproxy.sql.attest.flows import Column, Flow
 from pgmaskproxy.sql.attest.inputs import elsewhere
 from pgmaskproxy.sql.attest.reader import Node, Value, read, unfold
@@ -17,17 +17,18 @@ _ORIGINAL: Final = 0  # QuerySource
 _SELECT: Final = 1  # CmdType
 
 
-def attest(tree: str, major: int, *, folded: bool = True, view: int = 0) -> Attestation:
+def attest(tree: str, major: int, *, folded: bool = True, view: int = 0, most: int = MAX_STEPS) -> Attestation:
     """What a statement's tree says, as PostgreSQL `major` writes it.
 
     `tree` is the DETAIL of a notice, or (not `folded`) pg_rewrite.ev_action, with the OID of its `view` where what the
     definition does is to be told from what a statement does. Raises Unattestable for everything that
-    is not understood completely: unknown nodes and fields, forged or damaged text, rules that return rows of their own.
+    is not understood completely: unknown nodes and fields, forged or damaged text, rules that return rows of their own;
+    and for what takes more than `most` visits of a node.
     """
-    return attest_queries(read(unfold(tree) if folded else tree), major, view=view)
+    return attest_queries(read(unfold(tree) if folded else tree), major, view=view, most=most)
 
 
-def attest_queries(value: object, major: int, *, view: int = 0) -> Attestation:
+def attest_queries(value: object, major: int, *, view: int = 0, most: int = MAX_STEPS) -> Attestation:
     """The same for a tree that has been read."""
     shape = Shape(major)
     if value is not None and not isinstance(value, list):
@@ -37,6 +38,7 @@ def attest_queries(value: object, major: int, *, view: int = 0) -> Attestation:
         return Attestation("NOTHING")
     walker = Writes(shape)
     walker.findings.view = view
+    walker.findings.most = most
     outputs: tuple[Output, ...] = ()
     command = "NOTHING"
     try:
