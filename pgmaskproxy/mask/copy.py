@@ -124,10 +124,10 @@ class CopyStream:
                 at = check_prologue(data, at, frame_end)
                 self._begun = True
             header: i64 = len(out)
-            out.write(data[position:at])
+            copy(out, data, position, at)
             if is_trailer(data, at, frame_end):
                 self._ended = True
-                out.write(data[at:frame_end])
+                copy(out, data, at, frame_end)
             else:
                 cells: i64 = mask_tuple(out, data, at, frame_end, self.plan)
                 if cells:

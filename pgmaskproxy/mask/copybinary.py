@@ -11,7 +11,8 @@ from librt.strings import BytesWriter, read_i16_be, read_i32_be, write_i32_be
 from mypy_extensions import i64
 
 from pgmaskproxy.errors import PeerError
-from pgmaskproxy.mask.frames import write_length
+from pgmaskproxy.mask.frames import copy, patch_length
+from pgmaskproxy.mask.masker import appended
 from pgmaskproxy.mask.plan import CLEAR, FIXED, CopyPlan
 
 PROLOGUE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -62,18 +63,20 @@ def mask_tuple(out: BytesWriter, data: bytes, begin: i64, end: i64, plan: CopyPl
         elif step == CLEAR:
             at += 4 + width
         else:
-            out.write(data[copied:at])
-            shown = plan.values[column] if step == FIXED else plan.maskers[column].mask(data[at + 4 : at + 4 + width])
-            if shown is None:
-                write_i32_be(out, -1)
+            copy(out, data, copied, at)
+            length: i64 = len(out)
+            write_i32_be(out, -1)  # NULL, until it is known to be something else
+            if step == FIXED:
+                shown: i64 = appended(out, plan.values[column])
             else:
-                write_length(out, len(shown))
-                out.write(shown)
+                shown = plan.maskers[column].write(out, data, at + 4, at + 4 + width)
+            if shown >= 0:
+                patch_length(out, length, shown)
             masked += 1
             at += 4 + width
             copied = at
         column += 1
     if at != end:
         raise PeerError("a row of COPY data is longer than its fields")
-    out.write(data[copied:end])
+    copy(out, data, copied, end)
     return masked

@@ -140,10 +140,34 @@ class FrameBuffer:
         if len(self._buffer) - self._position < size:
             if self.pending < size:
                 return None
-            self._join()
+            return Frame(head[0], self._gather(size))
         start = self._position
         self._position = start + size
-        return Frame(head[0], self._buffer[start + HEADER_SIZE : start + size])
+        body = self._buffer[start + HEADER_SIZE : start + size]
+        if self._position == len(self._buffer):
+            self._buffer = b""  # a large frame does not stay here behind itself
+            self._position = 0
+        return Frame(head[0], body)
+
+    def _gather(self, size: int) -> bytes:
+        """The body of the first frame, consumed, which is `size` bytes long and does not lie in the buffer alone: taken
+        from where its parts lie, so that a large one is copied once."""
+        parts = [self._buffer[self._position + HEADER_SIZE :]]
+        missing = size - (len(self._buffer) - self._position)
+        self._buffer = b""
+        self._position = 0
+        taken = 0
+        while missing:
+            chunk = self._chunks[taken]
+            taken += 1
+            self._waiting -= len(chunk)
+            if len(chunk) > missing:
+                self._buffer, self._position = chunk, missing
+                chunk = chunk[:missing]
+            parts.append(chunk)
+            missing -= len(chunk)
+        del self._chunks[:taken]
+        return b"".join(parts)
 
     def view(self) -> tuple[bytes, int]:
         """The buffer and the position of its first byte not consumed, for the row kernel.

@@ -13,23 +13,35 @@ from pgmaskproxy.errors import InternalError
 
 _MAX_LENGTH: Final = 0x7FF00000
 """A MiB below what the length field can say: numbers, 65,535 at a time, are added without asking for room."""
+_LARGE: Final = 64 * 1024
 
 
 @final
 class Writer:
     """A frame of the type byte `code`, its length still open."""
 
-    __slots__ = ("_out",)
+    __slots__ = ("_begun", "_out", "_parts")
 
     def __init__(self, code: int) -> None:
         self._out = BytesWriter()
         self._out.append(code)
         write_i32_be(self._out, 0)
+        self._parts: list[bytes] = []
+        self._begun = 0  # bytes in _parts
 
     def _require(self, size: int) -> None:
         """Room for `size` more bytes and the few that go with them."""
-        if size > _MAX_LENGTH - len(self._out):
+        if size > _MAX_LENGTH - len(self._out) - self._begun:
             raise InternalError("a message is too long for its length field")
+
+    def _append(self, data: bytes) -> None:
+        """What is large is copied once, when the frame is made."""
+        if len(data) < _LARGE:
+            self._out.write(data)
+        else:
+            self._parts += [self._out.getvalue(), data]
+            self._begun += len(self._out) + len(data)
+            self._out = BytesWriter()
 
     def byte(self, number: int) -> None:
         """One byte."""
@@ -52,7 +64,7 @@ class Writer:
     def raw(self, data: bytes) -> None:
         """Bytes as they are."""
         self._require(len(data))
-        self._out.write(data)
+        self._append(data)
 
     def string(self, text: bytes) -> None:
         """A String. One with a zero byte inside would move every field after it, and is refused."""
@@ -69,7 +81,7 @@ class Writer:
         else:
             self._require(len(data))
             write_i32_be(self._out, len(data))
-            self._out.write(data)
+            self._append(data)
 
     def values(self, items: tuple[bytes | None, ...]) -> None:
         """A count and so many values."""
@@ -91,8 +103,12 @@ class Writer:
 
     def frame(self) -> bytes:
         """The whole frame, its length filled in."""
+        length: int = len(self._out) + self._begun - 1
+        if self._parts:
+            head = self._parts[0]
+            self._parts[0] = head[:1] + length.to_bytes(4, "big") + head[5:]
+            return b"".join([*self._parts, self._out.getvalue()])
         out = self._out
-        length: int = len(out) - 1
         out[1] = length >> 24
         out[2] = (length >> 16) & 0xFF
         out[3] = (length >> 8) & 0xFF

@@ -179,6 +179,27 @@ def test_a_peer_that_dribbles_loses_nothing() -> None:
     assert buffer.next() == Frame(ord("d"), body)
 
 
+def test_of_a_large_frame_nothing_stays_behind() -> None:
+    large, small = CopyData(bytes(1 << 20)), Sync().encode()
+    buffer = FrameBuffer(FRONTEND_LIMITS)
+    stream = large.encode() + small
+    for begin in range(0, len(stream), 1 << 16):
+        buffer.feed(stream[begin : begin + (1 << 16)])
+    assert buffer.next() == Frame(ord("d"), large.data)
+    assert len(buffer.view()[0]) <= 1 << 16
+    assert buffer.next() == Frame(ord("S"), b"")
+    assert buffer.view()[0] == b""
+
+
+def test_a_frame_ends_in_any_of_the_parts_that_arrived() -> None:
+    buffer = FrameBuffer(FRONTEND_LIMITS)
+    sent = [Query(b"SELECT %d" % number) for number in range(9)]
+    stream = b"".join([message.encode() for message in sent])
+    for begin in range(0, len(stream), 6):
+        buffer.feed(stream[begin : begin + 6])
+    assert frames(buffer) == [strategies.frame_of(message.encode()) for message in sent]
+
+
 def test_view_joins_what_completes_the_first_frame() -> None:
     one, two = Query(b"SELECT 1").encode(), Query(b"SELECT 2").encode()
     buffer = FrameBuffer(FRONTEND_LIMITS)

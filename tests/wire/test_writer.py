@@ -30,6 +30,25 @@ def test_the_length_field_of_a_long_frame() -> None:
     assert writer.frame()[:5] == b"d\1\2\3\4"
 
 
+def test_large_values_stand_where_they_were_written() -> None:
+    writer = Writer(ord("B"))
+    large = [bytes([number]) * (64 * 1024 + number) for number in range(3)]
+    writer.string(b"s")
+    writer.values((b"a", large[0], None, large[1], b"b"))
+    writer.raw(large[2])
+    writer.int16(7)
+    body = b"s\0\0\5\0\0\0\1a" + len(large[0]).to_bytes(4, "big") + large[0] + b"\xff\xff\xff\xff"
+    body += len(large[1]).to_bytes(4, "big") + large[1] + b"\0\0\0\1b" + large[2] + b"\0\7"
+    assert writer.frame() == b"B" + (len(body) + 4).to_bytes(4, "big") + body
+
+
+def test_what_is_too_long_in_parts_cannot_be_sent() -> None:
+    writer = Writer(ord("B"))
+    writer.raw(bytes(0x7FF00000 - 100))
+    with pytest.raises(InternalError):
+        writer.raw(bytes(100))
+
+
 @pytest.mark.parametrize(
     "write",
     [
