@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from pgmaskproxy.errors import ConfigError
@@ -20,6 +20,7 @@ _ARGON2ID: Final = re.compile(r"\$argon2id\$v=19\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[A
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
 LEAST_ITERATIONS: Final = 4096
 """RFC 7677, section 4."""
+_MOST_MET: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +80,23 @@ class Directory:
 
     people: Mapping[str, Person]
     users: Mapping[str, User]
+    _met: dict[tuple[str, str, str], Principal] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """Principals as they were made last: each is asked for with every statement, and what is kept for one is found
+    sooner by the same object."""
 
     def principal(self, name: str, address: str = "", authenticated_by: str = "scram-sha-256") -> Principal | None:
         """The principal who logs in as `name`; None when there is none."""
+        key = (name, address, authenticated_by)
+        found = self._met.get(key)
+        if found is not None:
+            return found
         user = self.users.get(name)
         if user is None:
             return None
         person = self.person_of(name)
-        return Principal(
+        if len(self._met) >= _MOST_MET:
+            self._met.clear()
+        found = self._met[key] = Principal(
             name=user.name,
             kind=user.kind,
             groups=user.groups,
@@ -95,6 +105,7 @@ class Directory:
             authenticated_by=authenticated_by,
             address=address,
         )
+        return found
 
     def verifier(self, name: str) -> str | None:
         """The SCRAM verifier of the login `name`."""

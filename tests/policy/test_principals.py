@@ -58,6 +58,23 @@ def test_a_login_is_the_person_whose_database_identity_it_is() -> None:
     assert (agent.person, agent.owner) == (None, "alice")
 
 
+def test_who_asks_again_is_the_same_and_from_elsewhere_another() -> None:
+    directory = load(GOOD)
+    name = next(iter(directory.users))
+    first = directory.principal(name, "10.0.0.1")
+    assert first is directory.principal(name, "10.0.0.1")
+    assert [other and other.address for other in (first, directory.principal(name, "10.0.0.2"))] == [
+        "10.0.0.1", "10.0.0.2",
+    ]  # fmt: skip
+    with_certificate = directory.principal(name, "10.0.0.1", "certificate")
+    assert with_certificate is not None
+    assert with_certificate.authenticated_by == "certificate"
+    for number in range(5000):
+        directory.principal(name, f"10.0.1.{number}")
+    assert len(directory._met) < 5000
+    assert directory == load(GOOD)
+
+
 def test_nothing_secret_is_in_a_repr() -> None:
     found = load(GOOD)
     assert VERIFIER not in repr(found)
