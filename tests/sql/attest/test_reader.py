@@ -243,6 +243,26 @@ def test_stripped_keeps_everything_else(other: str) -> None:
     assert stripped(other) not in {stripped(one) for one in kept}
 
 
+FIELDS = st.sampled_from(
+    [
+        ":location 7", ":location -1", ":location :c 5", ":stmt_location -1", ":stmt_len 0", ":list_start 3",
+        ":list_end x", ":constvalue <>", ":constvalue 4 [ 1 0 -1 0 ]", ":constvalue x", ":b ({", "}) :c",
+        ":d x\\ :location\\ 7", ":constisnull",
+    ]
+)  # fmt: skip
+
+
+@given(st.lists(FIELDS, max_size=12))
+def test_the_quick_way_strips_the_same(fields: list[str]) -> None:
+    tree = "{A " + " ".join(fields) + "}"
+    assert stripped(tree) == reader._MOVING.sub("", tree)
+
+
+def test_the_quick_way_strips_the_same_of_every_golden_tree() -> None:
+    for _, _, tree in goldens():
+        assert stripped(unfold(tree)) == reader._MOVING.sub("", unfold(tree))
+
+
 def test_stripped_trees_still_differ_from_case_to_case() -> None:
     trees = [stripped(unfold(tree)) for _, major, tree in goldens() if major == 18]
     # Rules that leave nothing are all the same; UPDATE plain and its barrier are not.
