@@ -27,6 +27,7 @@ from pgmaskproxy.proxy.canaries import Canaries
 from pgmaskproxy.proxy.cancel import CancelKeys
 from pgmaskproxy.proxy.catalog import BUSY, load_catalog
 from pgmaskproxy.proxy.certificates import Served, ServerCertificates, upstream_context
+from pgmaskproxy.proxy.collector import Collector
 from pgmaskproxy.proxy.conninfo import conninfo
 from pgmaskproxy.proxy.crowd import Crowd
 from pgmaskproxy.proxy.deep import DeepThread
@@ -156,7 +157,7 @@ class Plane:
         canaries = self.services.canaries.keep(self._store.canaries, self._watch_for_others)
         watching = [watch.run() for watch in self._watches]
         keeping = (self._refresh_for_ever(), self._review_for_ever(), self.listener.reap(), Lag(self.metrics).run())
-        return [*watching, *keeping, canaries]
+        return [*watching, *keeping, canaries, Collector().run()]
 
     def close(self) -> None:
         """End the threads."""
