@@ -41,7 +41,7 @@ def collecting(collector: Collector) -> Iterator[None]:
 
 async def until_gone(garbage: weakref.ref[Ring]) -> None:
     async with asyncio.timeout(10):
-        while garbage() is not None:
+        while garbage() is not None:  # noqa: ASYNC110 - a collection tells nobody
             await asyncio.sleep(0.01)
 
 
