@@ -44,30 +44,33 @@ class RowFormat:
     def null_end(self, data: bytes, begin: i64, last: i64) -> i64:
         """Where NULL ends, if it is the whole field at `begin` of a row whose newline is at `last`; -1 where it is not,
         or not certain."""
-        width: i64 = len(self.null)
+        null = self.null
+        width: i64 = len(null)
         end: i64 = begin + width
         if not self.certain or end > last or (end < last and data[end] != self.delimiter_byte):
             return -1
         at: i64 = 0
         while at < width:
-            if data[begin + at] != self.null[at]:
+            if data[begin + at] != null[at]:
                 return -1
             at += 1
         return end
 
     def is_as_written(self, out: BytesWriter, begin: i64) -> bool:
         """Whether what is in `out` from `begin` on is a field that is written as itself."""
+        marks = self.marks
+        null = self.null
         end: i64 = len(out)
         at: i64 = begin
         while at < end:
-            if self.marks[out[at]] != ORDINARY:
+            if marks[i64(out[at])] != ORDINARY:
                 return False
             at += 1
-        if end - begin != len(self.null):
+        if end - begin != len(null):
             return True
         at = begin
         while at < end:
-            if out[at] != self.null[at - begin]:
+            if i64(out[at]) != null[at - begin]:
                 return True
             at += 1
         return False

@@ -12,8 +12,9 @@ KEEPALIVE: Final = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT",
 """Seconds of silence before a probe, between probes, and how many: a peer that is gone without a word is noticed within
 two minutes, where the system's own values take two hours."""
 
-TURN_BYTES: Final = 64 * 1024
-"""A read as large as that means that there is more: others are served before it is taken."""
+TURN_BYTES: Final = 240 * 1024
+"""A read as large as that means that there is more: others are served before it is taken. The event loop reads up to
+250 KB at once, and again in the same turn only when it got so much."""
 
 
 @final
