@@ -22,6 +22,8 @@ from pgmaskproxy.wire.frontend import Flush, Parse, Sync
 UNKNOWN_EPOCH = -1
 FLUSH: Final = Flush().encode()
 SYNC_FRAME: Final = Sync().encode()
+JOINED: Final = 16 * 1024
+"""Fewer bytes are: rows by the thousand would be copied for each message behind them."""
 OFF = "off"
 REQUIRED = "required"
 """Attestation (DESIGN 3)."""
@@ -150,7 +152,7 @@ class Link:
         self._scan(self._kept)
 
     def to_client(self, data: bytes, *, cleared: bool = False, unfinished: bool = False) -> None:
-        """Say it to the client; neighbouring writes are one command.
+        """Say it to the client; neighbouring writes are one command, but for rows by the thousand.
 
         The one way out, so that canaries are looked for here, in all but the rows of who is `cleared` to see labelled
         values. Of an `unfinished` row the end is kept back until more of it comes: not even the first half of
@@ -163,7 +165,7 @@ class Link:
         if not data:
             return
         last = self.commands[-1] if self.commands else None
-        if isinstance(last, SendClient):
+        if isinstance(last, SendClient) and len(last.data) + len(data) < JOINED:
             last.data += data
         else:
             self.commands.append(SendClient(data))
