@@ -493,3 +493,8 @@ class ClientConnection:
             self._stop_timer()
             if not self.closed.done():
                 self.closed.set_result(None)
+                # Taken apart, all of it is gone at once: no collection has to look through everybody's sessions for it.
+                self._outgoing.part()
+                self._questions.part()
+                self._holds.part()
+                self._connecting = None

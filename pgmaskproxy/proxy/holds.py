@@ -44,6 +44,10 @@ class Holds:
         self._salts: dict[str, str] = {}
         self._withdrawn: dict[int, State] = {}
 
+    def part(self) -> None:
+        """It is over: nobody waits any more."""
+        self._feed = _unheard
+
     async def hold(self, command: Hold, principal: Principal) -> None:
         """Open a request, tell the session, and tell it again until a person, or time, has decided."""
         ticket = command.ticket
@@ -171,6 +175,10 @@ class Holds:
             salt=salt,
             facts=facts,
         )
+
+
+def _unheard(_event: HoldOpened | HoldTick | HoldEnded) -> None:
+    """Nobody waits for it."""
 
 
 def _shown(command: Hold, principal: str) -> tuple[str, ...]:

@@ -80,6 +80,10 @@ class Outgoing:
         """Nothing more may pass."""
         self._to_client, self._to_upstream, self._ending = [], [], False
 
+    def part(self) -> None:
+        """It is over: hold on to nobody."""
+        self._failed, self._ended = _nobody, _nothing
+
     def _is_due(self) -> None:
         if not self._due:
             self._due = True
@@ -87,3 +91,11 @@ class Outgoing:
 
     def _recorded(self, _refusal: Refusal | None) -> None:
         """Where it could not be: the statement has run, and whoever asked hears of it all the same."""
+
+
+def _nobody(_error: BaseException | None) -> None:
+    """Hears of it."""
+
+
+def _nothing() -> None:
+    """Follows."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, final
 
-from pgmaskproxy.errors import AuditFailed
+from pgmaskproxy.errors import AuditFailed, InternalError
 from pgmaskproxy.model import Charge, Principal, Refusal
 from pgmaskproxy.policy.principals import Directory
 from pgmaskproxy.proxy.budgets import costs
@@ -56,6 +56,10 @@ class Questions:
             self._found = directory.principal(*asked)
             self._directory, self._looked_up = directory, asked
         return self._found
+
+    def part(self) -> None:
+        """It is over: nobody waits for answers any more."""
+        self._feed, self._start = _unheard, _undone
 
     def judge(self, command: ev.Judge, *, refresh: bool) -> None:
         """The rulings on a text."""
@@ -121,3 +125,12 @@ class Questions:
 
     def _recorded(self, ticket: int, refusal: Refusal | None) -> None:
         self._feed(ev.Recorded(ticket, refusal))
+
+
+def _unheard(_event: ev.Event) -> None:
+    """Nobody waits for it."""
+
+
+def _undone(work: Coroutine[Any, Any, None]) -> Task[None]:
+    work.close()
+    raise InternalError("a question of a session that is over")

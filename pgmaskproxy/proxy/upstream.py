@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+from functools import partial
 from typing import Final, Protocol, cast, final
 
 from pgmaskproxy.config_peers import Upstream
@@ -151,27 +152,27 @@ async def connect_upstream(owner: Owner, upstream: Upstream, context: ssl.SSLCon
     OSError when the server is not there (TimeoutError), has no TLS, or is not whom its certificate has to name
     (ssl.SSLError).
     """
-    loop = asyncio.get_running_loop()
-    direct = upstream.sslnegotiation == "direct"
-    made: list[UpstreamProtocol] = []
-
-    def factory() -> asyncio.Protocol:
-        made.append(UpstreamProtocol(owner, context, upstream.host, direct=direct))
-        return cast("asyncio.Protocol", made[-1])  # in all but its class, which is compiled
-
-    async def connect() -> Stream:
-        if upstream.by_socket:
-            await loop.create_unix_connection(factory, f"{upstream.host}/.s.PGSQL.{upstream.port}")
-        else:
-            await loop.create_connection(factory, upstream.host, upstream.port)
-        return await made[-1].open
-
+    protocol = UpstreamProtocol(owner, context, upstream.host, direct=upstream.sslnegotiation == "direct")
     try:
-        return await asyncio.wait_for(connect(), CONNECT_SECONDS)
+        return await asyncio.wait_for(_connect(upstream, protocol), CONNECT_SECONDS)
     except BaseException:
-        for protocol in made:
-            protocol.give_up()
+        protocol.give_up()
         raise
+
+
+async def _connect(upstream: Upstream, protocol: UpstreamProtocol) -> Stream:
+    loop = asyncio.get_running_loop()
+    # No function of its own in here: compiled, that and its surroundings hold on to each other.
+    factory = partial(_itself, cast("asyncio.Protocol", protocol))  # in all but its class, which is compiled
+    if upstream.by_socket:
+        await loop.create_unix_connection(factory, f"{upstream.host}/.s.PGSQL.{upstream.port}")
+    else:
+        await loop.create_connection(factory, upstream.host, upstream.port)
+    return await protocol.open
+
+
+def _itself(protocol: asyncio.Protocol) -> asyncio.Protocol:
+    return protocol
 
 
 def channel_binding(upstream: Upstream, stream: Stream) -> bytes | None:

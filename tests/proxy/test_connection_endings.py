@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 
 from pgmaskproxy.demo.stage import AGENT
 from pgmaskproxy.proxy import connection as connections
+from pgmaskproxy.proxy.upstream import UpstreamProtocol
+from pgmaskproxy.session.session import Session
 from pgmaskproxy.wire.backend import (
     DataRow,
     ErrorResponse,
@@ -34,6 +37,7 @@ from tests.proxy.moments import (
 )
 from tests.proxy.stage import HELD, Stage, until
 
+PARTS = (connections.ClientConnection, UpstreamProtocol, Session)
 STAGES: list[Callable[[Stage], Coroutine[Any, Any, Client]]] = [
     before_a_word,
     in_the_middle_of_the_startup_packet,
@@ -62,6 +66,20 @@ async def test_a_client_that_hangs_up_leaves_nothing(stage: Stage, at: Callable[
     assert [each["ids"]["session"] for each in opened] == [each["ids"]["session"] for each in closed]
     kinds = {each["kind"] for each in stage.records() if each["kind"].startswith("approval.")}
     assert kinds <= {"approval.requested", "approval.withdrawn"}
+
+
+@pytest.mark.parametrize("at", STAGES, ids=lambda at: at.__name__)
+async def test_nothing_is_left_for_a_collection_to_find(stage: Stage, at: Callable[[Stage], Any]) -> None:
+    """It would look through everybody else's sessions for it, and stop them all meanwhile."""
+    gc.collect()
+    gc.disable()
+    try:
+        client = await at(stage)
+        client.hang_up()
+        await stage.is_clean()
+        await until(lambda: not any(isinstance(each, PARTS) for each in gc.get_objects()))
+    finally:
+        gc.enable()
 
 
 async def test_a_client_that_hangs_up_while_its_hold_is_opened_is_not_asked_for_later(stage: Stage) -> None:
