@@ -16,6 +16,9 @@ TURN_BYTES: Final = 240 * 1024
 """A read as large as that means that there is more: others are served before it is taken. The event loop reads up to
 250 KB at once, and again in the same turn only when it got so much."""
 
+JOINED: Final = 64 * 1024
+"""Fewer bytes are written as one."""
+
 
 @final
 class Stream:
@@ -111,6 +114,22 @@ class Stream:
     def abort(self) -> None:
         """End it now."""
         self._transport.abort()
+
+
+def write_all(stream: Stream, parts: list[bytes]) -> int:
+    """Say them to the peer, as one where they are short, and what is large as it is: bytes."""
+    if len(parts) == 1:
+        stream.write(parts[0])
+        return len(parts[0])
+    size = 0
+    for part in parts:
+        size += len(part)
+    if size < JOINED:
+        stream.write(b"".join(parts))
+    else:
+        for part in parts:
+            stream.write(part)
+    return size
 
 
 def tune(transport: asyncio.Transport) -> None:

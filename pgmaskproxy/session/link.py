@@ -23,7 +23,7 @@ UNKNOWN_EPOCH = -1
 FLUSH: Final = Flush().encode()
 SYNC_FRAME: Final = Sync().encode()
 JOINED: Final = 16 * 1024
-"""Fewer bytes are: rows by the thousand would be copied for each message behind them."""
+"""Fewer bytes are: rows by the thousand, or a large value, would be copied for each message behind them."""
 OFF = "off"
 REQUIRED = "required"
 """Attestation (DESIGN 3)."""
@@ -191,7 +191,7 @@ class Link:
         if not data or self.closed:
             return
         last = self.commands[-1] if self.commands else None
-        if isinstance(last, SendServer):
+        if isinstance(last, SendServer) and len(last.data) + len(data) < JOINED:
             last.data += data
         else:
             self.commands.append(SendServer(data))
