@@ -9,7 +9,7 @@ from pgmaskproxy.audit.line import Entry
 from pgmaskproxy.metrics import Metrics
 from pgmaskproxy.model import Refusal
 from pgmaskproxy.proxy.journal import Journal
-from pgmaskproxy.proxy.stream import Stream
+from pgmaskproxy.proxy.stream import Stream, write_all
 
 
 @final
@@ -56,20 +56,18 @@ class Outgoing:
 
     def hurry(self) -> None:
         """What was to be said to the server is said now: a cancel is to find it there."""
-        data, self._to_upstream = b"".join(self._to_upstream), []
-        if data and self.upstream is not None:
-            self._upstream_bytes.inc(len(data))
-            self.upstream.write(data)
+        parts, self._to_upstream = self._to_upstream, []
+        if parts and self.upstream is not None:
+            self._upstream_bytes.inc(write_all(self.upstream, parts))
 
     def send(self) -> None:
         """Say all of it now."""
         self._due = False
         try:
             self.hurry()
-            data, self._to_client = b"".join(self._to_client), []
-            if data and self.client is not None:
-                self._client_bytes.inc(len(data))
-                self.client.write(data)
+            parts, self._to_client = self._to_client, []
+            if parts and self.client is not None:
+                self._client_bytes.inc(write_all(self.client, parts))
             if self._ending:
                 self._ending = False
                 self._ended()

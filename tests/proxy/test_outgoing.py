@@ -126,3 +126,14 @@ async def test_who_goes_on_without_end_goes_on_behind_the_others(mouth: Mouth) -
         while not mouth.client.said:  # noqa: ASYNC110 - it is the loop's turns that are waited for
             await asyncio.sleep(0)
     assert mouth.client.said == [(b"a", 50)]
+
+
+async def test_what_is_large_is_not_copied_to_be_said_at_once(mouth: Mouth) -> None:
+    rows = bytes(100_000)
+    for part in (b"a", rows, b"z"):
+        mouth.outgoing.to_client(part)
+        mouth.outgoing.to_upstream(part)
+    await mouth.turn()
+    for peer in (mouth.client, mouth.upstream):
+        assert b"".join(data for data, _ in peer.said) == b"a" + rows + b"z"
+        assert any(data is rows for data, _ in peer.said)
