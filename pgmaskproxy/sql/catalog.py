@@ -190,6 +190,11 @@ class Catalog:
     """OIDs of views, the same."""
 
     @cached_property
+    def kept(self) -> dict[int, object]:
+        """What readers of statements make of a relation, by its OID: for as long as the snapshot is."""
+        return {}
+
+    @cached_property
     def by_oid(self) -> Mapping[int, Relation]:
         return MappingProxyType({relation.oid: relation for relation in self.relations})
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, final
 
 from pgmaskproxy.model import ColumnOrigin, Opaque
 from pgmaskproxy.sql.catalog import SYSTEM_COLUMNS, Relation
@@ -24,35 +24,85 @@ class NamedQuery(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@final
 class Item:
-    """Something in FROM. `more` is set when it may have columns that are not listed."""
+    """Something in FROM. `more` is set when it may have columns that are not listed. Never changed once it is made."""
 
-    name: str
-    outputs: tuple[Output, ...]
-    more: ColumnOrigin | None = None
-    relation: Relation | None = None
-    schema: str | None = None
-    """Of a relation without an alias: it can be named `schema.name.column`."""
-    columns_visible: bool = True
-    """Its columns answer to their bare names, and to `*`."""
-    name_visible: bool = True
-    target: bool = False
-    """The relation that the statement writes: read only if one of its columns is named."""
-    unsure: ColumnOrigin | None = field(init=False, compare=False, default=None)
-    """What may answer to any name: the columns whose names are guessed."""
-    _places: Mapping[str, tuple[int, ...]] = field(init=False, compare=False, repr=False, default_factory=dict)
+    def __init__(
+        self,
+        name: str,
+        outputs: tuple[Output, ...],
+        more: ColumnOrigin | None = None,
+        relation: Relation | None = None,
+        schema: str | None = None,
+        *,
+        columns_visible: bool = True,
+    ) -> None:
+        self.name = name
+        self.outputs = outputs
+        self.more = more
+        self.relation = relation
+        self.schema = schema
+        """Of a relation without an alias: it can be named `schema.name.column`."""
+        self.columns_visible = columns_visible
+        """Its columns answer to their bare names, and to `*`."""
+        self.name_visible = True
+        self.target = False
+        """The relation that the statement writes: read only if one of its columns is named."""
+        self.unsure: ColumnOrigin | None = guessed(outputs)
+        """What may answer to any name: the columns whose names are guessed."""
+        self._places: dict[str, list[int]] | None = None
 
-    def __post_init__(self) -> None:
-        places: dict[str, tuple[int, ...]] = {}
-        for place, output in enumerate(self.outputs):
-            places[output.name] = (*places.get(output.name, ()), place)
-        object.__setattr__(self, "_places", places)
-        object.__setattr__(self, "unsure", guessed(self.outputs))
+    def called(self, name: str, schema: str | None) -> Item:
+        """The same under another name."""
+        made = self._copied()
+        made.name, made.schema = name, schema
+        return made
+
+    def written(self) -> Item:
+        """The same as what the statement writes."""
+        made = self._copied()
+        made.target = True
+        return made
+
+    def joined(self) -> Item:
+        """The same in a join, which offers its columns: they answer only to its name."""
+        made = self._copied()
+        made.columns_visible = False
+        return made
+
+    def nameless(self) -> Item:
+        """The same, only its columns to be named."""
+        made = self._copied()
+        made.name_visible = False
+        return made
+
+    def replaced(self, outputs: tuple[Output, ...]) -> Item:
+        """The same with other columns."""
+        made = Item(self.name, outputs, self.more, self.relation, self.schema, columns_visible=self.columns_visible)
+        made.name_visible, made.target = self.name_visible, self.target
+        return made
+
+    def _copied(self) -> Item:
+        made = Item(self.name, (), self.more, self.relation, self.schema, columns_visible=self.columns_visible)
+        made.outputs, made.unsure = self.outputs, self.unsure
+        made._places = self._by_name()
+        made.name_visible, made.target = self.name_visible, self.target
+        return made
+
+    def _by_name(self) -> dict[str, list[int]]:
+        """Where the columns of each name are."""
+        places = self._places
+        if places is None:
+            places = {}
+            for place, output in enumerate(self.outputs):
+                places.setdefault(output.name, []).append(place)
+            self._places = places
+        return places
 
     def column(self, name: str) -> Output | None:
         """The column of that name; None when there is none. An ambiguous one is Opaque, a guessed one any such."""
-        found = [self.outputs[place] for place in self._places.get(name, ())]
+        found = [self.outputs[place] for place in self._by_name().get(name, ())]
         written = [output for output in found if not output.guessed]
         if len(written) > 1:
             return Output(name, Opaque(f'column reference "{name}" is ambiguous'))

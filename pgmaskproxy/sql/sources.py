@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Final
 
 from pgmaskproxy.model import ColumnOrigin, Columns, Effect, Opaque, RelationRef, Use
@@ -112,13 +111,24 @@ class Sources(Expressions):
         schema = (
             None if alias else (relation.schema if relation is not None else text(fields.get("schemaname")) or None)
         )
+        names = strings(alias.get("colnames"))
         if relation is None:
             unknown = self.facts.give_up(f'relation "{unresolved(fields)}" is not in the catalog')
             result = Result((), unknown)
+        elif not names:
+            return self._known(relation).called(name, schema)
         else:
             result = relation_result(relation)
-        renamed = result.renamed(strings(alias.get("colnames")))
+        renamed = result.renamed(names)
         return Item(name, renamed.outputs, renamed.more, relation, schema)
+
+    def _known(self, relation: Relation) -> Item:
+        """A relation of the catalog in FROM: made once for all statements."""
+        kept = self.catalog.kept.get(relation.oid)
+        if isinstance(kept, Item) and kept.relation is relation:
+            return kept
+        made = self.catalog.kept[relation.oid] = Item("", relation_result(relation).outputs, relation=relation)
+        return made
 
     def _sample(self, fields: Node, scope: Scope) -> tuple[Item, ...]:
         method = strings(fields.get("method"))
@@ -260,8 +270,8 @@ class Sources(Expressions):
         shared = (Item(using_alias, tuple(merged), columns_visible=False),) if using_alias else ()
         if alias:
             return (*shared, _item(alias, result.renamed(names)))
-        hidden = tuple(replace(item, columns_visible=False) for item in (*left, *right))
-        return (*hidden, *shared, replace(_item("", result), name_visible=False))
+        hidden = tuple(item.joined() for item in (*left, *right))
+        return (*hidden, *shared, _item("", result).nameless())
 
     def _natural(self, left: Result, right: Result) -> tuple[str, ...]:
         theirs = {output.name for output in right.outputs}

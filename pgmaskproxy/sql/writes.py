@@ -55,7 +55,7 @@ class Writes(Queries):
                 self.facts.give_up(f'rewrite rules on "{relation.ref}"')
             if relation.definition:
                 self.facts.views[relation.oid] = relation
-        return replace(self.item(fields, relation), target=True)
+        return self.item(fields, relation).written()
 
     # -- the four ------------------------------------------------------------------------------------------
 
@@ -266,7 +266,7 @@ class Writes(Queries):
         nodes = items(clause.get("exprs"))
         if not nodes:
             return Result()
-        new = replace(target, outputs=tuple(_rewritten(target, written)))
+        new = target.replaced(tuple(_rewritten(target, written)))
         names = {"RETURNING_OPTION_OLD": "old", "RETURNING_OPTION_NEW": "new"}
         given = {
             text(option.get("option")): text(option.get("value"))
@@ -278,7 +278,7 @@ class Writes(Queries):
             name = given.get(key, default)
             if key in given or name not in taken:
                 version = target if key == "RETURNING_OPTION_OLD" else new
-                extra.append(replace(version, name=name, schema=None, columns_visible=False))
+                extra.append(version.called(name, None).joined())
         here = [new if item is target else item for item in scope.items]
         result = self.targets(nodes, scope.only(*here, *extra))
         if target.relation is not None and target.relation.has_rules:

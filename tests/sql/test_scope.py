@@ -22,7 +22,7 @@ TABLE = Relation(1, "s", "t", "r", (Column(1, "ssn", 25),))
 
 
 def test_a_column_of_an_outer_query_comes_before_a_whole_row_of_this_one() -> None:
-    scope = Scope((item("ssn", "id"),), Scope((replace(item("t", "ssn"), relation=TABLE),)))
+    scope = Scope((item("ssn", "id"),), Scope((Item("t", item("t", "ssn").outputs, relation=TABLE),)))
     found = find(scope, ("ssn",))
     assert found is not None
     assert found.row is None
@@ -31,7 +31,7 @@ def test_a_column_of_an_outer_query_comes_before_a_whole_row_of_this_one() -> No
 
 def test_a_guessed_name_settles_nothing() -> None:
     # A function of a row type brings that type's columns: its alias is no column, and the outer one is meant.
-    inner, outer = item("f", "ssn"), replace(item("t", "ssn"), relation=TABLE)
+    inner, outer = item("f", "ssn"), Item("t", item("t", "ssn").outputs, relation=TABLE)
     believed = Item("f", (Output("ssn", CLEAN, guessed=True),))
     found = find(Scope((believed,), Scope((outer,))), ("ssn",))
     assert found is not None
