@@ -47,6 +47,7 @@ from pgmaskproxy.proxy.watch import Watch
 from pgmaskproxy.sql.catalog import Catalog
 from pgmaskproxy.sql.reader import read
 from pgmaskproxy.store.protocol import Store
+from pgmaskproxy.wire.scram import Password
 
 REFRESH_SECONDS: Final = 30.0
 CATALOG_SECONDS: Final = 30.0
@@ -120,6 +121,7 @@ class Plane:
         in_force = keys.replace(found.keys, str(Source(self.config.keys)))
         if in_force is not None:
             self.audit.write(in_force, durable=False)
+        password = self.config.upstream.password
         self.services = Services(
             config=self.config,
             judge=self.judge,
@@ -135,6 +137,7 @@ class Plane:
             canaries=canaries,
             certificates=self._certificates,
             upstream_context=self._context,
+            password=Password(password.get_secret_value()) if password is not None else None,
             attestation=await self._attestation(),
             held=self._held,
         )

@@ -50,6 +50,8 @@ class Services:
     """What clients are served TLS with; None for no TLS."""
     upstream_context: ssl.SSLContext | None = None
     """What the server is spoken to with; None for no TLS."""
+    password: Password | None = field(default=None, repr=False)
+    """That the server is told, or shown that we know it."""
     attestation: str = "required"
     """Whether the server's trees decide: as configured, and off where `preferred` found that it gives none."""
     held: Held = field(default_factory=Held)
@@ -61,11 +63,7 @@ class Services:
     journal: Journal = field(init=False)
     """Writes to `audit` for the event loop."""
     phrases: Phrases = field(default_factory=Phrases)
-    password: Password | None = field(init=False, repr=False)
-    """For the server."""
 
     def __post_init__(self) -> None:
-        password = self.config.upstream.password
-        object.__setattr__(self, "password", Password(password.get_secret_value()) if password is not None else None)
         object.__setattr__(self, "ids", Ids(self.clock, self.randbytes))
         object.__setattr__(self, "journal", Journal(self.audit, self.metrics))

@@ -121,8 +121,7 @@ async def _no_catalog(database: str) -> Catalog:
 async def told(tmp_path: Path) -> AsyncIterator[Told]:
     desk = await open_desk(tmp_path, clock=Clock())
     limits = type("Limits", (), {"held_requests": 2})
-    beat, upstream = type("Beat", (), {"heartbeat": 0.05}), type("Upstream", (), {"password": None})
-    config: Any = type("Config", (), {"limits": limits, "hold": beat, "upstream": upstream})
+    config: Any = type("Config", (), {"limits": limits, "hold": type("Beat", (), {"heartbeat": 0.05})})
     metrics, deep = Metrics(process=False), DeepThread()
     judge = Judge(known.knowledge(), deep, metrics, _no_catalog)
     services = Services(
