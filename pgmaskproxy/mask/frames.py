@@ -60,6 +60,17 @@ def write_length(out: BytesWriter, length: i64) -> None:
     write_i32_be(out, i32(length))
 
 
+def write_cell(out: BytesWriter, shown: bytes | None) -> i64:
+    """Append a value behind its length, or NULL: the bytes of the value. PeerError when no length can say it."""
+    if shown is None:
+        write_i32_be(out, -1)
+        return 0
+    size: i64 = len(shown)
+    write_length(out, size)
+    out.write(shown)
+    return size
+
+
 def patch_length(out: BytesWriter, at: i64, length: i64) -> None:
     """Put another length into the field at `at`. PeerError when none can say it."""
     if length > ROW:

@@ -13,8 +13,17 @@ from librt.strings import BytesWriter, read_i16_be, read_i32_be, write_i32_be
 from mypy_extensions import i64
 
 from pgmaskproxy.errors import PeerError
-from pgmaskproxy.mask.frames import HEADER, Relayed, checked_length, checked_start, copy, patch_length, sealed
-from pgmaskproxy.mask.masker import appended
+from pgmaskproxy.mask.frames import (
+    HEADER,
+    INTERPRETED,
+    Relayed,
+    checked_length,
+    checked_start,
+    copy,
+    patch_length,
+    sealed,
+    write_cell,
+)
 from pgmaskproxy.mask.plan import CLEAR, FIXED, MaskPlan
 
 _DATA_ROW: Final = 0x44  # D
@@ -74,14 +83,15 @@ def relay(data: bytes, start: int, plan: MaskPlan) -> Relayed:
                     size_shown: i64 = len(cell)
                     out.write(cell)
                     growth += size_shown - 4 - width
+                elif ahead and plan.ahead[column]:
+                    growth += write_cell(out, ahead[column][taken[column]]) - width
+                    taken[column] += 1
+                elif INTERPRETED:
+                    growth += write_cell(out, maskers[column].mask(data[at + 4 : at + 4 + width])) - width
                 else:
                     field: i64 = len(out)
                     write_i32_be(out, -1)  # NULL, until it is known to be something else
-                    if ahead and plan.ahead[column]:
-                        shown: i64 = appended(out, ahead[column][taken[column]])
-                        taken[column] += 1
-                    else:
-                        shown = maskers[column].write(out, data, at + 4, at + 4 + width)
+                    shown: i64 = maskers[column].write(out, data, at + 4, at + 4 + width)
                     if shown < 0:
                         growth -= width
                     else:

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from librt.strings import BytesWriter
 
 from pgmaskproxy.errors import InternalError, PeerError, SealedError
-from pgmaskproxy.mask.frames import checked_length, checked_start, copy, copy_words, patch_length, sealed, write_length
+from pgmaskproxy.mask.frames import (
+    checked_length,
+    checked_start,
+    copy,
+    copy_words,
+    patch_length,
+    sealed,
+    write_cell,
+    write_length,
+)
 from pgmaskproxy.wire.limits import ROW
 
 
@@ -53,3 +62,9 @@ def test_a_part_is_copied_to_the_byte(data: bytes, begin: int, size: int) -> Non
         out.write(b"before")
         each(out, data, begin, end)
         assert out.getvalue() == b"before" + data[begin:end]
+
+
+def test_a_cell() -> None:
+    out = BytesWriter()
+    assert [write_cell(out, shown) for shown in (b"abc", None, b"")] == [3, 0, 0]
+    assert out.getvalue() == b"\0\0\0\3abc\xff\xff\xff\xff\0\0\0\0"
