@@ -195,6 +195,11 @@ class Catalog:
         return {}
 
     @cached_property
+    def view_readings(self) -> dict[int, tuple[Relation, Any]]:
+        """And what its definition says, of a view."""
+        return {}
+
+    @cached_property
     def by_oid(self) -> Mapping[int, Relation]:
         return MappingProxyType({relation.oid: relation for relation in self.relations})
 

@@ -170,15 +170,22 @@ def view_facts(catalog: Catalog, view: Relation) -> Facts | None:
 
 
 def view_reading(catalog: Catalog, view: Relation) -> tuple[tuple[ColumnOrigin, ...] | None, Facts] | None:
-    """A view's outputs and facts by its definition; None when it cannot be read."""
+    """A view's outputs and facts by its definition; None when it cannot be read. Made once for all statements that read
+    the view, and changed by none of them."""
+    known = catalog.view_readings.get(view.oid)
+    if known is not None and known[0] is view:
+        outputs, facts = known[1]
+        return outputs, facts
     try:
         statements = parse(view.definition)
         if len(statements) != 1 or statements[0].kind != "SelectStmt":
             return None
         classifier = Classifier(catalog, _VIEW_PATH, view.definition.encode())
-        return classifier.statement("SelectStmt", statements[0].node).outputs, classifier.facts
+        outputs = classifier.statement("SelectStmt", statements[0].node).outputs
     except (Unparsable, RecursionError):
         return None
+    catalog.view_readings[view.oid] = (view, (outputs, classifier.facts))
+    return outputs, classifier.facts
 
 
 def _parameters(raw: RawStatement) -> int:
