@@ -12,13 +12,13 @@ import gc
 import time
 from typing import Final, final
 
-THRESHOLDS: Final = (2_000, 10, 1_000_000)
+THRESHOLDS: Final = (1_000, 10, 1_000_000)
 """Objects more than went until the youngest are looked through, how often until the next are, and never the rest."""
 
 SECONDS: Final = 0.5
 QUIET: Final = 0.1
 """Of one core, over that time: with less than that, hardly anybody is there to wait."""
-DUE: Final = 100
+DUE: Final = 200
 """In a process that is never quiet, after so many rounds of the younger ones: some two million objects."""
 
 

@@ -106,9 +106,18 @@ class Prover:
         proof = kept[1]
         if proof.ruling is None:
             return None
-        attested = hashlib.sha256(asked.own).hexdigest()
-        ruling = replace(
-            asked.ruling, analysis=proof.ruling.analysis, decision=proof.ruling.decision, attested=attested
+        text, proven_one = asked.ruling, proof.ruling
+        ruling = Ruling(
+            text.sql,
+            text.offset,
+            proven_one.analysis,
+            proven_one.decision,
+            text.epoch,
+            text.search_path,
+            text.runs,
+            hashlib.sha256(asked.own).hexdigest(),
+            text.unmask,
+            general=text.general,
         )
         return Proof(ruling, proof.visibility, None, proof.independent)
 
