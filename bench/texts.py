@@ -70,6 +70,11 @@ SELECT o.id, c.name, c.email, r.product, r.total,{_CASE}
 )
 """Some 1,200 characters, likewise."""
 
+_MANY = ", ".join(str(number) for number in range(1, 38_500))
+
+NEW_LARGEST = ANEW + f"SELECT id, name, email AS mail:n FROM people WHERE id = 42 AND id IN ({_MANY});\n"
+"""Almost as long as a statement may be, likewise: what it does to everybody else is what counts."""
+
 
 def literals() -> tuple[str, ...]:
     """pgbench's scripts of the dozen."""

@@ -105,6 +105,7 @@ def _statements(pgbench: Path, form: Form) -> Iterator[Workload]:
     for mode in MODES:
         yield _repeated(pgbench, mode, (*FEW, TRANSPARENT_LANE, INTERPRETED))
     yield from _new(pgbench, (*FEW, LOGGED_LANE, INTERPRETED))
+    yield _largest(pgbench)
     yield Workload(
         "connect", "connections", "a connection for each query, 8 at a time", "connections/s",
         Pgbench(pgbench, "simple", 8, builtin="select-only", connect=True), MAIN,
@@ -176,6 +177,12 @@ def _new(pgbench: Path, lanes: tuple[str, ...]) -> Iterator[Workload]:
         about = f"a text of {length:,} characters with a name in it that was never there before, simple, 1 client"
         run = Pgbench(pgbench, "simple", 1, (script,))
         yield Workload(f"new, {name}", "texts", about, "statements/s", run, lanes)
+
+
+def _largest(pgbench: Path) -> Workload:
+    about = f"a text of {len(texts.NEW_LARGEST) // 1000} KB with a name in it that was never there before, 1 client"
+    run = Pgbench(pgbench, "simple", 1, (texts.NEW_LARGEST,))
+    return Workload("new, largest", "texts", about, "statements/s", run, FEW, FULL_LENGTH)
 
 
 def _million(driver: str, shape: str, form: Form, database: Database, lanes: tuple[str, ...]) -> Workload:
