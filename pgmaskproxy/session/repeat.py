@@ -25,6 +25,9 @@ BARE: Final = EXECUTE_UNNAMED + SYNC_FRAME
 DESCRIBED: Final = DESCRIBE_UNNAMED + BARE
 """What may stand behind the Bind, to the byte."""
 
+LONGEST: Final = 64 * 1024
+"""Bytes of a Bind that is looked at: a large value is not copied once more for what else it would take."""
+
 
 @final
 class Repeat:
@@ -45,7 +48,7 @@ class Repeat:
         if not self._at_rest():
             return None
         peeked = buffer.peek()
-        if peeked is None or peeked[0] != BIND:
+        if peeked is None or peeked[0] != BIND or peeked[1] > LONGEST:
             return None
         data, start = buffer.view()
         behind = start + peeked[1]

@@ -88,7 +88,9 @@ def test_what_is_cancelled_meanwhile_is_not_sent() -> None:
         (KNOWN, '>> Bind "" "s" / Execute "" / Execute "" / Sync'),
         (KNOWN, '>> Bind "" "s" / Execute "" / Sync / Sync'),
         (KNOWN, '>> Bind "" "s" / Execute ""'),
+        (KNOWN, BATCH.replace('"s"', f'"s" "{"x" * 70_000}"')),
     ],
+    ids=range(8),
 )
 def test_anything_else_goes_message_by_message(before: str, batch: str) -> None:
     told = Play()
