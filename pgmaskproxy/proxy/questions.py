@@ -9,7 +9,6 @@ from typing import Any, final
 
 from pgmaskproxy.errors import AuditFailed, InternalError
 from pgmaskproxy.model import Charge, Principal, Refusal
-from pgmaskproxy.policy.principals import Directory
 from pgmaskproxy.proxy.budgets import costs
 from pgmaskproxy.proxy.journal import refusal as refused
 from pgmaskproxy.proxy.records import Records
@@ -40,22 +39,12 @@ class Questions:
         """From where."""
         self.method = ""
         """And how that was proven."""
-        self._directory: Directory | None = None
-        self._looked_up = ("", "", "")
-        self._found: Principal | None = None
-        """In this directory, by these."""
         self.principal: Principal | None = None
         """Who that was when a question was answered last; None before the login."""
 
     def who(self) -> Principal | None:
-        """Who the login is now; None when principals.yaml has it no more. Found once for each directory: there is one
-        for each reading of that file, and it does not change."""
-        directory = self._services.judge.knowledge.now.directory
-        asked = self.user, self.address, self.method
-        if directory is not self._directory or asked != self._looked_up:
-            self._found = directory.principal(*asked)
-            self._directory, self._looked_up = directory, asked
-        return self._found
+        """Who the login is now; None when principals.yaml has it no more."""
+        return self._services.judge.knowledge.now.directory.principal(self.user, self.address, self.method)
 
     def part(self) -> None:
         """It is over: nobody waits for answers any more."""
