@@ -194,6 +194,7 @@ async def serve(config: Config, logging: Logging) -> None:
         # a tenth of a second each time.
         gc.collect()
         gc.freeze()
+        gc.enable()
         proxy.front.on_loaded = gc.freeze
         supervisor.ready(proxy.status())
         after.callback(supervisor.close)

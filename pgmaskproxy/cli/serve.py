@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,9 +28,14 @@ def serve(context: click.Context, config_path: Path | None, settings: tuple[str,
     SIGTERM drains: new clients are refused, open transactions may end, then it stops. SIGHUP reads policies,
     principals and keys again; a bad file keeps the old ones and says so.
     """
-    from pgmaskproxy import app  # noqa: PLC0415 - loads everything
+    # Hardly anything of what is loaded now goes again: to look for it would only keep clients waiting.
+    gc.disable()  # until `app.serve` has everything
+    try:
+        from pgmaskproxy import app  # noqa: PLC0415 - loads everything
 
-    context.exit(Exit(app.run(configured(config_path, settings), _logging(context.params))))
+        context.exit(Exit(app.run(configured(config_path, settings), _logging(context.params))))
+    finally:
+        gc.enable()
 
 
 def _logging(flags: Mapping[str, Any]) -> Logging:
