@@ -251,17 +251,25 @@ def declared_labels(policy: Policy, columns: Iterable[ColumnRef]) -> Mapping[Col
     A label's columns are what its patterns match, and both sides of the joins that it declares: what may be compared
     with a secret is as secret.
     """
-    joined = {label.id: label.joined for label in policy.labels.values()}
+    joined: dict[ColumnRef, set[str]] = {}
+    for label in policy.labels.values():
+        for column in label.joined:
+            joined.setdefault(column, set()).add(label.id)
+    by_name: dict[str, list[tuple[str, Pattern]]] = {}  # a catalog has a few thousand names for all of its columns
     found: dict[ColumnRef, frozenset[str]] = {}
     for column in columns:
+        candidates = by_name.get(column.column)
+        if candidates is None:
+            candidates = by_name[column.column] = [
+                (label.id, pattern)
+                for label in policy.labels.values()
+                for pattern in label.columns
+                if pattern.may_match(("", "", column.column))
+            ]
         names = (column.schema, column.table, column.column)
-        labels = frozenset(
-            label.id
-            for label in policy.labels.values()
-            if column in joined[label.id] or any(pattern.matches(names) for pattern in label.columns)
-        )
+        labels = {label for label, pattern in candidates if pattern.matches(names)} | joined.get(column, set())
         if labels:
-            found[column] = labels
+            found[column] = frozenset(labels)
     return found
 
 
