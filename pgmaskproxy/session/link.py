@@ -238,6 +238,7 @@ class Link:
     def use_keys(self, keys: Keyring, customs: Customs) -> None:
         """Masks are made with these from now on."""
         self.keys, self.customs = keys, customs
+        self.early.forget()  # its plans make masks with the old ones
         self.shapes.forget()
 
     def names_moved(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pgmaskproxy.mask.keys import NO_KEYS
+from pgmaskproxy.session import events as ev
 from tests.session.test_attesting import BEFORE
 from tests.session.transcript import Play, compare, play
 
@@ -251,3 +253,11 @@ def test_what_is_kept_is_bounded() -> None:
     for number in range(300):
         told.play(ONCE.replace(SQL, f"SELECT ssn FROM customers -- {number}").replace('"T1', f'"T{number}'))
     assert len(told.session._link.early._kept) == 256
+
+
+def test_other_keys_make_another_plan() -> None:
+    played = Play()
+    played.play(BEFORE + PREPARED)
+    played.lines([ev.UseKeys(NO_KEYS)])
+    (_, went_out), *_ = played.play('>> Bind "" "s" / Describe P "" / Execute "" / Sync')
+    assert not [line for line in went_out if line.startswith("?? RecordExecution")], "its masks are of other keys"
