@@ -77,7 +77,7 @@ async def test_nothing_is_left_for_a_collection_to_find(stage: Stage, at: Callab
         client = await at(stage)
         client.hang_up()
         await stage.is_clean()
-        await until(lambda: not any(isinstance(each, PARTS) for each in gc.get_objects()))
+        await until(lambda: not any(type(each) in PARTS for each in gc.get_objects()))
     finally:
         gc.enable()
 
