@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import psycopg
 import pytest
 
+from pgmaskproxy.build_info import compiled
 from pgmaskproxy.demo.stage import AGENT
 from pgmaskproxy.proxy import connection as connections
-from pgmaskproxy.proxy.upstream import UpstreamProtocol
-from pgmaskproxy.session.session import Session
 from pgmaskproxy.wire.backend import (
     DataRow,
     ErrorResponse,
@@ -37,7 +37,6 @@ from tests.proxy.moments import (
 )
 from tests.proxy.stage import HELD, Stage, until
 
-PARTS = (connections.ClientConnection, UpstreamProtocol, Session)
 STAGES: list[Callable[[Stage], Coroutine[Any, Any, Client]]] = [
     before_a_word,
     in_the_middle_of_the_startup_packet,
@@ -68,6 +67,7 @@ async def test_a_client_that_hangs_up_leaves_nothing(stage: Stage, at: Callable[
     assert kinds <= {"approval.requested", "approval.withdrawn"}
 
 
+@pytest.mark.skipif(compiled(), reason="nobody can be told when an object of a compiled class has gone")
 @pytest.mark.parametrize("at", STAGES, ids=lambda at: at.__name__)
 async def test_nothing_is_left_for_a_collection_to_find(stage: Stage, at: Callable[[Stage], Any]) -> None:
     """It would look through everybody else's sessions for it, and stop them all meanwhile."""
@@ -75,9 +75,12 @@ async def test_nothing_is_left_for_a_collection_to_find(stage: Stage, at: Callab
     gc.disable()
     try:
         client = await at(stage)
+        (connection,) = stage.proxy.listener.connections
+        gone = weakref.ref(connection)
+        del connection
         client.hang_up()
         await stage.is_clean()
-        await until(lambda: not any(type(each) in PARTS for each in gc.get_objects()))
+        await until(lambda: gone() is None)
     finally:
         gc.enable()
 
